@@ -1,1 +1,24 @@
-export const x: number = 1;
+export { integerBetween, type Prng } from './prng.ts';
+export {
+  type Acknowledged,
+  type BootState,
+  type Configuration,
+  type Entry,
+  EntryKind,
+  type Failure,
+  type HardState,
+  type Index,
+  type LoadToken,
+  type LogPosition,
+  type MemberId,
+  type Millis,
+  type PersistJob,
+  type PersistSequence,
+  type Proposal,
+  type ProposalId,
+  type ReadId,
+  type Refusal,
+  type Role,
+  type Term,
+  type TermRun,
+} from './types.ts';
