@@ -1,0 +1,35 @@
+/**
+ * Every bound of what a client may send and of what the replicated state may hold, in one place. They belong to the protocol: a member
+ * that applied a command under other limits than the rest would have another state. Changing one is a new protocol version.
+ */
+export const limits = {
+  maxKeyBytes: 4_096,
+  maxValueBytes: 1_048_576,
+  /** One encoded operation; a transaction's keys and values together. */
+  maxOperationBytes: 1_572_864,
+  maxTxnOperations: 1_024,
+  maxTxnCompares: 1_024,
+  /** Keys and holds that one entry may change: a range delete, the end of a lease. Enforced where keys are attached, too. */
+  maxChangesPerEntry: 10_000,
+  /** Bytes of events of one entry. */
+  maxEventBytesPerEntry: 16_777_216,
+  /** One answer of a range; the rest comes with the next request. */
+  maxRangeEntries: 10_000,
+  maxRangeBytes: 1_048_576,
+  minTtlMs: 1_000,
+  maxTtlMs: 300_000,
+  maxLockNameBytes: 1_024,
+  /** Requests waiting for one lock. */
+  maxLockQueue: 10_000,
+  /** Mutations of one session that are not answered yet: the window above `acknowledgedBelow`. */
+  maxSessionWindow: 1_024,
+  /** Answers up to this size are remembered whole; of a larger one only that it was applied, and at which revision. */
+  maxRememberedResponseBytes: 65_536,
+  maxSessions: 200_000,
+  maxSessionMetadataBytes: 1_024,
+  maxIdempotencyKeyBytes: 128,
+  maxIdempotencyKeys: 100_000,
+  idempotencyTtlMs: 600_000,
+  maxAuthorBytes: 128,
+  maxReasonBytes: 512,
+} as const;

@@ -1,0 +1,200 @@
+// What a client can ask of the replicated state, as plain data. An operation travels as MessagePack bytes from the client to
+// the log and is decoded where it is applied; `operation-codec.ts` gives each its positional form. `Mutation`s are logged;
+// `Query`s are answered from the state after the read index was confirmed.
+
+/** A global, ever-growing counter: an entry that changes keys or grants a lock advances it by one. A safe integer, 0 = empty store. */
+export type Revision = number;
+
+/** Proof of a grant: the revision at which it was granted. Later grants of the same lock have larger fences, for ever. */
+export type Fence = number;
+
+/** Names a lease; a session is a lease with an identity and a memory. Counted up from 1, never used twice. */
+export type LeaseId = number;
+
+/** Keys are ordered bytes (memcmp). Written by clients: 1 to `limits.maxKeyBytes` long, not starting with 0x00 (reserved). */
+export type Key = Uint8Array;
+
+/**
+ * A set of keys: one key (`end` null), or all k with `key` <= k < `end`. An empty `end` means "to the last key". A range that starts
+ * below the reserved prefix (an empty `key`) begins behind it: reserved keys are listed only by naming them.
+ */
+export interface KeyRange {
+  readonly key: Key;
+  readonly end: Key | null;
+}
+
+// --- Mutations -----------------------------------------------------------------------------------------------------------
+
+export interface Put {
+  readonly type: 'put';
+  readonly key: Key;
+  readonly value: Uint8Array;
+  /** The key is deleted when this lease ends. Null: it stays. */
+  readonly lease: LeaseId | null;
+  /** Answer with the entry that was there before. */
+  readonly returnPrevious: boolean;
+}
+
+export interface Delete {
+  readonly type: 'delete';
+  readonly range: KeyRange;
+  readonly returnPrevious: boolean;
+}
+
+/** Reads inside a transaction see what earlier operations of the same transaction wrote. A key may be written once in one. */
+export interface Txn {
+  readonly type: 'txn';
+  /** All must hold for `then` to run; with none, `then` runs. */
+  readonly compares: readonly Compare[];
+  readonly then: readonly TxnOperation[];
+  readonly else: readonly TxnOperation[];
+}
+
+export type TxnOperation = Put | Delete | Range;
+
+export type Relation = '=' | '!=' | '<' | '>';
+
+/** A compare of a key that does not exist sees version, create, mod and lease 0 and no value (every value compare fails, but `!=`). */
+export type Compare =
+  | {
+      readonly target: 'version' | 'create' | 'mod' | 'lease';
+      readonly key: Key;
+      readonly relation: Relation;
+      readonly operand: number;
+    }
+  | { readonly target: 'value'; readonly key: Key; readonly relation: Relation; readonly operand: Uint8Array }
+  /** Holds while the lock is held under exactly this fence: server-side fencing, `lock.guard()`. */
+  | { readonly target: 'lock'; readonly name: LockName; readonly fence: Fence };
+
+export interface LeaseGrant {
+  readonly type: 'leaseGrant';
+  readonly ttlMs: number;
+}
+
+export interface LeaseRevoke {
+  readonly type: 'leaseRevoke';
+  readonly lease: LeaseId;
+}
+
+/** The member makes this out of a client's request: the secret itself is never logged. */
+export interface SessionOpen {
+  readonly type: 'sessionOpen';
+  readonly ttlMs: number;
+  readonly secretHash: Uint8Array;
+  /** So that people see who it is: host, pid, application. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Orderly end: locks released, queues left, ephemeral keys deleted, in one revision. */
+export interface SessionClose {
+  readonly type: 'sessionClose';
+  readonly session: LeaseId;
+}
+
+/** Locks and elections have separate name spaces: the lock `a` and the election `a` have nothing to do with each other. */
+export interface LockName {
+  readonly kind: 'lock' | 'election';
+  readonly name: Uint8Array;
+}
+
+/**
+ * Asks for an exclusive hold for the session of the command, first come first served by log index. The hold is named by this
+ * request, (session, sequence): a resent acquire answers with its present state. Needs a session.
+ */
+export interface LockAcquire {
+  readonly type: 'lockAcquire';
+  readonly name: LockName;
+  /** False: answer `refused` instead of queueing when it is held. */
+  readonly wait: boolean;
+  /** Elections: published under `electionKey(name)` at the revision of the grant. Locks: null. */
+  readonly value: Uint8Array | null;
+}
+
+/** Ends the hold that has this fence, never a newer one. The next in the queue is granted in the same entry. */
+export interface LockRelease {
+  readonly type: 'lockRelease';
+  readonly name: LockName;
+  readonly fence: Fence;
+}
+
+/** Takes the request back: leaves the queue, or releases the hold if it was granted meanwhile. */
+export interface LockCancel {
+  readonly type: 'lockCancel';
+  readonly name: LockName;
+  /** The sequence of the acquire, in the same session. */
+  readonly sequence: number;
+}
+
+/** Replaces the value that the leader of an election publishes, while it leads under this fence. */
+export interface Proclaim {
+  readonly type: 'proclaim';
+  readonly name: LockName;
+  readonly fence: Fence;
+  readonly value: Uint8Array;
+}
+
+/** History below `revision` is forgotten, except what is still the present value of a key. */
+export interface Compact {
+  readonly type: 'compact';
+  readonly revision: Revision;
+}
+
+/** Proposed by the leader alone, named by the term in which it decided so; does nothing in another term or generation. */
+export interface LeaseExpire {
+  readonly type: 'leaseExpire';
+  readonly lease: LeaseId;
+  readonly generation: number;
+  readonly term: number;
+}
+
+export type Mutation =
+  | Put
+  | Delete
+  | Txn
+  | LeaseGrant
+  | LeaseRevoke
+  | SessionOpen
+  | SessionClose
+  | LockAcquire
+  | LockRelease
+  | LockCancel
+  | Proclaim
+  | Compact
+  | LeaseExpire;
+
+// --- Queries -------------------------------------------------------------------------------------------------------------
+
+export interface Range {
+  readonly type: 'range';
+  readonly range: KeyRange;
+  /** The state as it was at this revision; null: now. Not allowed inside a transaction. */
+  readonly revision: Revision | null;
+  /** 0: as many as fit into one answer. The answer says `more`. */
+  readonly limit: number;
+  readonly order: 'ascending' | 'descending';
+  readonly keysOnly: boolean;
+  readonly countOnly: boolean;
+}
+
+export interface LeaseQuery {
+  readonly type: 'lease';
+  readonly lease: LeaseId;
+}
+
+export interface LeaseList {
+  readonly type: 'leases';
+}
+
+export interface LockQuery {
+  readonly type: 'lock';
+  readonly name: LockName;
+}
+
+export interface LockList {
+  readonly type: 'locks';
+  readonly kind: 'lock' | 'election';
+}
+
+export type Query = Range | LeaseQuery | LeaseList | LockQuery | LockList;
+
+export type Operation = Mutation | Query;

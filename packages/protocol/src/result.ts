@@ -1,0 +1,167 @@
+// What comes back. One result type per operation, by the same name; errors are `ProtocolError`s (`error.ts`).
+import type { Fence, Key, LeaseId, LockName, Revision } from './operation.ts';
+
+/** A key as it stands at some revision. */
+export interface KeyValue {
+  readonly key: Key;
+  /** Null when only keys were asked for. */
+  readonly value: Uint8Array | null;
+  /** Revision at which the key came into being; a key that is deleted and written again has a new one. */
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  /** Number of writes since it came into being: 1 for the first. */
+  readonly version: number;
+  readonly lease: LeaseId | null;
+}
+
+export interface PutResult {
+  readonly type: 'put';
+  readonly revision: Revision;
+  readonly previous: KeyValue | null;
+}
+
+export interface DeleteResult {
+  readonly type: 'delete';
+  /** The store's revision after it: unchanged when nothing was there to delete. */
+  readonly revision: Revision;
+  readonly deleted: number;
+  /** Empty unless asked for. */
+  readonly previous: readonly KeyValue[];
+}
+
+export interface RangeResult {
+  readonly type: 'range';
+  /** The revision that the answer reflects. */
+  readonly revision: Revision;
+  readonly entries: readonly KeyValue[];
+  /** There are further keys in the range behind the last one given. */
+  readonly more: boolean;
+  /** Of all keys in the range, not only those given. */
+  readonly count: number;
+}
+
+export interface TxnResult {
+  readonly type: 'txn';
+  readonly revision: Revision;
+  /** All compares held, so `then` ran. */
+  readonly succeeded: boolean;
+  readonly results: readonly (PutResult | DeleteResult | RangeResult)[];
+}
+
+export interface LeaseGrantResult {
+  readonly type: 'leaseGrant';
+  readonly lease: LeaseId;
+  readonly ttlMs: number;
+}
+
+/** Also the result of `sessionClose`. */
+export interface LeaseRevokeResult {
+  readonly type: 'leaseRevoke';
+  readonly revision: Revision;
+  /** False when there was no such lease. */
+  readonly existed: boolean;
+}
+
+export interface SessionOpenResult {
+  readonly type: 'sessionOpen';
+  readonly session: LeaseId;
+  readonly ttlMs: number;
+}
+
+/** The state of one request for a lock. A resent `lockAcquire` gets what is true now. */
+export type LockState =
+  | { readonly state: 'held'; readonly fence: Fence }
+  /** `ahead`: requests in front of it, the holder included. */
+  | { readonly state: 'queued'; readonly ahead: number }
+  /** Held by somebody else and waiting was not asked for. */
+  | { readonly state: 'refused' }
+  /** It was granted under this fence, and has ended since. */
+  | { readonly state: 'released'; readonly fence: Fence }
+  | { readonly state: 'cancelled' };
+
+export type LockAcquireResult = { readonly type: 'lockAcquire'; readonly revision: Revision } & LockState;
+
+export interface LockReleaseResult {
+  readonly type: 'lockRelease';
+  readonly revision: Revision;
+  /** False when no hold has this fence any more: it had ended before. */
+  readonly released: boolean;
+}
+
+export interface LockCancelResult {
+  readonly type: 'lockCancel';
+  readonly revision: Revision;
+  /** What the request was when it was taken back. */
+  readonly was: 'queued' | 'held' | 'ended';
+}
+
+export interface ProclaimResult {
+  readonly type: 'proclaim';
+  readonly revision: Revision;
+  /** False when the fence does not lead any more; nothing was written. */
+  readonly written: boolean;
+}
+
+export interface CompactResult {
+  readonly type: 'compact';
+  readonly revision: Revision;
+}
+
+export interface LeaseQueryResult {
+  readonly type: 'lease';
+  /** Null when there is no such lease. */
+  readonly lease: LeaseDescription | null;
+}
+
+export interface LeaseListResult {
+  readonly type: 'leases';
+  readonly leases: readonly LeaseDescription[];
+}
+
+export interface LeaseDescription {
+  readonly lease: LeaseId;
+  readonly ttlMs: number;
+  readonly isSession: boolean;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly keys: number;
+  readonly holds: number;
+}
+
+export interface LockQueryResult {
+  readonly type: 'lock';
+  readonly lock: LockDescription;
+}
+
+export interface LockListResult {
+  readonly type: 'locks';
+  readonly locks: readonly LockDescription[];
+}
+
+export interface LockDescription {
+  readonly name: LockName;
+  readonly holder: {
+    readonly session: LeaseId;
+    readonly sequence: number;
+    readonly fence: Fence;
+    readonly sinceWallMs: number;
+  } | null;
+  readonly queue: readonly { readonly session: LeaseId; readonly sequence: number; readonly sinceWallMs: number }[];
+}
+
+export type Result =
+  | PutResult
+  | DeleteResult
+  | RangeResult
+  | TxnResult
+  | LeaseGrantResult
+  | LeaseRevokeResult
+  | SessionOpenResult
+  | LockAcquireResult
+  | LockReleaseResult
+  | LockCancelResult
+  | ProclaimResult
+  | CompactResult
+  | LeaseQueryResult
+  | LeaseListResult
+  | LockQueryResult
+  | LockListResult;
