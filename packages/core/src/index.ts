@@ -1,4 +1,28 @@
+export { RaftAssertionError } from './assertion.ts';
+export type { Input } from './input.ts';
+export type {
+  Append,
+  AppendAccepted,
+  AppendRejected,
+  CommitNotice,
+  Heartbeat,
+  HeartbeatResponse,
+  Message,
+  PreVote,
+  PreVoteResponse,
+  ReadIndexRequest,
+  ReadIndexResponse,
+  ReadRequestId,
+  ReadSequence,
+  Vote,
+  VoteResponse,
+} from './message.ts';
+export { RaftNode } from './node.ts';
+export { defaultOptions, type RaftOptions } from './options.ts';
+export type { Leadership, LoadRequest, Output } from './output.ts';
 export { integerBetween, type Prng } from './prng.ts';
+export type { Raft } from './raft.ts';
+export type { PeerStatus, RaftStatus } from './status.ts';
 export {
   type Acknowledged,
   type BootState,

@@ -131,4 +131,4 @@ export interface Failure {
   readonly leaderHint: MemberId | null;
 }
 
-export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader' | 'learner';
+export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';

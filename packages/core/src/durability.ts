@@ -1,0 +1,114 @@
+import { assert } from './assertion.ts';
+import type { RaftLog } from './log.ts';
+import type { PromiseMessage } from './message.ts';
+import type { Acknowledged, HardState, Index, PersistJob, PersistSequence, Term } from './types.ts';
+
+interface JobInFlight {
+  readonly sequence: PersistSequence;
+  /** The last entry that this job makes durable; lowered when a later truncation overwrites what it holds. */
+  lastIndex: Index;
+}
+
+interface HeldPromise {
+  readonly after: PersistSequence;
+  readonly message: PromiseMessage;
+}
+
+/**
+ * What is on this member's disk, what is on its way there, and what must not be said before it has arrived.
+ *
+ * Completions of jobs that hold overwritten entries are the trap here (etcd's "ABA race", openraft #1960): job 7 carries entries
+ * 4..6 of an old leader; before it finishes, a new leader replaces 5 and 6 in job 8. When 7 is reported, only 4 is known
+ * to be durable: a truncation lowers what every unfinished job can vouch for.
+ */
+export class Durability {
+  readonly #inFlight: JobInFlight[] = [];
+  #held: HeldPromise[] = [];
+  #nextSequence: PersistSequence = 1;
+  #durableIndex: Index;
+  #stagedFrom: Index | null = null;
+  #hardStateStaged = false;
+
+  constructor(durableIndex: Index) {
+    this.#durableIndex = durableIndex;
+  }
+
+  /** The log up to here is on this member's disk. */
+  get durableIndex(): Index {
+    return this.#durableIndex;
+  }
+
+  /** Nothing waits to be written and nothing is being written. */
+  get isSettled(): boolean {
+    return this.#inFlight.length === 0 && !this.#isStaged;
+  }
+
+  get held(): readonly HeldPromise[] {
+    return this.#held;
+  }
+
+  get #isStaged(): boolean {
+    return this.#hardStateStaged || this.#stagedFrom !== null;
+  }
+
+  /** Term or vote changed. The commit index alone is no reason to write: it rides along. */
+  stageHardState(): void {
+    this.#hardStateStaged = true;
+  }
+
+  /** The log changed from `index` on: entries were appended, and what stood there before was replaced. */
+  stageEntries(index: Index): void {
+    this.#stagedFrom = Math.min(index, this.#stagedFrom ?? index) as Index;
+    const before = (index - 1) as Index;
+    if (this.#durableIndex > before) this.#durableIndex = before;
+    for (const job of this.#inFlight) if (job.lastIndex > before) job.lastIndex = before;
+  }
+
+  /** True when `message` may be sent at once; otherwise it comes out of `persisted` when everything it promises is durable. */
+  admit(message: PromiseMessage): boolean {
+    const after = this.#isStaged ? this.#nextSequence : this.#inFlight.at(-1)?.sequence;
+    if (after === undefined) return true;
+    if (message.type === 'appendAccepted') {
+      // One acknowledgement a job is enough: the highest says everything that the others say.
+      this.#held = this.#held.filter(
+        (held) => held.after !== after || held.message.type !== 'appendAccepted' || held.message.match > message.match,
+      );
+    }
+    this.#held.push({ after, message });
+    return false;
+  }
+
+  /** A promise of an older term is of no use to anybody, and does not describe what the disk will hold. */
+  dropPromisesBefore(term: Term): void {
+    this.#held = this.#held.filter(({ message }) => message.term >= term);
+  }
+
+  /** A campaign that is over asks for nothing more: the log that it stood with may be another one by the time the request would leave. */
+  dropVoteRequests(): void {
+    this.#held = this.#held.filter(({ message }) => message.type !== 'vote');
+  }
+
+  takeJob(log: RaftLog, hardState: HardState, acknowledged: Acknowledged): PersistJob | null {
+    if (!this.#isStaged) return null;
+    const entries = this.#stagedFrom === null ? [] : log.slice(this.#stagedFrom, Number.POSITIVE_INFINITY);
+    assert(entries !== null, `entries from ${this.#stagedFrom} left memory before they were durable`);
+    const job = { sequence: this.#nextSequence, hardState, acknowledged, entries, tail: log.lastIndex };
+    this.#inFlight.push({ sequence: job.sequence, lastIndex: log.lastIndex });
+    this.#nextSequence++;
+    this.#stagedFrom = null;
+    this.#hardStateStaged = false;
+    return job;
+  }
+
+  /** All jobs up to `sequence` are durable. Returns the promises that may leave now. */
+  persisted(sequence: PersistSequence): PromiseMessage[] {
+    assert(sequence < this.#nextSequence, `job ${sequence} was reported durable but never given out`);
+    while (this.#inFlight[0] !== undefined && this.#inFlight[0].sequence <= sequence) {
+      const job = this.#inFlight.shift();
+      if (job !== undefined && job.lastIndex > this.#durableIndex) this.#durableIndex = job.lastIndex;
+    }
+    const released = this.#held.filter(({ after }) => after <= sequence).map(({ message }) => message);
+    this.#held = this.#held.filter(({ after }) => after > sequence);
+    return released;
+  }
+}

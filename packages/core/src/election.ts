@@ -1,0 +1,111 @@
+import { becomeLeader } from './leader.ts';
+import type { PreVote, PreVoteResponse, Vote, VoteResponse } from './message.ts';
+import { isVoter, tally, votersOf } from './quorum.ts';
+import { changeRole, follow, promise, type Raft, resetElectionTimer, send } from './raft.ts';
+import type { MemberId, Term } from './types.ts';
+
+/** No leader was heard of for an election timeout, or a campaign found no majority within one. */
+export function electionTimeout(raft: Raft): void {
+  if (!isVoter(raft.configuration, raft.options.id)) {
+    if (raft.leader !== null) changeRole(raft, 'follower', null);
+    resetElectionTimer(raft);
+    return;
+  }
+  // A member whose disk has not taken its last job yet would win an election only to stall the cluster (cowsql).
+  if (raft.durability.isSettled) preCampaign(raft);
+  else resetElectionTimer(raft);
+}
+
+/** Asks whether a campaign could be won, before beginning a term: a member that is cut off does not drive terms up (thesis §9.6). */
+export function preCampaign(raft: Raft): void {
+  changeRole(raft, 'pre-candidate', null);
+  raft.votes.set(raft.options.id, true);
+  if (tally(raft.configuration, raft.votes) === 'won') {
+    campaign(raft);
+    return;
+  }
+  for (const to of othersThatVote(raft)) {
+    send(raft, {
+      type: 'preVote',
+      from: raft.options.id,
+      to,
+      term: raft.term,
+      campaignTerm: nextTerm(raft),
+      ...logEnd(raft),
+    });
+  }
+}
+
+/** Raft §5.2. Both the vote for itself and the requests wait until term and vote are durable. */
+function campaign(raft: Raft): void {
+  raft.term = nextTerm(raft);
+  raft.vote = raft.options.id;
+  raft.durability.stageHardState();
+  raft.durability.dropPromisesBefore(raft.term);
+  changeRole(raft, 'candidate', null);
+  const own = { from: raft.options.id, term: raft.term } as const;
+  promise(raft, { type: 'voteResponse', ...own, to: raft.options.id, granted: true });
+  for (const to of othersThatVote(raft)) promise(raft, { type: 'vote', ...own, to, ...logEnd(raft) });
+}
+
+export function handlePreVote(raft: Raft, message: PreVote): void {
+  if (hearsALeader(raft)) return;
+  // Changes nothing here: neither the term, nor the vote, nor the timer (hashicorp/raft #609).
+  const granted = message.campaignTerm > raft.term && isUpToDate(raft, message);
+  const { campaignTerm, from } = message;
+  promise(raft, { type: 'preVoteResponse', from: raft.options.id, to: from, term: raft.term, campaignTerm, granted });
+}
+
+export function handlePreVoteResponse(raft: Raft, message: PreVoteResponse): void {
+  if (raft.role !== 'pre-candidate' || message.campaignTerm !== nextTerm(raft)) return;
+  raft.votes.set(message.from, message.granted);
+  const result = tally(raft.configuration, raft.votes);
+  if (result === 'won') campaign(raft);
+  else if (result === 'lost') changeRole(raft, 'follower', null);
+}
+
+/** Raft §5.2 and §5.4.1: one vote a term, first come first served, and only for a log that holds everything this one may have committed. */
+export function handleVote(raft: Raft, message: Vote): void {
+  if (message.term > raft.term) {
+    if (hearsALeader(raft)) return;
+    follow(raft, message.term, null);
+  }
+  const free = raft.vote === null ? raft.leader === null : raft.vote === message.from;
+  const granted = free && isUpToDate(raft, message);
+  if (granted && raft.vote === null) {
+    raft.vote = message.from;
+    raft.durability.stageHardState();
+    resetElectionTimer(raft);
+  }
+  promise(raft, { type: 'voteResponse', from: raft.options.id, to: message.from, term: raft.term, granted });
+}
+
+export function handleVoteResponse(raft: Raft, message: VoteResponse): void {
+  if (raft.role !== 'candidate') return;
+  raft.votes.set(message.from, message.granted);
+  const result = tally(raft.configuration, raft.votes);
+  if (result === 'won') becomeLeader(raft);
+  else if (result === 'lost') changeRole(raft, 'follower', null);
+}
+
+/** A leader that is heard, or that this member is itself, is not voted out by somebody who cannot hear it (thesis §4.2.3). */
+function hearsALeader(raft: Raft): boolean {
+  if (raft.role === 'leader') return true;
+  return raft.leader !== null && raft.now < raft.lastLeaderContact + raft.options.electionMs;
+}
+
+function isUpToDate(raft: Raft, message: PreVote | Vote): boolean {
+  return raft.log.isUpToDate({ index: message.lastIndex, term: message.lastTerm });
+}
+
+function logEnd(raft: Raft): Pick<Vote, 'lastIndex' | 'lastTerm'> {
+  return { lastIndex: raft.log.lastIndex, lastTerm: raft.log.lastTerm };
+}
+
+function nextTerm(raft: Raft): Term {
+  return (raft.term + 1) as Term;
+}
+
+function othersThatVote(raft: Raft): MemberId[] {
+  return votersOf(raft.configuration).filter((member) => member !== raft.options.id);
+}

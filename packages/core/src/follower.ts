@@ -1,0 +1,70 @@
+import { assert } from './assertion.ts';
+import type { Append, CommitNotice, Heartbeat } from './message.ts';
+import { acknowledge, hearFromLeader, promise, type Raft, send } from './raft.ts';
+import type { Index } from './types.ts';
+
+/** Raft §5.3: the consistency check, the repair, and the commit index that comes along. */
+export function handleAppend(raft: Raft, message: Append): void {
+  hearFromLeader(raft, message.from);
+  const { log } = raft;
+  const previous = { index: message.prevIndex, term: message.prevTerm };
+  if (message.prevIndex < log.committed) {
+    // An old append, overtaken. What is committed is equal in both logs; whatever lies behind it comes again.
+    accept(raft, message, log.committed);
+    return;
+  }
+  if (!log.matches(previous)) {
+    const hint = log.terms.lastAtMost(message.prevIndex, message.prevTerm);
+    promise(raft, {
+      type: 'appendRejected',
+      from: raft.options.id,
+      to: message.from,
+      term: raft.term,
+      rejected: message.prevIndex,
+      hintIndex: hint.index,
+      hintTerm: hint.term,
+    });
+    return;
+  }
+  const match = (message.prevIndex + message.entries.length) as Index;
+  appendMissing(raft, message);
+  // Not the end of the log: behind `match` there may be entries of an old term that this leader does not have.
+  log.commitTo(Math.max(Math.min(message.commit, match), log.committed) as Index);
+  accept(raft, message, match);
+}
+
+/** Cuts the log only where an entry really conflicts: an append that was overtaken must not take back what a later one brought. */
+function appendMissing(raft: Raft, { entries }: Append): void {
+  const first = raft.log.firstNew(entries);
+  if (first === null) return;
+  if (first.index <= raft.log.lastIndex) raft.log.truncateFrom(first.index);
+  raft.durability.stageEntries(first.index);
+  for (const entry of entries) if (entry.index >= first.index) raft.log.append(entry);
+}
+
+function accept(raft: Raft, message: Append, match: Index): void {
+  // Usually an entry is being written anyway. If not, the pair alone is: an acknowledgement may leave only when it is on record.
+  if (acknowledge(raft, match)) raft.durability.stageHardState();
+  promise(raft, { type: 'appendAccepted', from: raft.options.id, to: message.from, term: raft.term, match });
+}
+
+export function handleHeartbeat(raft: Raft, message: Heartbeat): void {
+  hearFromLeader(raft, message.from);
+  learnCommit(raft, message);
+  const { from, readSequence } = message;
+  send(raft, { type: 'heartbeatResponse', from: raft.options.id, to: from, term: raft.term, readSequence });
+}
+
+export function handleCommitNotice(raft: Raft, message: CommitNotice): void {
+  hearFromLeader(raft, message.from);
+  learnCommit(raft, message);
+}
+
+/** The leader names only what this member has acknowledged to it: if the log does not hold it, the disk lost it. */
+function learnCommit(raft: Raft, { commit }: Heartbeat | CommitNotice): void {
+  assert(
+    commit <= raft.log.lastIndex,
+    `the leader knows ${commit} to be in this log, which ends at ${raft.log.lastIndex}: acknowledged entries were lost`,
+  );
+  if (commit > raft.log.committed) raft.log.commitTo(commit);
+}

@@ -1,0 +1,101 @@
+import { assert } from './assertion.ts';
+import type { HeartbeatResponse } from './message.ts';
+import { Progress } from './progress.ts';
+import { membersOf, reachedByQuorum } from './quorum.ts';
+import { changeRole, type Raft, send } from './raft.ts';
+import { advanceCommit } from './replication.ts';
+import { EntryKind, type Index, type MemberId, type Proposal } from './types.ts';
+
+export function becomeLeader(raft: Raft): void {
+  changeRole(raft, 'leader', raft.options.id);
+  const next = (raft.log.lastIndex + 1) as Index;
+  for (const member of membersOf(raft.configuration)) {
+    if (member !== raft.options.id) raft.progress.set(member, new Progress(next, raft.now));
+  }
+  // Entries of earlier terms are committed only along with one of this term (Raft §5.4.2), so every term opens with one.
+  appendOwn(raft, EntryKind.Noop, new Uint8Array(0));
+  heartbeat(raft);
+}
+
+export function propose(raft: Raft, items: readonly Proposal[]): void {
+  for (const { id, data } of items) {
+    const reason = refusal(raft, data.byteLength);
+    if (reason === null) {
+      const index = appendOwn(raft, EntryKind.Command, data);
+      raft.outbox.accepted.push({ id, index, term: raft.term });
+    } else {
+      raft.outbox.failed.push({ what: 'proposal', id, reason, leaderHint: raft.leader });
+    }
+  }
+}
+
+function refusal(raft: Raft, bytes: number): 'not-leader' | 'overloaded' | null {
+  if (raft.role !== 'leader') return 'not-leader';
+  // A single entry above the bound still gets through, alone.
+  const uncommitted = raft.log.uncommittedBytes;
+  return uncommitted > 0 && uncommitted + bytes > raft.options.maxUncommittedBytes ? 'overloaded' : null;
+}
+
+function appendOwn(raft: Raft, kind: EntryKind, data: Uint8Array): Index {
+  assert(raft.role === 'leader', `a ${raft.role} appended to its own log`);
+  const index = (raft.log.lastIndex + 1) as Index;
+  raft.log.append({ index, term: raft.term, kind, data });
+  raft.durability.stageEntries(index);
+  return index;
+}
+
+/** Time for a heartbeat, and to look whether a majority was heard of within an election time (CheckQuorum, thesis §6.2). */
+export function heartbeatTimeout(raft: Raft): void {
+  const lastContact = reachedByQuorum(raft.configuration, (member) => contactWith(raft, member));
+  if (raft.now - lastContact > raft.options.electionMs) {
+    changeRole(raft, 'follower', null);
+    return;
+  }
+  heartbeat(raft);
+}
+
+export function heartbeat(raft: Raft): void {
+  raft.heartbeatDeadline = raft.now + raft.options.heartbeatMs;
+  for (const [to, progress] of raft.progress) {
+    const commit = Math.min(raft.log.committed, progress.match) as Index;
+    progress.sentCommit = commit;
+    send(raft, {
+      type: 'heartbeat',
+      from: raft.options.id,
+      to,
+      term: raft.term,
+      commit,
+      readSequence: raft.reads.sequence,
+    });
+  }
+}
+
+export function handleHeartbeatResponse(raft: Raft, message: HeartbeatResponse): void {
+  const progress = raft.progress.get(message.from);
+  if (progress === undefined) return;
+  progress.lastContact = raft.now;
+  if (message.readSequence > progress.readSequence) progress.readSequence = message.readSequence;
+  // An append, or its answer, may have been lost with nothing behind it to notice: ask again, within the window or not.
+  if (progress.match < raft.log.lastIndex) {
+    if (progress.state === 'probe') progress.probeSent = false;
+    else askForMatch(raft, message.from, progress);
+  }
+}
+
+/** An append without entries: it is rejected if one before it got lost (etcd's replicate_pause, etcd #14633). */
+function askForMatch(raft: Raft, to: MemberId, progress: Progress): void {
+  const prevIndex = (progress.next - 1) as Index;
+  const prevTerm = raft.log.termAt(prevIndex);
+  assert(prevTerm !== null, `no term is known at ${prevIndex}`);
+  const { log, options, term } = raft;
+  send(raft, { type: 'append', from: options.id, to, term, prevIndex, prevTerm, commit: log.committed, entries: [] });
+}
+
+/** The leader's own disk counts like a follower's. */
+export function ownDiskAdvanced(raft: Raft): void {
+  if (raft.role === 'leader') advanceCommit(raft);
+}
+
+function contactWith(raft: Raft, member: MemberId): number {
+  return member === raft.options.id ? raft.now : (raft.progress.get(member)?.lastContact ?? Number.NEGATIVE_INFINITY);
+}

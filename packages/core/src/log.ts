@@ -1,0 +1,197 @@
+import { assert } from './assertion.ts';
+import { TermIndex } from './term-index.ts';
+import type { BootState, Entry, Index, LogPosition, Term } from './types.ts';
+
+/** What an entry is counted as beside its data, on disk, on the wire and in memory. */
+const entryOverheadBytes = 32;
+
+/** Released slots at the front of the window before the array is copied: amortised O(1) an entry. */
+const maxReleasedSlots = 4_096;
+
+/**
+ * The log of one member. All terms are in memory, and the newest entries:
+ *
+ *     base      windowStart          applied   handedOut   committed          last
+ *      |------------|-------------------|----------|-----------|---------------|
+ *       on disk only        in memory: #entries
+ *
+ * The window always reaches back to `applied`: what must still be applied is never read from the disk. Below that it is kept, within
+ * a bound of bytes, for followers that are a little behind.
+ */
+export class RaftLog {
+  readonly base: LogPosition;
+  readonly #terms: TermIndex;
+  #entries: Entry[];
+  /** Slots at the front of `#entries` that were released. */
+  #released = 0;
+  #windowStart: Index;
+  #windowBytes = 0;
+  #uncommittedBytes = 0;
+  #committed: Index;
+  #handedOut: Index;
+  #applied: Index;
+
+  constructor(boot: BootState) {
+    this.base = boot.base;
+    this.#terms = new TermIndex(boot.base, boot.terms, boot.tail);
+    this.#entries = [...boot.entries];
+    this.#windowStart = (boot.tail - boot.entries.length + 1) as Index;
+    this.#applied = boot.applied;
+    this.#handedOut = boot.applied;
+    // The stored commit index is a hint written along with later jobs. It cannot be beyond the log, and applied proves more.
+    this.#committed = Math.max(Math.min(boot.hardState.commit, boot.tail), boot.applied) as Index;
+    assert(
+      boot.applied >= boot.base.index && boot.applied <= boot.tail,
+      `applied ${boot.applied} lies outside of the log`,
+    );
+    assert(
+      this.#windowStart <= boot.applied + 1,
+      `entries ${boot.applied + 1}..${this.#windowStart - 1} were not given back`,
+    );
+    let index = this.#windowStart;
+    for (const entry of boot.entries) {
+      assert(entry.index === index, `entry ${index} is missing: found ${entry.index}`);
+      assert(entry.term === this.#terms.termAt(index), `entry ${index} is not of the term that the log names`);
+      this.#windowBytes += sizeOf(entry);
+      if (index > this.#committed) this.#uncommittedBytes += sizeOf(entry);
+      index = (index + 1) as Index;
+    }
+  }
+
+  get lastIndex(): Index {
+    return this.#terms.last;
+  }
+
+  get lastTerm(): Term {
+    return this.termAt(this.lastIndex) as Term;
+  }
+
+  get committed(): Index {
+    return this.#committed;
+  }
+
+  /** Up to here the driver has been given the committed entries. */
+  get handedOut(): Index {
+    return this.#handedOut;
+  }
+
+  /** Up to here the driver has reported them applied. */
+  get applied(): Index {
+    return this.#applied;
+  }
+
+  get uncommittedBytes(): number {
+    return this.#uncommittedBytes;
+  }
+
+  get windowStart(): Index {
+    return this.#windowStart;
+  }
+
+  get terms(): TermIndex {
+    return this.#terms;
+  }
+
+  /** Null when the entry is not in this log. */
+  termAt(index: Index): Term | null {
+    return this.#terms.termAt(index);
+  }
+
+  matches(position: LogPosition): boolean {
+    return this.#terms.termAt(position.index) === position.term;
+  }
+
+  /** Whether `other` is at least as up to date as this log: the last term decides, then the length (Raft §5.4.1). */
+  isUpToDate(other: LogPosition): boolean {
+    return other.term > this.lastTerm || (other.term === this.lastTerm && other.index >= this.lastIndex);
+  }
+
+  append(entry: Entry): void {
+    assert(entry.index === this.lastIndex + 1, `entry ${entry.index} does not follow ${this.lastIndex}`);
+    this.#terms.append(entry.term);
+    this.#entries.push(entry);
+    const bytes = sizeOf(entry);
+    this.#windowBytes += bytes;
+    this.#uncommittedBytes += bytes;
+  }
+
+  /** The first of `entries` that this log has not, or has with another term; null when it has them all. */
+  firstNew(entries: readonly Entry[]): Entry | null {
+    for (const entry of entries) {
+      if (this.#terms.termAt(entry.index) !== entry.term) return entry;
+    }
+    return null;
+  }
+
+  /** Removes `index` and everything behind it. Never a committed entry: those are for ever (Raft, state machine safety). */
+  truncateFrom(index: Index): void {
+    assert(index > this.#committed, `entry ${index} conflicts with a leader, but ${this.#committed} is committed`);
+    while (this.lastIndex >= index) {
+      const entry = this.#entries.pop();
+      assert(entry !== undefined && entry.index === this.lastIndex, `entry ${this.lastIndex} is not in memory`);
+      this.#windowBytes -= sizeOf(entry);
+      this.#uncommittedBytes -= sizeOf(entry);
+      this.#terms.truncateFrom(entry.index);
+    }
+  }
+
+  commitTo(index: Index): void {
+    assert(index <= this.lastIndex, `commit index ${index} is beyond the log's end ${this.lastIndex}: it lost entries`);
+    for (let at = this.#committed + 1; at <= index; at++) this.#uncommittedBytes -= sizeOf(this.#inWindow(at as Index));
+    if (index > this.#committed) this.#committed = index;
+  }
+
+  /** The committed entries up to `limit` that were not handed out before. */
+  takeCommitted(limit: Index): Entry[] {
+    const end = Math.min(this.#committed, limit);
+    const taken: Entry[] = [];
+    for (let at = this.#handedOut + 1; at <= end; at++) taken.push(this.#inWindow(at as Index));
+    if (end > this.#handedOut) this.#handedOut = end as Index;
+    return taken;
+  }
+
+  appliedTo(index: Index): void {
+    assert(
+      index >= this.#applied && index <= this.#handedOut,
+      `applied ${index} was not handed out: ${this.#handedOut}`,
+    );
+    this.#applied = index;
+  }
+
+  /** Entries from `from` on, up to `maxBytes` but at least one; null when they are not in memory. `from` is at most `lastIndex + 1`. */
+  slice(from: Index, maxBytes: number): Entry[] | null {
+    if (from < this.#windowStart) return null;
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (let at = from; at <= this.lastIndex; at = (at + 1) as Index) {
+      const entry = this.#inWindow(at);
+      bytes += sizeOf(entry);
+      if (bytes > maxBytes && entries.length > 0) break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** Forgets the oldest entries until the window is within `maxBytes`. `keepFrom`: what is not durable must stay as well. */
+  shrinkWindow(maxBytes: number, keepFrom: Index): void {
+    while (this.#windowBytes > maxBytes && this.#windowStart <= this.#applied && this.#windowStart < keepFrom) {
+      this.#windowBytes -= sizeOf(this.#inWindow(this.#windowStart));
+      this.#released++;
+      this.#windowStart = (this.#windowStart + 1) as Index;
+    }
+    if (this.#released > maxReleasedSlots) {
+      this.#entries = this.#entries.slice(this.#released);
+      this.#released = 0;
+    }
+  }
+
+  #inWindow(index: Index): Entry {
+    const entry = this.#entries[index - this.#windowStart + this.#released];
+    assert(entry !== undefined, `entry ${index} is not in memory`);
+    return entry;
+  }
+}
+
+export function sizeOf(entry: Entry): number {
+  return entryOverheadBytes + entry.data.byteLength;
+}

@@ -1,0 +1,102 @@
+import { assert } from './assertion.ts';
+import type { Durability } from './durability.ts';
+import type { RaftLog } from './log.ts';
+import type { Message, PromiseMessage } from './message.ts';
+import type { RaftOptions } from './options.ts';
+import type { Outbox } from './output.ts';
+import { integerBetween, type Prng } from './prng.ts';
+import type { Progress } from './progress.ts';
+import type { Reads } from './reads.ts';
+import type { Acknowledged, Configuration, HardState, Index, MemberId, Millis, Role, Term } from './types.ts';
+
+/** The whole state of one member. The functions of the other files work on it, one file for each concern. */
+export interface Raft {
+  readonly options: RaftOptions;
+  readonly prng: Prng;
+  readonly log: RaftLog;
+  readonly durability: Durability;
+  readonly reads: Reads;
+  readonly outbox: Outbox;
+  readonly configuration: Configuration;
+  now: Millis;
+
+  term: Term;
+  vote: MemberId | null;
+  role: Role;
+  leader: MemberId | null;
+  acknowledged: Acknowledged;
+
+  /** Drawn anew with every role, so that two members do not campaign together again and again (Raft §5.2). */
+  electionTimeoutMs: Millis;
+  electionDeadline: Millis;
+  /** When this member last heard of a leader: for one election time it helps nobody to replace it (thesis §4.2.3). */
+  lastLeaderContact: Millis;
+  /** Answers to the campaign under way, for as long as there is one. */
+  votes: Map<MemberId, boolean>;
+
+  /** Leader only, for every member but itself. */
+  progress: Map<MemberId, Progress>;
+  heartbeatDeadline: Millis;
+  nextLoadToken: number;
+}
+
+export function hardStateOf(raft: Raft): HardState {
+  return { term: raft.term, vote: raft.vote, commit: raft.log.committed };
+}
+
+export function send(raft: Raft, message: Exclude<Message, PromiseMessage>): void {
+  raft.outbox.messages.push(message);
+}
+
+/** Sends when the disk holds everything that `message` says, which may be now. */
+export function promise(raft: Raft, message: PromiseMessage): void {
+  assert(message.term === raft.term, `promise for term ${message.term} in term ${raft.term}`);
+  if (raft.durability.admit(message)) raft.outbox.messages.push(message);
+}
+
+/** True when that is more than was ever acknowledged before. */
+export function acknowledge(raft: Raft, index: Index): boolean {
+  const { acknowledged, term } = raft;
+  const isNews = term > acknowledged.term || index > acknowledged.index;
+  if (isNews) raft.acknowledged = { term, index };
+  return isNews;
+}
+
+export function resetElectionTimer(raft: Raft): void {
+  const { electionMs } = raft.options;
+  raft.electionTimeoutMs = integerBetween(raft.prng, electionMs, 2 * electionMs);
+  raft.electionDeadline = raft.now + raft.electionTimeoutMs;
+}
+
+/** A message of the present term's leader arrived. */
+export function hearFromLeader(raft: Raft, leader: MemberId): void {
+  assert(raft.role !== 'leader', `member ${leader} leads term ${raft.term}, and so does this one`);
+  assert(raft.leader === null || raft.leader === leader, `${raft.leader} and ${leader} both lead term ${raft.term}`);
+  if (raft.role !== 'follower' || raft.leader !== leader) follow(raft, raft.term, leader);
+  raft.lastLeaderContact = raft.now;
+  raft.electionDeadline = raft.now + raft.electionTimeoutMs;
+}
+
+/** Steps back to following, in this term or in a later one. */
+export function follow(raft: Raft, term: Term, leader: MemberId | null): void {
+  assert(term >= raft.term, `term would go back from ${raft.term} to ${term}`);
+  if (term > raft.term) {
+    raft.term = term;
+    raft.vote = null;
+    raft.durability.stageHardState();
+    raft.durability.dropPromisesBefore(term);
+  }
+  changeRole(raft, 'follower', leader);
+}
+
+export function changeRole(raft: Raft, role: Role, leader: MemberId | null): void {
+  raft.role = role;
+  raft.leader = leader;
+  raft.votes.clear();
+  raft.durability.dropVoteRequests();
+  raft.progress.clear();
+  raft.heartbeatDeadline = Number.POSITIVE_INFINITY;
+  raft.reads.abandon(raft.outbox, leader);
+  raft.outbox.leadershipChanged = true;
+  resetElectionTimer(raft);
+}

@@ -1,0 +1,101 @@
+import { assert } from './assertion.ts';
+import { sizeOf } from './log.ts';
+import type { AppendAccepted, AppendRejected } from './message.ts';
+import type { Progress } from './progress.ts';
+import { reachedByQuorum } from './quorum.ts';
+import { type Raft, send } from './raft.ts';
+import type { Entry, Index, LoadToken, MemberId } from './types.ts';
+
+/** Sends every peer what it may be sent. Done once an output, so that many proposals leave in one append. */
+export function replicate(raft: Raft): void {
+  for (const [member, progress] of raft.progress) {
+    while (progress.next <= raft.log.lastIndex && progress.mayReceive(raft.options)) {
+      const entries = raft.log.slice(progress.next, raft.options.maxAppendBytes);
+      if (entries === null) load(raft, progress);
+      else sendAppend(raft, member, progress, entries);
+    }
+    noticeCommit(raft, member, progress);
+  }
+}
+
+function sendAppend(raft: Raft, to: MemberId, progress: Progress, entries: readonly Entry[]): void {
+  const { log, options, term } = raft;
+  const prevIndex = (progress.next - 1) as Index;
+  const prevTerm = log.termAt(prevIndex);
+  const last = entries.at(-1);
+  assert(
+    prevTerm !== null && last !== undefined && entries[0]?.index === progress.next,
+    `append from ${progress.next}`,
+  );
+  send(raft, { type: 'append', from: options.id, to, term, prevIndex, prevTerm, commit: log.committed, entries });
+  progress.sentCommit = Math.min(log.committed, last.index) as Index;
+  progress.sent(
+    last.index,
+    entries.reduce((sum, entry) => sum + sizeOf(entry), 0),
+  );
+}
+
+/** Followers serve watchers and reads: they hear of a commit at once, also when no append is due. */
+function noticeCommit(raft: Raft, to: MemberId, progress: Progress): void {
+  const commit = Math.min(raft.log.committed, progress.match) as Index;
+  if (commit <= progress.sentCommit) return;
+  progress.sentCommit = commit;
+  send(raft, { type: 'commitNotice', from: raft.options.id, to, term: raft.term, commit });
+}
+
+function load(raft: Raft, progress: Progress): void {
+  const token: LoadToken = raft.nextLoadToken++;
+  progress.loading = token;
+  raft.outbox.loads.push({ token, from: progress.next, maxBytes: raft.options.maxAppendBytes });
+}
+
+/** The storage has read old entries; whoever asked may have moved on meanwhile. */
+export function entriesLoaded(raft: Raft, token: LoadToken, entries: readonly Entry[]): void {
+  for (const [member, progress] of raft.progress) {
+    if (progress.loading !== token) continue;
+    progress.loading = null;
+    if (entries[0]?.index === progress.next && progress.mayReceive(raft.options))
+      sendAppend(raft, member, progress, entries);
+  }
+}
+
+export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void {
+  const progress = raft.progress.get(message.from);
+  if (progress === undefined) return;
+  assert(
+    message.match <= raft.log.lastIndex,
+    `member ${message.from} acknowledged ${message.match}, beyond ${raft.log.lastIndex}`,
+  );
+  progress.lastContact = raft.now;
+  progress.accepted(message.match);
+  advanceCommit(raft);
+}
+
+/**
+ * The peer's log parts from ours at or before `rejected`. It named the last place at which the logs could agree as far as it can tell
+ * from the term we sent; we skip, in turn, everything of ours that cannot agree with the term it has there.
+ */
+export function handleAppendRejected(raft: Raft, message: AppendRejected): void {
+  const progress = raft.progress.get(message.from);
+  if (progress === undefined) return;
+  progress.lastContact = raft.now;
+  if (progress.isStaleRejection(message.rejected)) return;
+  const common = raft.log.terms.lastAtMost(message.hintIndex, message.hintTerm);
+  const next = Math.min(message.rejected, common.index + 1);
+  progress.probeFrom(Math.max(next, progress.match + 1) as Index);
+}
+
+/** Something that was sent to `member` is known to be lost. */
+export function unreachable(raft: Raft, member: MemberId): void {
+  const progress = raft.progress.get(member);
+  if (progress?.state === 'replicate') progress.probeFrom((progress.match + 1) as Index);
+}
+
+/** Raft §5.3 and §5.4.2: committed is what a majority holds durably, if it is of this term; everything before it is with it. */
+export function advanceCommit(raft: Raft): void {
+  const { configuration, durability, log, options, progress } = raft;
+  const reached = reachedByQuorum(configuration, (member) =>
+    member === options.id ? durability.durableIndex : (progress.get(member)?.match ?? 0),
+  ) as Index;
+  if (reached > log.committed && log.termAt(reached) === raft.term) log.commitTo(reached);
+}

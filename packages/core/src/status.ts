@@ -1,0 +1,50 @@
+import type { Raft } from './raft.ts';
+import type { Configuration, Index, MemberId, Role, Term } from './types.ts';
+
+/** How a member sees itself and, as leader, the others. */
+export interface RaftStatus {
+  readonly id: MemberId;
+  readonly role: Role;
+  readonly term: Term;
+  readonly vote: MemberId | null;
+  readonly leader: MemberId | null;
+  readonly lastIndex: Index;
+  readonly durable: Index;
+  readonly committed: Index;
+  readonly applied: Index;
+  readonly configuration: Configuration;
+  /** Empty unless this member leads. */
+  readonly peers: readonly PeerStatus[];
+}
+
+export interface PeerStatus {
+  readonly id: MemberId;
+  readonly state: 'probe' | 'replicate';
+  readonly match: Index;
+  readonly next: Index;
+  readonly inFlight: number;
+  readonly sinceLastContactMs: number;
+}
+
+export function statusOf(raft: Raft): RaftStatus {
+  return {
+    id: raft.options.id,
+    role: raft.role,
+    term: raft.term,
+    vote: raft.vote,
+    leader: raft.leader,
+    lastIndex: raft.log.lastIndex,
+    durable: raft.durability.durableIndex,
+    committed: raft.log.committed,
+    applied: raft.log.applied,
+    configuration: raft.configuration,
+    peers: [...raft.progress].map(([id, progress]) => ({
+      id,
+      state: progress.state,
+      match: progress.match,
+      next: progress.next,
+      inFlight: progress.inFlight,
+      sinceLastContactMs: raft.now - progress.lastContact,
+    })),
+  };
+}

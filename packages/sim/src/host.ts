@@ -1,0 +1,281 @@
+import {
+  type Acknowledged,
+  type BootState,
+  type Configuration,
+  type Entry,
+  type HardState,
+  type Index,
+  type Input,
+  type LoadRequest,
+  type LogPosition,
+  type MemberId,
+  type Message,
+  type Millis,
+  type Output,
+  RaftNode,
+  type RaftOptions,
+  type Term,
+} from '@conclave/core';
+import type { Clock } from './clock.ts';
+import { type Disk, termRunsOf } from './disk.ts';
+import type { Observer } from './observer.ts';
+import type { Random } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+
+type WriteDone = (result: { readonly index: Index } | 'refused' | 'unknown') => void;
+type ReadDone = (result: { readonly index: Index } | 'refused') => void;
+
+export const freshHardState: HardState = { term: 0 as Term, vote: null, commit: 0 as Index };
+export const freshAcknowledged: Acknowledged = { term: 0 as Term, index: 0 as Index };
+const logStart: LogPosition = { index: 0 as Index, term: 0 as Term };
+
+/** Inputs that arrive within this time are stepped together, as the pump of a member does. */
+const maxPumpDelayMs = 0.2;
+const maxLoadMs = 3;
+
+export interface HostDependencies {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly configuration: Configuration;
+  readonly options: RaftOptions;
+  readonly observers: readonly Observer[];
+  readonly transmit: (message: Message) => void;
+}
+
+/** One process: a Raft node, driven as its README asks, over a simulated disk and network. It can crash, pause and start again. */
+export class Host {
+  readonly id: MemberId;
+  readonly disk: Disk;
+  readonly #its: HostDependencies;
+  #node: RaftNode | null = null;
+  /** Grows with each crash: whatever was scheduled before it is nobody's. */
+  #life = 0;
+  #inbox: Input[] = [];
+  #pumpScheduled = false;
+  #pausedUntil = 0;
+  #timerAt: Millis = Number.POSITIVE_INFINITY;
+  #appliedIndex: Index = 0 as Index;
+  #nextId = 1;
+  readonly #proposals = new Map<number, WriteDone>();
+  readonly #accepted = new Map<Index, { readonly term: Term; readonly done: WriteDone }>();
+  readonly #asked = new Map<number, ReadDone>();
+  #parked: { readonly index: Index; readonly done: ReadDone }[] = [];
+
+  constructor(id: MemberId, dependencies: HostDependencies) {
+    this.id = id;
+    this.disk = dependencies.disk;
+    this.#its = dependencies;
+  }
+
+  get node(): RaftNode | null {
+    return this.#node;
+  }
+
+  get isUp(): boolean {
+    return this.#node !== null;
+  }
+
+  get isPaused(): boolean {
+    return this.#its.scheduler.now < this.#pausedUntil;
+  }
+
+  get appliedIndex(): Index {
+    return this.#appliedIndex;
+  }
+
+  get leader(): MemberId | null {
+    return this.#node?.state.leader ?? null;
+  }
+
+  /** The state machine is rebuilt from the whole log: what a member has applied is gone with its process. */
+  start(): void {
+    const { clock, configuration, disk, options, random } = this.#its;
+    const { acknowledged, entries, hardState } = disk.image;
+    const boot: BootState = {
+      hardState,
+      acknowledged,
+      base: logStart,
+      configuration,
+      terms: termRunsOf(entries),
+      tail: entries.length as Index,
+      entries,
+      applied: 0 as Index,
+    };
+    this.#appliedIndex = 0 as Index;
+    this.#node = new RaftNode(options, boot, random.fork('node'), clock.now());
+    for (const observer of this.#its.observers) observer.started?.(this);
+    this.#wake();
+  }
+
+  crash(): void {
+    for (const done of [...this.#proposals.values(), ...[...this.#accepted.values()].map((one) => one.done)])
+      done('unknown');
+    for (const done of [...this.#asked.values(), ...this.#parked.map((one) => one.done)]) done('refused');
+    this.#proposals.clear();
+    this.#accepted.clear();
+    this.#asked.clear();
+    this.#parked = [];
+    this.#inbox = [];
+    this.#life++;
+    this.#node = null;
+    this.#pumpScheduled = false;
+    this.#pausedUntil = 0;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.disk.crash();
+    for (const observer of this.#its.observers) observer.crashed?.(this);
+  }
+
+  pause(durationMs: number): void {
+    this.#pausedUntil = this.#its.scheduler.now + durationMs;
+    this.#wake();
+  }
+
+  resume(): void {
+    this.#pausedUntil = 0;
+    this.#pumpScheduled = false;
+    this.#wake();
+  }
+
+  receive(message: Message): void {
+    if (this.isUp) this.#push({ type: 'message', message });
+  }
+
+  unreachable(member: MemberId): void {
+    if (this.isUp) this.#push({ type: 'unreachable', member });
+  }
+
+  write(data: Uint8Array, done: WriteDone): void {
+    if (!this.isUp) return done('refused');
+    const id = this.#nextId++;
+    this.#proposals.set(id, done);
+    this.#push({ type: 'propose', proposals: [{ id, data }] });
+  }
+
+  read(done: ReadDone): void {
+    if (!this.isUp) return done('refused');
+    const id = this.#nextId++;
+    this.#asked.set(id, done);
+    this.#push({ type: 'readIndex', id });
+  }
+
+  #push(input: Input): void {
+    this.#inbox.push(input);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    const life = this.#life;
+    const { random, scheduler } = this.#its;
+    const at = Math.max(scheduler.now, this.#pausedUntil) + random.between(0, maxPumpDelayMs);
+    scheduler.at(at, () => {
+      if (life !== this.#life || !this.#pumpScheduled) return;
+      this.#pumpScheduled = false;
+      if (this.isPaused) this.#wake();
+      else this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const node = this.#node;
+    if (node === null) return;
+    const now = this.#its.clock.now();
+    const inputs = this.#inbox;
+    this.#inbox = [];
+    for (const input of inputs) node.step(input, now);
+    const output = node.takeOutput();
+    for (const observer of this.#its.observers) observer.took?.(this, output);
+    this.#send(output);
+    if (output.persist !== null) this.#persist(output.persist);
+    this.#settle(output);
+    this.#apply(node, output.committed, now);
+    for (const load of output.loads) this.#load(load);
+    this.#serveReads();
+    this.#armTimer(node.nextDeadline());
+  }
+
+  #send(output: Output): void {
+    for (const message of output.messages) {
+      for (const observer of this.#its.observers) observer.sent?.(this, message);
+      this.#its.transmit(message);
+    }
+  }
+
+  #persist(job: NonNullable<Output['persist']>): void {
+    const life = this.#life;
+    this.disk.submit(job, (sequence) => {
+      for (const observer of this.#its.observers) observer.durable?.(this);
+      if (life === this.#life) this.#push({ type: 'persisted', sequence });
+    });
+  }
+
+  #settle(output: Output): void {
+    for (const { id, index, term } of output.accepted) {
+      const done = take(this.#proposals, id);
+      // Accepted anew at this index: what an earlier leadership accepted here has left this log, but maybe not all others.
+      this.#accepted.get(index)?.done('unknown');
+      this.#accepted.set(index, { term, done });
+    }
+    for (const { what, id } of output.failed) {
+      if (what === 'proposal') take(this.#proposals, id)('refused');
+      else take(this.#asked, id)('refused');
+    }
+    for (const { id, index } of output.reads) this.#parked.push({ index, done: take(this.#asked, id) });
+  }
+
+  #apply(node: RaftNode, committed: readonly Entry[], now: Millis): void {
+    for (const entry of committed) {
+      for (const observer of this.#its.observers) observer.applied?.(this, entry);
+      this.#appliedIndex = entry.index;
+      const waiting = this.#accepted.get(entry.index);
+      this.#accepted.delete(entry.index);
+      waiting?.done(waiting.term === entry.term ? { index: entry.index } : 'refused');
+    }
+    if (committed.length > 0) node.step({ type: 'applied', index: this.#appliedIndex }, now);
+  }
+
+  #load(request: LoadRequest): void {
+    const life = this.#life;
+    this.#its.scheduler.after(this.#its.random.between(0, maxLoadMs), () => {
+      if (life !== this.#life) return;
+      const entries: Entry[] = [];
+      let bytes = 0;
+      for (const entry of this.disk.image.entries.slice(request.from - 1)) {
+        bytes += entry.data.byteLength;
+        if (bytes > request.maxBytes && entries.length > 0) break;
+        entries.push(entry);
+      }
+      this.#push({ type: 'entriesLoaded', token: request.token, entries });
+    });
+  }
+
+  #serveReads(): void {
+    const due = this.#parked.filter(({ index }) => index <= this.#appliedIndex);
+    this.#parked = this.#parked.filter(({ index }) => index > this.#appliedIndex);
+    for (const { done } of due) done({ index: this.#appliedIndex });
+  }
+
+  #armTimer(deadline: Millis): void {
+    if (deadline === this.#timerAt || deadline === Number.POSITIVE_INFINITY) return;
+    this.#timerAt = deadline;
+    const life = this.#life;
+    this.#its.scheduler.at(this.#its.clock.trueTime(deadline), () => {
+      if (life !== this.#life || this.#timerAt !== deadline) return;
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      // After a stall it depends on the platform what comes first: the timer that is overdue, or the frames that wait.
+      if (this.isPaused && this.#its.random.chance(0.5)) this.#inbox.unshift({ type: 'tick' });
+      else this.#inbox.push({ type: 'tick' });
+      this.#wake();
+    });
+  }
+}
+
+function take<Value>(map: Map<number, Value>, id: number): Value {
+  const value = map.get(id);
+  if (value === undefined) throw new Error(`core settled ${id}, which was not waiting`);
+  map.delete(id);
+  return value;
+}

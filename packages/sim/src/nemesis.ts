@@ -1,0 +1,141 @@
+import type { Cluster } from './cluster.ts';
+import type { Host } from './host.ts';
+import type { Random } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { FaultSettings } from './swarm.ts';
+
+export type FaultCounts = Record<
+  'crash' | 'crashAll' | 'leader' | 'pause' | 'halves' | 'isolate' | 'oneWay' | 'bridge',
+  number
+>;
+
+/** Breaks things, each kind of fault in a rhythm of its own, until it is told to stop. */
+export class Nemesis {
+  readonly counts: FaultCounts = {
+    crash: 0,
+    crashAll: 0,
+    leader: 0,
+    pause: 0,
+    halves: 0,
+    isolate: 0,
+    oneWay: 0,
+    bridge: 0,
+  };
+  readonly #cluster: Cluster;
+  readonly #scheduler: Scheduler;
+  readonly #random: Random;
+  readonly #settings: FaultSettings;
+  #stopped = false;
+
+  constructor(cluster: Cluster, scheduler: Scheduler, random: Random, settings: FaultSettings) {
+    this.#cluster = cluster;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#settings = settings;
+    this.#every(settings.crashEveryMs, () => this.#crashOne());
+    this.#every(settings.crashAllEveryMs, () => this.#crashAll());
+    this.#every(settings.leaderEveryMs, () => this.#hitLeader());
+    this.#every(settings.pauseEveryMs, () => this.#pauseOne());
+    this.#every(settings.partitionEveryMs, () => this.#partition());
+  }
+
+  /** No more faults, and everything that is broken is mended. */
+  stop(): void {
+    this.#stopped = true;
+    this.#cluster.network.becomeReliable();
+    for (const host of this.#cluster.hosts) {
+      host.disk.becomeReliable();
+      if (host.isUp) host.resume();
+      else host.start();
+    }
+  }
+
+  #every(meanMs: number, act: () => void): void {
+    if (meanMs === Number.POSITIVE_INFINITY) return;
+    this.#scheduler.after(this.#random.exponential(meanMs), () => {
+      if (this.#stopped) return;
+      act();
+      this.#every(meanMs, act);
+    });
+  }
+
+  #crashOne(): void {
+    const up = this.#cluster.hosts.filter((host) => host.isUp);
+    if (up.length > 0) this.#crash(this.#random.pick(up));
+    this.counts.crash++;
+  }
+
+  #crashAll(): void {
+    for (const host of this.#cluster.hosts) if (host.isUp) this.#crash(host);
+    this.counts.crashAll++;
+  }
+
+  #crash(host: Host): void {
+    host.crash();
+    this.#scheduler.after(this.#random.between(0, this.#settings.maxDownMs), () => {
+      if (!this.#stopped && !host.isUp) host.start();
+    });
+  }
+
+  #hitLeader(): void {
+    const leaders = this.#cluster.hosts.filter((host) => host.node?.state.role === 'leader');
+    if (leaders.length === 0) return;
+    const leader = this.#random.pick(leaders);
+    const kind = this.#random.pick(['crash', 'pause', 'isolate', 'oneWay'] as const);
+    this.counts.leader++;
+    if (kind === 'crash') this.#crash(leader);
+    else if (kind === 'pause') leader.pause(this.#random.between(0, this.#settings.maxPauseMs));
+    else this.#cut(kind, [leader.id, ...this.#cluster.hosts.map((host) => host.id).filter((id) => id !== leader.id)]);
+  }
+
+  #pauseOne(): void {
+    const up = this.#cluster.hosts.filter((host) => host.isUp);
+    if (up.length === 0) return;
+    this.#random.pick(up).pause(this.#random.between(0, this.#settings.maxPauseMs));
+    this.counts.pause++;
+  }
+
+  #partition(): void {
+    const ids = this.#random.shuffle(this.#cluster.hosts.map((host) => host.id));
+    this.#cut(this.#random.pick(['halves', 'isolate', 'oneWay', 'bridge'] as const), ids);
+  }
+
+  #cut(kind: Partition, ids: readonly number[]): void {
+    const { network } = this.#cluster;
+    if (ids.length < 2) return;
+    network.heal();
+    this.counts[kind]++;
+    for (const [from, to] of cutLinks(kind, ids, this.#random)) network.cut(from, to);
+    this.#scheduler.after(this.#random.between(0, this.#settings.maxPartitionMs), () => network.heal());
+  }
+}
+
+type Partition = 'halves' | 'isolate' | 'oneWay' | 'bridge';
+
+/**
+ * `halves`: two sides that do not hear each other. `isolate`: one against all. `oneWay`: one is heard by nobody but hears all. `bridge`: two
+ * sides that only one member in the middle hears (Cloudflare, 2020-11-02; openraft #2080).
+ */
+function cutLinks(
+  kind: 'halves' | 'isolate' | 'oneWay' | 'bridge',
+  ids: readonly number[],
+  random: Random,
+): [number, number][] {
+  const [first = 0, ...others] = ids;
+  if (kind === 'isolate')
+    return others.flatMap((other): [number, number][] => [
+      [first, other],
+      [other, first],
+    ]);
+  if (kind === 'oneWay') return others.map((other): [number, number] => [first, other]);
+  const split = random.integer(1, Math.max(2, ids.length));
+  const sides = kind === 'halves' ? ids : others;
+  const left = sides.slice(0, split);
+  const right = sides.slice(split);
+  return left.flatMap((a) =>
+    right.flatMap((b): [number, number][] => [
+      [a, b],
+      [b, a],
+    ]),
+  );
+}

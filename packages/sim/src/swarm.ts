@@ -1,0 +1,115 @@
+import { Random } from './random.ts';
+
+/**
+ * What one seed makes of a run. Swarm testing: a fault that is always on hides the bugs that need its absence, so each run
+ * draws which faults it has at all, and how strong (Groce et al., "Swarm Testing", 2012).
+ */
+export interface Settings {
+  readonly members: number;
+  readonly electionMs: number;
+  readonly heartbeatMs: number;
+  readonly maxAppendBytes: number;
+  readonly maxInflightAppends: number;
+  readonly maxLogWindowBytes: number;
+  readonly maxUncommittedBytes: number;
+  readonly network: NetworkSettings;
+  readonly disk: DiskSettings;
+  readonly faults: FaultSettings;
+  readonly load: LoadSettings;
+  readonly safetyMs: number;
+}
+
+export interface NetworkSettings {
+  readonly minDelayMs: number;
+  readonly meanDelayMs: number;
+  readonly lossRate: number;
+  /** Of messages that carry entries: votes and heartbeats pass, logs grow apart. */
+  readonly bulkLossRate: number;
+  readonly duplicateRate: number;
+}
+
+export interface DiskSettings {
+  readonly minWriteMs: number;
+  readonly meanWriteMs: number;
+  /** Mean time between stalls of one disk; Infinity for none. */
+  readonly meanStallEveryMs: number;
+  readonly maxStallMs: number;
+}
+
+/** Mean times between faults of each kind, over the whole cluster; Infinity for none. */
+export interface FaultSettings {
+  readonly crashEveryMs: number;
+  /** Faults of any kind that hit whoever leads at that moment: most bugs need leaders that come and go. */
+  readonly leaderEveryMs: number;
+  readonly crashAllEveryMs: number;
+  readonly maxDownMs: number;
+  readonly pauseEveryMs: number;
+  readonly maxPauseMs: number;
+  readonly partitionEveryMs: number;
+  readonly maxPartitionMs: number;
+  /** Largest deviation of a member's clock rate from true time. */
+  readonly clockDrift: number;
+}
+
+export interface LoadSettings {
+  readonly clients: number;
+  readonly operationsPerSecond: number;
+  readonly readShare: number;
+  readonly maxValueBytes: number;
+}
+
+export function settingsFor(seed: number, members: number | null, safetyMs: number): Settings {
+  const random = new Random(seed).fork('swarm');
+  const sometimes = (probability: number, low: number, high: number): number =>
+    random.chance(probability) ? random.between(low, high) : Number.POSITIVE_INFINITY;
+  const rarely = (probability: number, high: number): number =>
+    random.chance(probability) ? random.between(0, high) : 0;
+  const calm = random.chance(0.05);
+  // A fifth of the runs hunts leaders: quick elections, and a fault for nearly everybody who wins one (Raft's figure 8 lives here).
+  const hunting = !calm && random.chance(0.2);
+  const heartbeatMs = hunting ? 20 : random.pick([20, 50, 100]);
+  return {
+    members: members ?? random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
+    heartbeatMs,
+    electionMs: heartbeatMs * (hunting ? 3 : random.pick([3, 5, 10])),
+    maxAppendBytes: random.pick(hunting ? [1, 262_144] : [1, 200, 1_000, 262_144]),
+    maxInflightAppends: random.pick([1, 2, 8, 64]),
+    maxLogWindowBytes: random.pick([1, 1_000, 33_554_432]),
+    maxUncommittedBytes: random.pick([1, 4_000, 67_108_864]),
+    network: {
+      minDelayMs: random.between(0.05, 1),
+      meanDelayMs: random.pick(hunting ? [1, 5] : [0.2, 1, 5, 20]),
+      lossRate: calm ? 0 : rarely(0.6, hunting ? 0.4 : 0.1),
+      bulkLossRate: hunting ? random.pick([0, 0.5, 0.8]) : 0,
+      duplicateRate: calm ? 0 : rarely(0.5, 0.1),
+    },
+    disk: {
+      minWriteMs: random.between(0.05, 1),
+      meanWriteMs: random.pick(hunting ? [0.3, 3] : [0.3, 1, 5, 15]),
+      meanStallEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.3, 2_000, 20_000),
+      maxStallMs: random.pick([200, 2_000]),
+    },
+    faults: {
+      leaderEveryMs: hunting
+        ? random.between(40, 300)
+        : calm
+          ? Number.POSITIVE_INFINITY
+          : random.pick([300, 1_000, 3_000, Number.POSITIVE_INFINITY]),
+      crashEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.7, 300, 8_000),
+      crashAllEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.3, 3_000, 20_000),
+      maxDownMs: random.pick(hunting ? [10, 100, 300] : [10, 500, 4_000]),
+      pauseEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.4, 1_000, 10_000),
+      maxPauseMs: random.pick(hunting ? [100, 300] : [100, 1_500, 6_000]),
+      partitionEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.7, 500, 8_000),
+      maxPartitionMs: random.pick(hunting ? [100, 300] : [200, 2_000, 8_000]),
+      clockDrift: random.pick([0, 0.001, 0.05]),
+    },
+    load: {
+      clients: random.integer(1, 8),
+      operationsPerSecond: random.pick([20, 100, 100, 400]),
+      readShare: random.between(0.1, 0.7),
+      maxValueBytes: random.pick([16, 300, 2_000]),
+    },
+    safetyMs,
+  };
+}
