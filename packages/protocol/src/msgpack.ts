@@ -34,12 +34,21 @@ export function pack(value: unknown): Uint8Array {
 
 /** Foreign bytes must have passed the preflight scanner. Binary values are views of `bytes`. */
 export function unpack(bytes: Uint8Array): unknown {
-  const value: unknown = packr.unpack(bytes);
+  const value: unknown = packr.unpack(plain(bytes));
   return value;
 }
 
 /** The value that stands from the first byte up to `end`. */
 export function unpackPrefix(bytes: Uint8Array, end: number): unknown {
-  const value: unknown = packr.unpack(bytes, end);
+  const value: unknown = packr.unpack(plain(bytes), end);
   return value;
+}
+
+/**
+ * Views of a Node Buffer would be Buffers, whose `slice` does not copy: who copies a key with it before keeping it would keep the frame's
+ * memory. Views of a plain array are plain, on every platform.
+ */
+function plain(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes;
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -87,17 +87,6 @@ export function nullable<T>(type: Type<T>): Type<T | null> {
   };
 }
 
-/** A position kept free for a later version: null until then. */
-export const reserved: Type<null> = {
-  name: 'null (reserved)',
-  definition: 'reserved',
-  write: () => null,
-  read: (raw) => {
-    if (raw !== null) throw new SchemaViolation(`${kindOf(raw)} in a reserved position, which must be null`);
-    return null;
-  },
-};
-
 function printed(raw: unknown): string {
   return typeof raw === 'number' || typeof raw === 'boolean' ? String(raw) : kindOf(raw);
 }

@@ -51,8 +51,9 @@ export function structure<T extends object>(
   name: string,
   fields: Fields<T>,
   check: (value: T) => void = () => {},
+  reservedPositions = 0,
 ): Structure<T> {
-  const shape = new Shape<T>([], fields, {});
+  const shape = new Shape<T>([], fields, {}, reservedPositions);
   return {
     name,
     fields: shape.fields,
@@ -76,6 +77,8 @@ export interface CaseTable<T, K extends keyof T> {
   /** Never renumbered, never used again for something else. */
   readonly tag: number;
   readonly fields: Fields<Omit<T, K>>;
+  /** Positions behind the fields that are null until a later version fills them. They are no properties of the value. */
+  readonly reserved?: number;
   /** What the fields cannot say one by one. Throws `SchemaViolation`. */
   readonly check?: (value: T) => void;
 }
@@ -106,7 +109,7 @@ export function union<U extends object, K extends keyof U & string>(
     const built: BuiltCase<U> = {
       name: word,
       tag: table.tag,
-      shape: new Shape<U>([table.tag], table.fields, { [discriminator]: word }),
+      shape: new Shape<U>([table.tag], table.fields, { [discriminator]: word }, table.reserved ?? 0),
       check: table.check ?? (() => {}),
     };
     if (byTag[table.tag] !== undefined) throw new Error(`${name}: tag ${table.tag} is used twice`);
@@ -153,23 +156,33 @@ interface BuiltCase<T> {
   readonly check: (value: T) => void;
 }
 
-/** Fixed positions followed by fields. */
+const reservedField: Field = { name: '(reserved)', type: { name: 'null', definition: 'reserved' } };
+
+/** Fixed positions, fields, reserved positions. */
 class Shape<T> {
   readonly fields: readonly Field[];
   readonly definition: string;
   readonly #names: readonly string[];
   readonly #types: readonly Type<unknown>[];
   readonly #first: number;
+  readonly #reserved: number;
   /** Every value read is a copy of it, so that all of them have one hidden class and later code stays monomorphic. */
   readonly #template: Record<string, unknown>;
 
-  constructor(fixed: readonly number[], fields: object, constants: Readonly<Record<string, string>>) {
+  constructor(
+    fixed: readonly number[],
+    fields: object,
+    constants: Readonly<Record<string, string>>,
+    reservedPositions: number,
+  ) {
     const entries = Object.entries(fields as Readonly<Record<string, Type<unknown>>>);
-    this.fields = entries.map(([name, type]) => ({ name, type }));
-    this.definition = entries.map(([name, type]) => `${name}: ${type.definition}`).join(', ');
+    const own: Field[] = entries.map(([name, type]) => ({ name, type }));
+    this.fields = own.concat(Array.from({ length: reservedPositions }, () => reservedField));
+    this.definition = this.fields.map(({ name, type }) => `${name}: ${type.definition}`).join(', ');
     this.#names = entries.map(([name]) => name);
     this.#types = entries.map(([, type]) => type);
     this.#first = fixed.length;
+    this.#reserved = reservedPositions;
     this.#template = { ...constants };
     for (const name of this.#names) this.#template[name] = null;
   }
@@ -183,12 +196,18 @@ class Shape<T> {
     } catch (error) {
       throw within(error, this.#names[i]!);
     }
+    for (let free = 0; free < this.#reserved; free++) raw.push(null);
     return raw;
   }
 
   read(raw: readonly unknown[]): T {
-    const wanted = this.#first + this.#names.length;
+    const end = this.#first + this.#names.length;
+    const wanted = end + this.#reserved;
     if (raw.length !== wanted) throw new SchemaViolation(`${raw.length} elements where ${wanted} belong`);
+    for (let free = end; free < wanted; free++) {
+      if (raw[free] !== null)
+        throw new SchemaViolation(`${kindOf(raw[free])} in a reserved position, which must be null`);
+    }
     const value = { ...this.#template };
     let i = 0;
     try {
