@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import * as arbitrary from '../testing/arbitrary.ts';
 import {
   decodeClientOperation,
   decodeCommand,
@@ -16,7 +17,6 @@ import {
 import { ProtocolError } from './error.ts';
 import { limits } from './limits.ts';
 import type { Delete, Operation, Put, Txn } from './operation.ts';
-import * as arbitrary from './testing/arbitrary.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const put: Put = { type: 'put', key: bytes('k'), value: bytes('v'), lease: null, returnPrevious: false };

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import * as arbitrary from '../testing/arbitrary.ts';
+import { clientMessage } from '../testing/arbitrary-message.ts';
 import { encodeClientFrame } from './client/frame.ts';
 import { encodeOperation, encodeResult } from './codec.ts';
 import { unpack } from './msgpack.ts';
 import { maxScanDepth, PreflightError, preflight, scanValue } from './preflight.ts';
-import * as arbitrary from './testing/arbitrary.ts';
-import { clientMessage } from './testing/arbitrary-message.ts';
 
 const limits = { maxDepth: 6, maxItems: 1_000 };
 

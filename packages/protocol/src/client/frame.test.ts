@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import * as arbitrary from '../../testing/arbitrary-message.ts';
 import { ProtocolError } from '../error.ts';
 import { pack } from '../msgpack.ts';
-import * as arbitrary from '../testing/arbitrary-message.ts';
 import { decodeClientFrame, decodeMemberFrame, encodeClientFrame, encodeMemberFrame } from './frame.ts';
 import { fromErrorBody, toErrorBody } from './request.ts';
 import { wireLimits } from './wire-limits.ts';

@@ -4,6 +4,7 @@ import { utf8Length } from './utf8.ts';
 
 /** An integer from `min` to `max`, both included. */
 export function integer(name: string, min: number, max: number = Number.MAX_SAFE_INTEGER): Type<number> {
+  const definition = `integer ${min}..${max === Number.MAX_SAFE_INTEGER ? '2^53-1' : max}`;
   const check = (value: unknown): number => {
     if (typeof value !== 'number' || !Number.isSafeInteger(value)) {
       throw new SchemaViolation(`${kindOf(value)} where an integer belongs`);
@@ -13,8 +14,8 @@ export function integer(name: string, min: number, max: number = Number.MAX_SAFE
     return value;
   };
   return {
-    name,
-    definition: `integer ${min}..${max}`,
+    name: `${name}: ${definition}`,
+    definition,
     // A number beyond 32 bits would leave msgpackr as a float; as a BigInt it leaves as a 64-bit integer.
     write: (value) => (check(value) > 0xffff_ffff ? BigInt(value) : value),
     read: check,
@@ -41,7 +42,8 @@ export function bytes(name: string, min: number, max: number): Type<Uint8Array> 
     if (value.length > max) throw new SchemaViolation(`${value.length} bytes, the limit is ${max}`, true);
     return value;
   };
-  return { name, definition: `bytes ${min}..${max}`, write: check, read: check };
+  const definition = min === max ? `${min} bytes` : `bytes ${min}..${max}`;
+  return { name: `${name}: ${definition}`, definition, write: check, read: check };
 }
 
 /** MessagePack str, at most `maxBytes` long as UTF-8. */
@@ -53,7 +55,8 @@ export function text(name: string, maxBytes: number): Type<string> {
     if (length > maxBytes) throw new SchemaViolation(`${length} bytes of UTF-8, the limit is ${maxBytes}`, true);
     return value;
   };
-  return { name, definition: `text ≤ ${maxBytes}`, write: check, read: check };
+  const definition = `text ≤ ${maxBytes} bytes`;
+  return { name: `${name}: ${definition}`, definition, write: check, read: check };
 }
 
 /** One of a closed set of names, as a small integer that is never renumbered. */
@@ -62,9 +65,9 @@ export function choice<N extends string>(name: string, numbers: Readonly<Record<
   for (const [word, number] of Object.entries<number>(numbers)) byNumber.set(number, word as N);
   const known = Object.entries<number>(numbers)
     .map(([word, number]) => `${number} ${word}`)
-    .join(' | ');
+    .join(', ');
   return {
-    name,
+    name: `${name}: ${known}`,
     definition: `choice ${known}`,
     write: (value) => {
       if (!Object.hasOwn(numbers, value)) throw new SchemaViolation(`"${value}" is none of ${known}`);
@@ -80,7 +83,7 @@ export function choice<N extends string>(name: string, numbers: Readonly<Record<
 
 export function nullable<T>(type: Type<T>): Type<T | null> {
   return {
-    name: `${type.name} or null`,
+    name: `${type.name}, or null`,
     definition: `nullable ${type.definition}`,
     write: (value) => (value === null ? null : type.write(value)),
     read: (raw) => (raw === null ? null : type.read(raw)),

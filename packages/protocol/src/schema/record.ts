@@ -16,9 +16,10 @@ export function record<V extends string | number>(
     for (let i = 0; i < pairs.length; i += 2) total += size(pairs[i], false) + size(pairs[i + 1], numbers);
     if (total > maxBytes) throw new SchemaViolation(`${total} bytes of UTF-8, the limit is ${maxBytes}`, true);
   };
+  const definition = `record of ${numbers ? 'texts and integers' : 'texts'} ≤ ${maxBytes} bytes`;
   return {
-    name,
-    definition: `record of ${numbers ? 'texts and integers' : 'texts'} ≤ ${maxBytes}`,
+    name: `${name}: ${definition}`,
+    definition,
     write: (value) => {
       const pairs = Object.entries(value).flat();
       check(pairs);

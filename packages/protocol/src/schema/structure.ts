@@ -19,7 +19,7 @@ export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
     if (length > max) throw new SchemaViolation(`${length} elements, the limit is ${max}`, true);
   };
   return {
-    name: `list of ${element.name}, ≤ ${max}`,
+    name: `list of ≤ ${max} × ${element.name}`,
     definition: `list ≤ ${max} of ${element.definition}`,
     write: (values) => {
       checkLength(values.length);

@@ -4,7 +4,7 @@
 
 /** How values of `T` look on the wire. */
 export interface Type<T> {
-  /** As the documentation prints it: `id`, `bytes ≤ 4096`, `KeyRange`. */
+  /** As the documentation prints it: `id: integer 1..2^53-1`, `KeyRange`. */
   readonly name: string;
   /** Everything that two implementations must agree on, spelt out to the bottom. */
   readonly definition: string;

@@ -20,7 +20,7 @@ export const key: Type<Uint8Array> = bytes('key', 1, limits.maxKeyBytes);
 
 /** A key that a client writes. */
 export const writtenKey: Type<Uint8Array> = {
-  name: 'key, not reserved',
+  name: `${key.name}, the first not 0x00`,
   definition: `${key.definition} not beginning with 0x00`,
   write: (value) => notReserved(key.write(value) as Uint8Array),
   read: (raw) => notReserved(key.read(raw)),
@@ -47,7 +47,7 @@ export const keyRange: Structure<KeyRange> = structure<KeyRange>(
 
 /** What a client deletes: it may begin at the empty key, which stands behind the reserved ones, but not among them. */
 export const deletedRange: Type<KeyRange> = {
-  name: 'KeyRange, not reserved',
+  name: 'KeyRange, key not beginning with 0x00',
   definition: `${keyRange.definition} key not beginning with 0x00`,
   write: (range) => {
     notReserved(range.key);

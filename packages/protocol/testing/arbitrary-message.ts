@@ -1,14 +1,14 @@
 // Every message that the schema allows, for property tests.
 import * as fc from 'fast-check';
-import type { ClusterStatus, MemberRole } from '../client/cluster.ts';
-import type { MemberAddress, SessionClaim, SessionStanding } from '../client/handshake.ts';
-import type { ClientMessage, MemberMessage } from '../client/message.ts';
-import type { ErrorBody } from '../client/request.ts';
-import type { SessionEndCause } from '../client/session.ts';
-import type { WatchCreate, WatchStart } from '../client/watch.ts';
-import { wireLimits } from '../client/wire-limits.ts';
-import { type ErrorCode, errorCodes } from '../error.ts';
-import { limits } from '../limits.ts';
+import type { ClusterStatus, MemberRole } from '../src/client/cluster.ts';
+import type { MemberAddress, SessionClaim, SessionStanding } from '../src/client/handshake.ts';
+import type { ClientMessage, MemberMessage } from '../src/client/message.ts';
+import type { ErrorBody } from '../src/client/request.ts';
+import type { SessionEndCause } from '../src/client/session.ts';
+import type { WatchCreate, WatchStart } from '../src/client/watch.ts';
+import { wireLimits } from '../src/client/wire-limits.ts';
+import { type ErrorCode, errorCodes } from '../src/error.ts';
+import { limits } from '../src/limits.ts';
 import { bin, bool, id, identity, keyRange, metadata, orNull, record, revision, text } from './arbitrary.ts';
 
 const typed = <N extends string, T extends object>(type: N, fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
