@@ -1,0 +1,286 @@
+// The state machine against a naive second implementation, and against itself under other checkpoints, sweeps and restarts.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeCommand, type Identity, type RevisionEvents } from '@conclave/protocol';
+import * as fc from 'fast-check';
+import type { Applied } from './apply/apply.ts';
+import { type LogEntry, Member } from './testing/member.ts';
+import { Model, type ModelOutcome, type ModelRevision } from './testing/model.ts';
+import { readModel } from './testing/model-store.ts';
+import { everything, range } from './testing/operations.ts';
+import { plain, plainEvents } from './testing/plain.ts';
+import { type Intent, intents, rangeQuery, Writer } from './testing/random-log.ts';
+
+const runs = Number(process.env['CONCLAVE_PROPERTY_RUNS'] ?? 300);
+
+/** What a member does between two entries. */
+const chore = fc.record({
+  checkpoint: fc.boolean(),
+  sweep: fc.nat({ max: 4 }),
+  restart: fc.constantFrom(false, false, true),
+  digest: fc.boolean(),
+});
+const chores = fc.array(chore, { minLength: 1, maxLength: 10 });
+
+test('answers, events and pushes are those of the naive implementation', () => {
+  fc.assert(
+    fc.property(intents, (log) => {
+      const model = new Model();
+      const member = new Member();
+      for (const { entry, outcome } of written(log, model)) {
+        const applied = member.apply(entry);
+        compareOutcome(applied, outcome, model);
+      }
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('reads at every readable revision are those of the naive implementation', () => {
+  fc.assert(
+    fc.property(intents, fc.array(rangeQuery, { minLength: 1, maxLength: 4 }), chores, (log, queries, between) => {
+      const model = new Model();
+      const member = new Member();
+      for (const { entry } of written(log, model)) {
+        member.apply(entry);
+        doChore(member, between[member.machine.applied.index % between.length]!, []);
+      }
+      for (let revision = 0; revision <= model.revision + 1; revision++) {
+        for (const query of queries) {
+          const found = member.machine.query({ ...query, revision });
+          if (revision < model.compacted) assert.equal(codeOf(found), 'COMPACTED');
+          else if (revision > model.revision) assert.equal(codeOf(found), 'FUTURE_REVISION');
+          else assert.deepEqual(plain(found), plain(readModel(model.entriesAt(revision), query, revision)));
+        }
+      }
+      compareLists(member, model);
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('history from any readable revision is what was emitted, whatever was checkpointed, swept or restarted', () => {
+  fc.assert(
+    fc.property(intents, chores, fc.nat({ max: 400 }), (log, between, maxBytes) => {
+      const model = new Model();
+      const member = new Member();
+      const entries: LogEntry[] = [];
+      for (const { entry } of written(log, model)) {
+        entries.push(entry);
+        member.apply(entry);
+        doChore(member, between[entries.length % between.length]!, entries);
+      }
+      for (let from = model.compacted; from <= model.revision + 1; from++) {
+        assert.deepEqual(plainEvents(readHistory(member, from, maxBytes)), expectedHistory(model, from));
+      }
+      if (model.compacted > 1)
+        assert.throws(() => member.machine.history(model.compacted - 1, maxBytes), { code: 'COMPACTED' });
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('one log gives one state, one digest and the same records, in any split between replay and load', () => {
+  fc.assert(
+    fc.property(intents, chores, (log, between) => {
+      const model = new Model();
+      const steady = new Member();
+      const restless = new Member();
+      const entries: LogEntry[] = [];
+      for (const { entry } of written(log, model)) {
+        entries.push(entry);
+        const one = steady.apply(entry);
+        const other = restless.apply(entry);
+        assert.deepEqual(plainApplied(other), plainApplied(one));
+        doChore(restless, between[entries.length % between.length]!, entries);
+      }
+      assert.deepEqual(restless.machine.digest(), steady.machine.digest());
+      assert.deepEqual(settled(restless), settled(steady));
+      assert.deepEqual(restless.machine.digest(), steady.machine.digest());
+      assert.deepEqual(sortedDeadlines(restless), sortedDeadlines(steady));
+      assert.deepEqual(
+        restless.machine.deadlines().leases.map(({ lease }) => lease),
+        model.leases.map(({ id }) => id),
+      );
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('a command takes effect at most once, whichever commands come again at whatever time', () => {
+  fc.assert(
+    fc.property(intents, fc.array(fc.nat({ max: 59 }), { minLength: 1, maxLength: 40 }), (log, again) => {
+      const model = new Model();
+      const member = new Member();
+      const entries: LogEntry[] = [];
+      const effects = new Map<string, number>();
+      const apply = (entry: LogEntry): void => {
+        const { term } = member.machine.applied;
+        const applied = member.apply({ ...entry, term: Math.max(term, entry.term) });
+        const identity = identityOf(entry);
+        if (identity?.by !== 'session' || applied.repeated || applied.response === null) return;
+        // What was refused before it was looked at has another chance.
+        if (codeOf(applied.response) === 'SESSION_EXPIRED' || codeOf(applied.response) === 'STALE_SEQUENCE') return;
+        const name = `${identity.session}/${identity.sequence}`;
+        effects.set(name, (effects.get(name) ?? 0) + 1);
+      };
+      for (const { entry } of written(log, model)) {
+        entries.push(entry);
+        apply(entry);
+      }
+      for (const at of again) apply(entries[at % entries.length]!);
+      assert.deepEqual(
+        [...effects].filter(([, times]) => times > 1),
+        [],
+      );
+    }),
+    { numRuns: runs },
+  );
+});
+
+test('revisions and fences only grow, and a lock never has two holders', () => {
+  fc.assert(
+    fc.property(intents, (log) => {
+      const model = new Model();
+      const member = new Member();
+      let fence = 0;
+      for (const { entry } of written(log, model)) {
+        const before = member.machine.revision;
+        const applied = member.apply(entry);
+        assert.ok(applied.revision === before || applied.revision === before + 1);
+        for (const kind of ['lock', 'election'] as const) {
+          const found = member.machine.query({ type: 'locks', kind, after: null, limit: 0 });
+          assert.ok(found.type === 'locks');
+          const fences = found.locks.flatMap(({ holder }) => (holder === null ? [] : [holder.fence]));
+          const newest = Math.max(0, ...fences);
+          if (newest > fence) assert.equal(newest, applied.revision, 'a fence is the revision of its grant');
+          fence = Math.max(fence, newest);
+        }
+      }
+    }),
+    { numRuns: runs },
+  );
+});
+
+function* written(log: readonly Intent[], model: Model): Iterable<{ entry: LogEntry; outcome: ModelOutcome }> {
+  const writer = new Writer(model);
+  let index = 0;
+  for (const one of log) {
+    const entry = writer.entry(one);
+    index += 1;
+    yield { entry, outcome: model.apply(index, entry.term, entry.command) };
+  }
+}
+
+function doChore(
+  member: Member,
+  what: typeof chore extends fc.Arbitrary<infer C> ? C : never,
+  entries: LogEntry[],
+): void {
+  if (what.sweep > 0) member.machine.sweep(what.sweep);
+  if (what.digest) member.machine.digest();
+  if (what.checkpoint) member.checkpoint();
+  if (!what.restart || entries.length === 0) return;
+  const from = member.restart();
+  for (const entry of entries.slice(from)) member.apply(entry);
+}
+
+function compareOutcome(applied: Applied, outcome: ModelOutcome, model: Model): void {
+  assert.deepEqual(plain(comparable(applied.response)), plain(outcome.response));
+  assert.equal(applied.repeated, outcome.repeated);
+  assert.equal(applied.revision, model.revision);
+  assert.deepEqual(plain(applied.notifications), plain(outcome.notifications));
+  const found = applied.events === null ? [] : (plainEvents([applied.events]) as [{ events: unknown[] }])[0].events;
+  assert.deepEqual(found, plain(outcome.events.map(eventOfModel)));
+}
+
+/** Codes and outcomes are compared; the words are for people. */
+function comparable(response: Applied['response']): unknown {
+  if (response === null || response.type !== 'error') return response;
+  const { type, code, outcome } = response;
+  return { type, code, outcome };
+}
+
+function eventOfModel({ type, key, entry, previous, cause }: ModelRevision['events'][number]): object {
+  return type === 'put' ? { type, entry, previous } : { type, key, cause, previous };
+}
+
+function expectedHistory(model: Model, from: number): unknown {
+  return model.past
+    .filter(({ revision, events }) => revision >= from && events.length > 0)
+    .map(({ revision, events, author, reason, wallTimeMs }) => {
+      const shown = events.map((event) =>
+        eventOfModel(revision <= model.compacted ? { ...event, previous: null } : event),
+      );
+      return plain({ revision, events: shown, author, reason, wallTimeMs });
+    });
+}
+
+function readHistory(member: Member, from: number, maxBytes: number): RevisionEvents[] {
+  const revisions: RevisionEvents[] = [];
+  for (let next = from; ; ) {
+    const page = member.machine.history(next, maxBytes);
+    revisions.push(...page.revisions);
+    if (page.done) return revisions;
+    assert.ok(page.revisions.length > 0 && page.next > next, 'a page gets on');
+    next = page.next;
+  }
+}
+
+function compareLists(member: Member, model: Model): void {
+  const { machine } = member;
+  const leases = machine.query({ type: 'leases', after: 0, limit: 0 });
+  const expected = model.leases.map(({ id, ttlMs, session }) => ({
+    lease: id,
+    ttlMs,
+    isSession: session !== null,
+    metadata: session?.metadata ?? {},
+    keys: model.entries.filter(({ lease }) => lease === id).length,
+    holds: model.requests.filter((request) => request.session === id && request.fence > 0).length,
+  }));
+  assert.deepEqual(leases, { type: 'leases', leases: expected, more: false });
+  for (const { name } of model.requests) {
+    const found = machine.query({ type: 'lock', name });
+    const holder = model.holder(name);
+    const waiter = ({ session, sequence, sinceWallMs }: (typeof model.requests)[number]): object => ({
+      session,
+      sequence,
+      sinceWallMs,
+    });
+    assert.deepEqual(plain(found), {
+      type: 'lock',
+      lock: plain({
+        name,
+        holder: holder === null ? null : { ...waiter(holder), fence: holder.fence },
+        queue: model.queue(name).map(waiter),
+        delayed: model.delayed(name) !== null,
+      }),
+    });
+  }
+}
+
+function plainApplied(applied: Applied): unknown {
+  return plain({ ...applied, events: applied.events === null ? null : plainEvents([applied.events]) });
+}
+
+/** Everything swept and checkpointed: what must be the same on every member. */
+function settled(member: Member): unknown {
+  member.checkpoint();
+  while (!member.machine.sweep(3).done);
+  member.checkpoint();
+  assert.ok(member.machine.query(range(everything)).type === 'range');
+  return [...member.store.records.keys()].toSorted().map((key) => [key, plain(member.store.records.get(key)!.value)]);
+}
+
+function sortedDeadlines(member: Member): unknown {
+  const { leases, delays } = member.machine.deadlines();
+  return { leases, delays: delays.map((delay) => JSON.stringify(plain(delay))).toSorted() };
+}
+
+function identityOf({ command }: LogEntry): Identity | null {
+  return command === null ? null : decodeCommand(command).header.identity;
+}
+
+function codeOf(response: { type: string }): string {
+  return 'code' in response ? String(response.code) : response.type;
+}

@@ -1,0 +1,87 @@
+import type { Fence, LeaseId, LockName, Revision } from '@conclave/protocol';
+import type { PinnedChange } from '../checkpoint/pinned-history.ts';
+import type { SessionLease } from '../leases/lease.ts';
+
+/** What a member must push to a client that waits for it, beyond the answer to the command itself. */
+export type Notification =
+  /** The request waited and holds now. */
+  | { readonly type: 'granted'; readonly session: LeaseId; readonly sequence: number; readonly fence: Fence }
+  /** The hold ended, other than with its session: released, taken back, or broken by an operator. */
+  | {
+      readonly type: 'released';
+      readonly session: LeaseId;
+      readonly sequence: number;
+      readonly fence: Fence;
+      readonly broken: boolean;
+    }
+  /** The request waits no more. */
+  | { readonly type: 'cancelled'; readonly session: LeaseId; readonly sequence: number }
+  | { readonly type: 'sessionEnded'; readonly session: LeaseId; readonly cause: SessionEnd };
+
+export type SessionEnd = 'closed' | 'revoked' | 'expired';
+
+/** For the leader's deadlines. */
+export type DeadlineChange =
+  | { readonly type: 'leaseGranted'; readonly lease: LeaseId; readonly generation: number; readonly ttlMs: number }
+  | { readonly type: 'leaseEnded'; readonly lease: LeaseId }
+  | { readonly type: 'delayBegun'; readonly name: LockName; readonly fence: Fence; readonly delayMs: number }
+  | { readonly type: 'delayEnded'; readonly name: LockName; readonly fence: Fence };
+
+/** One entry while it is applied: where it stands, who sent it, and what it has changed so far. */
+export class Draft {
+  readonly index: number;
+  readonly term: number;
+  readonly wallTimeMs: number;
+  readonly author: string | null;
+  readonly reason: string | null;
+  /** The revision that the entry gets, should it change a key or grant. */
+  readonly revision: Revision;
+  /** Whose command it is, when it is a session's. */
+  readonly session: SessionLease | null;
+  readonly sequence: number;
+
+  readonly changes: PinnedChange[] = [];
+  grants = 0;
+  notifications: Notification[] | null = null;
+  deadlines: DeadlineChange[] | null = null;
+
+  constructor(
+    index: number,
+    term: number,
+    wallTimeMs: number,
+    author: string | null,
+    reason: string | null,
+    revision: Revision,
+    session: SessionLease | null,
+    sequence: number,
+  ) {
+    this.index = index;
+    this.term = term;
+    this.wallTimeMs = wallTimeMs;
+    this.author = author;
+    this.reason = reason;
+    this.revision = revision;
+    this.session = session;
+    this.sequence = sequence;
+  }
+
+  /** Whether the entry advances the revision: it changed a key or granted. */
+  get advances(): boolean {
+    return this.changes.length > 0 || this.grants > 0;
+  }
+
+  /** The store's revision as of what the entry has done so far. */
+  get reached(): Revision {
+    return this.advances ? this.revision : this.revision - 1;
+  }
+
+  notify(notification: Notification): void {
+    if (this.notifications === null) this.notifications = [notification];
+    else this.notifications.push(notification);
+  }
+
+  deadline(change: DeadlineChange): void {
+    if (this.deadlines === null) this.deadlines = [change];
+    else this.deadlines.push(change);
+  }
+}

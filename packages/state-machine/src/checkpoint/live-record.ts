@@ -1,0 +1,63 @@
+// The bytes of each record of the live state but history. docs/state-format.md describes them; `read-records.ts` reads them.
+import type { Counters } from '../counters.ts';
+import type { Lease } from '../leases/lease.ts';
+import type { Lock, LockRequest } from '../locks/lock.ts';
+import type { RecordWriter } from '../records/record-writer.ts';
+import { recordFormat } from '../records/tables.ts';
+import { writeAnswer } from './answer-record.ts';
+import type { LiveRecord } from './record-key.ts';
+
+/** Leaves the seal in the record. */
+export function encodeRecord(writer: RecordWriter, key: Uint8Array, record: LiveRecord): Uint8Array {
+  writer.begin().u8(recordFormat);
+  switch (record.table) {
+    case 'counters':
+      writeCounters(writer, record);
+      break;
+    case 'lease':
+      writeLease(writer, record);
+      break;
+    case 'request':
+      writeRequest(writer, record);
+      break;
+    case 'delay':
+      writeDelay(writer, record);
+      break;
+    case 'response':
+      writer.u32(record.bytes);
+      writeAnswer(writer, record.answer);
+      break;
+    case 'idempotency':
+      writer.u64(record.order).u64(record.expiresAtMs);
+      writeAnswer(writer, record.answer);
+      break;
+  }
+  return writer.seal(key, record).take();
+}
+
+function writeCounters(writer: RecordWriter, counters: Counters): void {
+  writer.u64(counters.revision).u64(counters.compacted).u64(counters.lastChange);
+  writer.u64(counters.clusterTimeMs).u64(counters.nextLease).u64(counters.incarnation);
+}
+
+function writeLease(writer: RecordWriter, lease: Lease): void {
+  writer.u32(lease.ttlMs).u64(lease.generation);
+  const { session } = lease;
+  if (session === null) {
+    writer.u8(0);
+    return;
+  }
+  const names = Object.entries(session.metadata);
+  writer.u8(1).blob(session.secretHash).u64(session.acknowledgedBelow).u16(names.length);
+  for (const [name, text] of names) writer.text(name).text(text);
+}
+
+function writeRequest(writer: RecordWriter, request: LockRequest): void {
+  writer.latin1(request.lock.key).u64(request.order).u64(request.fence).u64(request.sinceWallMs);
+  writer.u32(request.lockDelayMs).nullableBlob(request.value);
+}
+
+function writeDelay(writer: RecordWriter, { delay }: Lock): void {
+  if (delay === null) throw new Error('state machine: a lock that is not delayed has no record');
+  writer.u64(delay.fence).u32(delay.delayMs);
+}

@@ -1,0 +1,113 @@
+// From the bytes of a record to what it stands for. `live-record.ts` writes them.
+import type { Counters } from '../counters.ts';
+import { DamagedStateError } from '../damage.ts';
+import { latin1Of } from '../keys/key-bytes.ts';
+import { isSession, Lease, Session } from '../leases/lease.ts';
+import { Lock, LockRequest, lockKey, lockNameOf } from '../locks/lock.ts';
+import { RecordReader } from '../records/record-reader.ts';
+import { read64, recordFormat } from '../records/tables.ts';
+import { Keyed, Remembered } from '../sessions/remembered.ts';
+import type { State } from '../state.ts';
+import { readAnswer } from './answer-record.ts';
+import type { LiveRecord } from './record-key.ts';
+
+export function loadCounters(counters: Counters, key: Uint8Array, value: Uint8Array): void {
+  const reader = open(key, value);
+  counters.revision = reader.u64();
+  counters.compacted = reader.u64();
+  counters.lastChange = reader.u64();
+  counters.clusterTimeMs = reader.u64();
+  counters.nextLease = reader.u64();
+  counters.incarnation = reader.u64();
+  close(reader, counters);
+}
+
+export function loadLease(state: State, key: Uint8Array, value: Uint8Array): Lease {
+  const reader = open(key, value);
+  const ttlMs = reader.u32();
+  const generation = reader.u64();
+  const session = reader.u8() === 0 ? null : readSession(reader);
+  const lease = new Lease(read64(key, 1), ttlMs, generation, session);
+  close(reader, lease);
+  state.leases.set(lease.id, lease);
+  return lease;
+}
+
+function readSession(reader: RecordReader): Session {
+  const secretHash = reader.blob().slice();
+  const acknowledgedBelow = reader.u64();
+  const names: [string, string][] = [];
+  for (let left = reader.u16(); left > 0; left--) names.push([reader.text(), reader.text()]);
+  return new Session(secretHash, Object.fromEntries(names), acknowledgedBelow);
+}
+
+/** Not yet in its lock: the order of the table is not that of the queue. */
+export function loadRequest(state: State, key: Uint8Array, value: Uint8Array): LockRequest {
+  const reader = open(key, value);
+  const session = state.leases.get(read64(key, 1));
+  if (!isSession(session))
+    throw new DamagedStateError(`a request for a lock of session ${read64(key, 1)}, which is none`);
+  const lock = lockOf(state, reader.latin1());
+  const order = reader.u64();
+  const fence = reader.u64();
+  const sinceWallMs = reader.u64();
+  const lockDelayMs = reader.u32();
+  const published = reader.nullableBlob()?.slice() ?? null;
+  const request = new LockRequest(lock, session, read64(key, 9), order, lockDelayMs, published, sinceWallMs);
+  request.fence = fence;
+  close(reader, request);
+  return request;
+}
+
+export function loadDelay(state: State, key: Uint8Array, value: Uint8Array): Lock {
+  const reader = open(key, value);
+  const lock = lockOf(state, latin1Of(key.subarray(1)));
+  lock.delay = { fence: reader.u64(), delayMs: reader.u32() };
+  close(reader, lock);
+  return lock;
+}
+
+export function loadRemembered(state: State, key: Uint8Array, value: Uint8Array): Remembered {
+  const reader = open(key, value);
+  const session = state.leases.get(read64(key, 1));
+  if (!isSession(session)) throw new DamagedStateError(`an answer to session ${read64(key, 1)}, which is none`);
+  const bytes = reader.u32();
+  const remembered = new Remembered(session.id, read64(key, 9), readAnswer(reader), bytes);
+  close(reader, remembered);
+  session.session.remembered.set(remembered.sequence, remembered);
+  session.session.rememberedBytes += bytes;
+  return remembered;
+}
+
+/** The order of the table is not that of expiry: the caller sorts. */
+export function loadKeyed(key: Uint8Array, value: Uint8Array): Keyed {
+  const reader = open(key, value);
+  const order = reader.u64();
+  const expiresAtMs = reader.u64();
+  const keyed = new Keyed(latin1Of(key.subarray(1)), order, expiresAtMs, readAnswer(reader));
+  close(reader, keyed);
+  return keyed;
+}
+
+function lockOf(state: State, key: string): Lock {
+  const name = lockNameOf(key);
+  if (lockKey(name) !== key) throw new DamagedStateError(`no lock is named ${JSON.stringify(key)}`);
+  const known = state.locks.get(key);
+  if (known !== undefined) return known;
+  const lock = new Lock(key, name);
+  state.locks.set(key, lock);
+  return lock;
+}
+
+function open(key: Uint8Array, value: Uint8Array): RecordReader {
+  const reader: RecordReader = new RecordReader(key, value);
+  reader.expect(reader.u8() === recordFormat, 'unknown format');
+  return reader;
+}
+
+function close(reader: RecordReader, record: LiveRecord): void {
+  reader.end();
+  record.high = reader.lanes.high;
+  record.low = reader.lanes.low;
+  record.stored = true;
+}

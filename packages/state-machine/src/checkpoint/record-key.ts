@@ -1,0 +1,25 @@
+import type { Counters } from '../counters.ts';
+import type { Lease } from '../leases/lease.ts';
+import type { Lock, LockRequest } from '../locks/lock.ts';
+import { countersKey, delayKey, idempotencyKey, leaseKey, requestKey, responseKey } from '../records/tables.ts';
+import type { Keyed, Remembered } from '../sessions/remembered.ts';
+
+/** Whatever has exactly one record while it lives. `high`, `low`: the seal of that record; `stored`: it was handed out. */
+export type LiveRecord = Counters | Lease | LockRequest | Lock | Remembered | Keyed;
+
+export function keyOfRecord(record: LiveRecord): Uint8Array {
+  switch (record.table) {
+    case 'counters':
+      return countersKey;
+    case 'lease':
+      return leaseKey(record.id);
+    case 'request':
+      return requestKey(record.session.id, record.sequence);
+    case 'delay':
+      return delayKey(record.key);
+    case 'response':
+      return responseKey(record.session, record.sequence);
+    case 'idempotency':
+      return idempotencyKey(record.key);
+  }
+}

@@ -1,0 +1,40 @@
+import type { Delete, DeleteResult, KeyValue, Put, PutResult } from '@conclave/protocol';
+import type { Draft } from '../apply/draft.ts';
+import type { State } from '../state.ts';
+import { bytesOf } from './key-bytes.ts';
+import { living } from './key-version.ts';
+import { Plan, type PlannedDelete, type PlannedPut } from './plan.ts';
+import { entryOf, valueOf } from './values.ts';
+import { deleteKey, writeKey } from './write.ts';
+
+export function put(state: State, draft: Draft, operation: Put): PutResult {
+  return runPut(state, draft, operation, new Plan(state).put(operation));
+}
+
+export function deleteKeys(state: State, draft: Draft, operation: Delete): DeleteResult {
+  return runDelete(state, draft, operation, new Plan(state).delete(operation));
+}
+
+export function runPut(state: State, draft: Draft, operation: Put, { key }: PlannedPut): PutResult {
+  const previous = operation.returnPrevious ? present(state, key) : null;
+  writeKey(state, draft, key, operation.key, operation.value, operation.lease ?? 0, false);
+  return { type: 'put', revision: draft.revision, previous };
+}
+
+export function runDelete(state: State, draft: Draft, operation: Delete, { nodes }: PlannedDelete): DeleteResult {
+  const previous: KeyValue[] = [];
+  if (operation.returnPrevious) {
+    for (const node of nodes) {
+      const version = living(node)!;
+      previous.push(entryOf(node, version, valueOf(state.values, node, version)));
+    }
+  }
+  for (const node of nodes) deleteKey(state, draft, node, bytesOf(node.key), 'delete');
+  return { type: 'delete', revision: draft.reached, deleted: nodes.length, previous };
+}
+
+function present(state: State, key: string): KeyValue | null {
+  const node = state.keys.get(key);
+  const version = node === undefined ? null : living(node);
+  return node === undefined || version === null ? null : entryOf(node, version, valueOf(state.values, node, version));
+}

@@ -1,0 +1,64 @@
+import {
+  type LeaseExpire,
+  type LeaseGrant,
+  type LeaseGrantResult,
+  type LeaseRevoke,
+  type LeaseRevokeResult,
+  limits,
+  type SessionClose,
+  type SessionOpen,
+  type SessionOpenResult,
+} from '@conclave/protocol';
+import type { Draft } from '../apply/draft.ts';
+import { limitExceeded } from '../keys/plan.ts';
+import type { State } from '../state.ts';
+import { isSession, Lease, Session } from './lease.ts';
+import { endLease } from './lease-end.ts';
+
+const firstGeneration = 1;
+
+export function leaseGrant(state: State, draft: Draft, { ttlMs }: LeaseGrant): LeaseGrantResult {
+  const lease = begin(state, draft, ttlMs, null);
+  return { type: 'leaseGrant', lease: lease.id, ttlMs };
+}
+
+export function sessionOpen(state: State, draft: Draft, operation: SessionOpen): SessionOpenResult {
+  const session = new Session(operation.secretHash.slice(), operation.metadata, 1);
+  const lease = begin(state, draft, operation.ttlMs, session);
+  return { type: 'sessionOpen', session: lease.id, ttlMs: lease.ttlMs };
+}
+
+/** Of a session, too. By the session itself it is an orderly end; by anybody else its holder does not know of it. */
+export function leaseRevoke(state: State, draft: Draft, operation: LeaseRevoke): LeaseRevokeResult {
+  const lease = state.leases.get(operation.lease);
+  if (lease !== undefined) endLease(state, draft, lease, lease === draft.session ? 'closed' : 'revoked');
+  return { type: 'leaseRevoke', revision: draft.reached, existed: lease !== undefined };
+}
+
+export function sessionClose(state: State, draft: Draft, operation: SessionClose): LeaseRevokeResult {
+  const lease = state.leases.get(operation.session);
+  const existed = isSession(lease);
+  if (existed) endLease(state, draft, lease, 'closed');
+  return { type: 'leaseRevoke', revision: draft.reached, existed };
+}
+
+/** A leader that was deposed, or stalled, may not expire what a later one renewed (etcd#15247, #12528): the term must be the entry's. */
+export function leaseExpire(state: State, draft: Draft, operation: LeaseExpire): void {
+  const lease = state.leases.get(operation.lease);
+  if (lease === undefined || lease.generation !== operation.generation || operation.term !== draft.term) return;
+  endLease(state, draft, lease, 'expired');
+}
+
+function begin(state: State, draft: Draft, ttlMs: number, session: Session | null): Lease {
+  const { counters } = state;
+  // Plain leases count too: they cost the same, and the leader keeps a deadline for each.
+  if (state.leases.size >= limits.maxSessions) {
+    throw limitExceeded('the cluster has as many sessions and leases as it may', limits.maxSessions);
+  }
+  const lease = new Lease(counters.nextLease, ttlMs, firstGeneration, session);
+  counters.nextLease += 1;
+  state.leases.set(lease.id, lease);
+  state.ledger.touch(lease);
+  draft.deadline({ type: 'leaseGranted', lease: lease.id, generation: lease.generation, ttlMs });
+  return lease;
+}

@@ -1,0 +1,69 @@
+import { decodeResult, encodeResult, limits, type Result, type Revision } from '@conclave/protocol';
+import { maxKeyedResponseBytes, maxRememberedBytesPerSession, smallResponseBytes } from '../bounds.ts';
+import type { LockRequest } from '../locks/lock.ts';
+import { requestState } from '../locks/lock-operations.ts';
+import type { Response } from '../response.ts';
+import type { Answer } from './remembered.ts';
+
+export interface Kept {
+  readonly answer: Answer;
+  /** Counted against what the session may have remembered. */
+  readonly bytes: number;
+}
+
+/** `taken`: bytes that the session's memory counts already. */
+export function keepForSession(response: Response, revision: Revision, taken: number): Kept {
+  if (response.type === 'lockAcquire') {
+    return { answer: response.state === 'refused' ? { form: 'refused' } : { form: 'request' }, bytes: 0 };
+  }
+  const room = Math.min(limits.maxRememberedResponseBytes, maxRememberedBytesPerSession - taken);
+  return keep(response, revision, room);
+}
+
+export function keepForKey(response: Response, revision: Revision): Answer {
+  return keep(response, revision, maxKeyedResponseBytes).answer;
+}
+
+function keep(response: Response, revision: Revision, room: number): Kept {
+  if (response.type === 'error' || isSmall(response)) return { answer: { form: 'response', response }, bytes: 0 };
+  const bytes = encodeResult(response);
+  // Small ones are kept whatever the room: the window bounds them.
+  if (bytes.length <= smallResponseBytes) return { answer: { form: 'bytes', bytes }, bytes: 0 };
+  if (bytes.length > room) return { answer: { form: 'forgotten', revision }, bytes: 0 };
+  return { answer: { form: 'bytes', bytes }, bytes: bytes.length };
+}
+
+/** Whether keys or values may stand in it; if not, it is some numbers. */
+function isSmall(response: Result): boolean {
+  if (response.type === 'put') return response.previous === null;
+  if (response.type === 'delete') return response.previous.length === 0;
+  return response.type !== 'txn';
+}
+
+/** What the command is told when it comes again. `request`: that of the sequence, while it waits or holds. */
+export function recall(answer: Answer, request: LockRequest | undefined, revision: Revision): Response {
+  switch (answer.form) {
+    case 'response':
+      return answer.response;
+    case 'bytes':
+      return decodeResult(answer.bytes);
+    case 'forgotten':
+      return {
+        type: 'error',
+        code: 'RESPONSE_FORGOTTEN',
+        message: `the command was applied, at revision ${answer.revision}; its answer was too large to keep`,
+        // It was applied: whoever sends it again under a new identity would do it twice.
+        outcome: 'unknown',
+        details: { revision: answer.revision },
+      };
+    case 'request':
+      if (request === undefined)
+        throw new Error('state machine: an acquire is remembered as waiting and does not wait');
+      return { type: 'lockAcquire', revision, ...requestState(request) };
+    case 'released':
+      return { type: 'lockAcquire', revision, state: 'released', fence: answer.fence };
+    case 'refused':
+    case 'cancelled':
+      return { type: 'lockAcquire', revision, state: answer.form };
+  }
+}

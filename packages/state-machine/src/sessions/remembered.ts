@@ -1,0 +1,58 @@
+// What is kept of an answered command, so that the same command coming again gets the same answer and has no effect.
+import type { Fence, LeaseId, Revision } from '@conclave/protocol';
+import type { Response } from '../response.ts';
+
+export type Answer =
+  /** Small: kept as it is. After a load `bytes` stands in its place. */
+  | { readonly form: 'response'; readonly response: Response }
+  | { readonly form: 'bytes'; readonly bytes: Uint8Array }
+  /** Too large to keep: it was applied, at this revision. */
+  | { readonly form: 'forgotten'; readonly revision: Revision }
+  /** An acquire that waits or holds: the answer is the present state of its request. */
+  | { readonly form: 'request' }
+  | { readonly form: 'refused' }
+  | { readonly form: 'cancelled' }
+  | { readonly form: 'released'; readonly fence: Fence };
+
+/** The answer to one sequence of one session. */
+export class Remembered {
+  readonly table = 'response';
+  readonly session: LeaseId;
+  readonly sequence: number;
+  answer: Answer;
+  /** Counted against `maxRememberedBytesPerSession`. */
+  readonly bytes: number;
+
+  high = 0;
+  low = 0;
+  stored = false;
+
+  constructor(session: LeaseId, sequence: number, answer: Answer, bytes: number) {
+    this.session = session;
+    this.sequence = sequence;
+    this.answer = answer;
+    this.bytes = bytes;
+  }
+}
+
+/** The answer to a command that carried an idempotency key instead of a session. */
+export class Keyed {
+  readonly table = 'idempotency';
+  /** The key, latin1. */
+  readonly key: string;
+  /** Log index of the command: the order in which keys expire. */
+  readonly order: number;
+  readonly expiresAtMs: number;
+  readonly answer: Answer;
+
+  high = 0;
+  low = 0;
+  stored = false;
+
+  constructor(key: string, order: number, expiresAtMs: number, answer: Answer) {
+    this.key = key;
+    this.order = order;
+    this.expiresAtMs = expiresAtMs;
+    this.answer = answer;
+  }
+}

@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { limits, type Put } from '@conclave/protocol';
+import { maxEvictionsPerEntry, maxRememberedBytesPerSession } from '../bounds.ts';
+import type { Response } from '../response.ts';
+import { type Header, Member } from '../testing/member.ts';
+import { acquire, everything, lock, put, range, remove, session, sessionOpen, txn } from '../testing/operations.ts';
+import { bytes } from '../testing/plain.ts';
+
+test('a command of a session that has ended, or never was, is not applied', () => {
+  const member = withSession();
+  member.do({ type: 'sessionClose', session: 1 });
+  for (const id of [1, 77]) {
+    const { response } = member.do(put('a', '1'), session(id, 1));
+    assert.ok(response?.type === 'error');
+    // A copy may have been applied before the session ended: whoever repeats it under a new identity may do it twice.
+    assert.deepEqual([response.code, response.outcome], ['SESSION_EXPIRED', 'unknown']);
+  }
+  assert.equal(member.machine.revision, 0);
+});
+
+test('a command that comes again gets the same answer and has no effect, in whatever order', () => {
+  const member = withSession();
+  const second = member.do(put('a', '2'), session(1, 2));
+  const first = member.do(put('a', '1'), session(1, 1));
+  for (const [sequence, applied] of [
+    [1, first],
+    [2, second],
+  ] as const) {
+    const again = member.do(put('a', `${sequence}`), session(1, sequence));
+    assert.equal(again.repeated, true);
+    assert.deepEqual(again.response, applied.response);
+    assert.equal(again.events, null);
+  }
+  assert.equal(member.machine.revision, 2);
+});
+
+test('a refusal is remembered like any answer', () => {
+  const member = withSession();
+  const orphan = put('a', '1', { lease: 2 });
+  const refused = member.do(orphan, session(1, 1)).response;
+  assert.equal(codeOf(refused), 'NOT_FOUND');
+  member.do({ type: 'leaseGrant', ttlMs: 5_000 });
+  assert.deepEqual(member.do(orphan, session(1, 1)).response, refused);
+  assert.equal(member.do(orphan, session(1, 2)).response?.type, 'put');
+});
+
+test('garbage is refused, the same on every member, and remembered', () => {
+  const member = withSession();
+  for (const garbage of [new Uint8Array(0), Uint8Array.of(0xc1), bytes('hello'), new Uint8Array(400).fill(0x91)]) {
+    const { response, events } = member.do(garbage);
+    assert.equal(codeOf(response), 'INVALID_ARGUMENT');
+    assert.equal(events, null);
+  }
+  const refused = member.do(Uint8Array.of(0xc1), session(1, 1)).response;
+  member.checkpoint();
+  member.restart();
+  assert.deepEqual(member.do(put('a', '1'), session(1, 1)).response, refused);
+});
+
+test('what the client gave up is stale, and takes no memory', () => {
+  const member = withSession();
+  for (let sequence = 1; sequence <= 5; sequence++) member.do(put('a', '1'), session(1, sequence));
+  member.do(put('a', '1'), session(1, 6, 5));
+  const { response } = member.do(put('a', '1'), session(1, 4));
+  assert.ok(response?.type === 'error');
+  assert.deepEqual([response.code, response.outcome], ['STALE_SEQUENCE', 'unknown']);
+  const { changes } = member.checkpoint();
+  assert.deepEqual(
+    changes.filter(({ key }) => key[0] === 0x06).map(({ key }) => key.at(-1)),
+    [5, 6],
+  );
+});
+
+test('a sequence beyond the window is refused, and may come again when the window has moved', () => {
+  const member = withSession();
+  const far = limits.maxSessionWindow + 1;
+  assert.equal(codeOf(member.do(put('a', '1'), session(1, far)).response), 'LIMIT_EXCEEDED');
+  assert.equal(member.do(put('a', '1'), session(1, far, 2)).response?.type, 'put');
+});
+
+test('of an answer too large to keep, that and when it was applied is remembered', () => {
+  const member = withSession();
+  member.do(put('a', 'x'.repeat(limits.maxRememberedResponseBytes)));
+  const large = remove(everything, true);
+  assert.equal(member.do(large, session(1, 1)).response?.type, 'delete');
+  const { response } = member.do(large, session(1, 1));
+  assert.ok(response?.type === 'error');
+  assert.deepEqual(
+    [response.code, response.details['revision'], response.outcome],
+    ['RESPONSE_FORGOTTEN', 2, 'unknown'],
+  );
+});
+
+test('the answers remembered for one session are bounded together', () => {
+  const member = withSession();
+  member.do(put('a', 'x'.repeat(60_000)));
+  const read = txn([range(everything)]);
+  const count = Math.floor(maxRememberedBytesPerSession / 60_000);
+  for (let sequence = 1; sequence <= count + 1; sequence++) member.do(read, session(1, sequence));
+  assert.equal(member.do(read, session(1, count)).response?.type, 'txn');
+  assert.equal(codeOf(member.do(read, session(1, count + 1)).response), 'RESPONSE_FORGOTTEN');
+  // The same after a load: what is counted is stored.
+  member.checkpoint();
+  member.restart();
+  assert.equal(codeOf(member.do(read, session(1, count + 2)).response), 'txn');
+  assert.equal(codeOf(member.do(read, session(1, count + 2)).response), 'RESPONSE_FORGOTTEN');
+  member.do(read, session(1, count + 3, 3));
+  assert.equal(codeOf(member.do(read, session(1, count + 3)).response), 'txn');
+});
+
+test('an idempotency key counts for its time, and then is free again', () => {
+  const member = new Member();
+  assert.equal(member.do(put('a', '1'), keyed('once', 1_000)).repeated, false);
+  assert.equal(member.do(put('a', '1'), keyed('once', 1_000 + limits.idempotencyTtlMs - 1)).repeated, true);
+  assert.equal(member.do(put('a', '1'), keyed('once', 1_000 + limits.idempotencyTtlMs)).repeated, false);
+  assert.equal(member.machine.revision, 2);
+});
+
+test('cluster time never goes back', () => {
+  const member = new Member();
+  member.do(put('a', '1'), { clusterTimeMs: 5_000 });
+  member.do(put('a', '1'), { clusterTimeMs: 4_000 });
+  assert.equal(member.machine.clusterTimeMs, 5_000);
+});
+
+test('idempotency keys are bounded: one too many is refused, and nobody loses his', () => {
+  const member = new Member();
+  const put1: Put = put('a', '1');
+  for (let i = 0; i < limits.maxIdempotencyKeys; i++) member.do(put1, keyed(`${i}`));
+  assert.equal(codeOf(member.do(put1, keyed('new')).response), 'LIMIT_EXCEEDED');
+  assert.equal(member.do(put1, keyed('0')).repeated, true);
+  // When their time is over they go, some with each entry.
+  const later = limits.idempotencyTtlMs;
+  member.checkpoint();
+  assert.equal(member.do(put1, keyed('new', later)).repeated, false);
+  const { changes } = member.machine.takeCheckpoint();
+  assert.equal(changes.filter(({ value }) => value === null).length, maxEvictionsPerEntry);
+});
+
+test('the end of its own session is answered, and remembered by nobody', () => {
+  const member = withSession();
+  const close = { type: 'sessionClose', session: 1 } as const;
+  assert.equal(member.do(close, session(1, 1)).response?.type, 'leaseRevoke');
+  assert.equal(codeOf(member.do(close, session(1, 1)).response), 'SESSION_EXPIRED');
+});
+
+test('a lock needs a session', () => {
+  assert.equal(codeOf(new Member().do(acquire(lock('a'))).response), 'INVALID_ARGUMENT');
+});
+
+test('a query has no place in the log', () => {
+  assert.equal(codeOf(new Member().do(range(everything)).response), 'INVALID_ARGUMENT');
+});
+
+function keyed(name: string, clusterTimeMs = 0): Header {
+  return { clusterTimeMs, identity: { by: 'key', key: bytes(name) } };
+}
+
+function withSession(): Member {
+  const member = new Member();
+  member.do(sessionOpen());
+  return member;
+}
+
+function codeOf(response: Response | null): string | null {
+  if (response === null) return null;
+  return response.type === 'error' ? response.code : response.type;
+}

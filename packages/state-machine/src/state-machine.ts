@@ -1,0 +1,207 @@
+import {
+  type Fence,
+  type LeaseId,
+  type LockName,
+  ProtocolError,
+  type Query,
+  type Result,
+  type Revision,
+  type Txn,
+} from '@conclave/protocol';
+import { type Applied, applyCommand, nothingApplied } from './apply/apply.ts';
+import { flush } from './checkpoint/flush.ts';
+import type { Change, Digest } from './checkpoint/ledger.ts';
+import { invariant } from './damage.ts';
+import { type Sweep, sweep } from './keys/compaction.ts';
+import { type HistoryPage, historyPage } from './keys/history.ts';
+import { queryRange } from './keys/range.ts';
+import { queryTxn } from './keys/txn.ts';
+import type { ValueSource } from './keys/values.ts';
+import { isSession } from './leases/lease.ts';
+import { listLeases, queryLease } from './leases/lease-query.ts';
+import { listLocks, queryLock } from './locks/lock-query.ts';
+import { RecordWriter } from './records/record-writer.ts';
+import { type Refusal, refusal } from './response.ts';
+import { emptyState, type State } from './state.ts';
+
+/** The last entry that is in the state. */
+export interface AppliedPosition {
+  readonly index: number;
+  readonly term: number;
+}
+
+/** What the member writes into its state store in one synced batch. */
+export interface Checkpoint {
+  readonly applied: AppliedPosition;
+  readonly digest: Digest;
+  /** In this order: a key may be removed and written in one checkpoint. */
+  readonly changes: readonly Change[];
+  /** To be given back when the batch is durable. */
+  readonly token: CheckpointToken;
+}
+
+export interface CheckpointToken {
+  readonly revision: Revision;
+}
+
+/** What a member needs to take up a session that moves to it. */
+export interface SessionIdentity {
+  readonly session: LeaseId;
+  readonly ttlMs: number;
+  readonly generation: number;
+  readonly secretHash: Uint8Array;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What a new leader keeps time for. All of it begins anew when it takes office. */
+export interface Deadlines {
+  readonly leases: readonly { readonly lease: LeaseId; readonly generation: number; readonly ttlMs: number }[];
+  readonly delays: readonly { readonly name: LockName; readonly fence: Fence; readonly delayMs: number }[];
+}
+
+/** A state that records were loaded into. */
+export interface LoadedState {
+  readonly state: State;
+  readonly applied: AppliedPosition;
+}
+
+/**
+ * What the log means. The same entries give the same state, the same answers and the same records on every member, whether they were
+ * replayed or loaded. Synchronous and pure; whatever it throws but for misuse means that the member must stop.
+ */
+export class StateMachine {
+  readonly #state: State;
+  readonly #writer: RecordWriter = new RecordWriter();
+  #applied: AppliedPosition;
+  /** Encoded for a digest, and not yet part of a checkpoint. */
+  #encoded: Change[] = [];
+  #failed = false;
+
+  constructor({ values }: { readonly values: ValueSource }, loaded?: LoadedState) {
+    this.#state = loaded?.state ?? emptyState(values);
+    this.#applied = loaded?.applied ?? { index: 0, term: 0 };
+  }
+
+  get applied(): AppliedPosition {
+    return this.#applied;
+  }
+
+  get revision(): Revision {
+    return this.#state.counters.revision;
+  }
+
+  /** The oldest revision that can be read and watched from. */
+  get compacted(): Revision {
+    return this.#state.counters.compacted;
+  }
+
+  /** Of the last command: a new leader's clock goes on from here. */
+  get clusterTimeMs(): number {
+    return this.#state.counters.clusterTimeMs;
+  }
+
+  get incarnation(): number {
+    return this.#state.counters.incarnation;
+  }
+
+  /** Revisions whose values are kept in memory until a checkpoint that holds them is durable. */
+  get pinnedRevisions(): number {
+    return this.#state.pinned.length;
+  }
+
+  /** The next committed entry: its command, or null when it carries none (no-op, configuration). */
+  apply(index: number, term: number, command: Uint8Array | null): Applied {
+    invariant(!this.#failed, 'it failed before and must not go on');
+    invariant(index === this.#applied.index + 1, `entry ${index} after ${this.#applied.index}`);
+    invariant(term >= this.#applied.term, `term ${term} after ${this.#applied.term}`);
+    this.#failed = true;
+    const applied = command === null ? nothingApplied(this.#state) : applyCommand(this.#state, index, term, command);
+    this.#failed = false;
+    this.#applied = { index, term };
+    return applied;
+  }
+
+  /** Of the state behind `applied`. A transaction must only read. */
+  query(query: Query | Txn): Result | Refusal {
+    try {
+      return this.#run(query);
+    } catch (error) {
+      if (error instanceof ProtocolError) return refusal(error);
+      throw error;
+    }
+  }
+
+  /** For a watch that is behind. Throws `ProtocolError` COMPACTED below `compacted`. */
+  history(from: Revision, maxBytes: number): HistoryPage {
+    return historyPage(this.#state, from, maxBytes);
+  }
+
+  session(id: LeaseId): SessionIdentity | null {
+    const lease = this.#state.leases.get(id);
+    if (!isSession(lease)) return null;
+    const { ttlMs, generation, session } = lease;
+    return { session: id, ttlMs, generation, secretHash: session.secretHash, metadata: session.metadata };
+  }
+
+  deadlines(): Deadlines {
+    const { leases, locks } = this.#state;
+    return {
+      leases: [...leases.values()].map(({ id, generation, ttlMs }) => ({ lease: id, generation, ttlMs })),
+      delays: [...locks.values()].flatMap(({ name, delay }) => (delay === null ? [] : [{ name, ...delay }])),
+    };
+  }
+
+  /** Removes some of what was compacted; the next checkpoint deletes the records. To be called again until `done`. */
+  sweep(maxRecords: number): Sweep {
+    return sweep(this.#state, maxRecords);
+  }
+
+  /** Encodes what changed since the last digest or checkpoint, and answers with the digest of all. */
+  digest(): Digest {
+    this.#flush();
+    return this.#state.ledger.digest;
+  }
+
+  /** Everything that changed since the last one, as of now. */
+  takeCheckpoint(): Checkpoint {
+    this.#flush();
+    const changes = this.#encoded;
+    this.#encoded = [];
+    return {
+      applied: this.#applied,
+      digest: this.#state.ledger.digest,
+      changes,
+      token: { revision: this.#state.counters.revision },
+    };
+  }
+
+  /** The checkpoint's records can be read from `values` now: what was pinned for them is let go. */
+  checkpointDurable({ revision }: CheckpointToken): void {
+    this.#state.pinned.releaseUpTo(revision);
+  }
+
+  #flush(): void {
+    invariant(!this.#failed, 'it failed before and must not be saved');
+    const changes = flush(this.#state, this.#writer);
+    if (this.#encoded.length === 0) this.#encoded = changes;
+    else for (const change of changes) this.#encoded.push(change);
+  }
+
+  #run(query: Query | Txn): Result {
+    const state = this.#state;
+    switch (query.type) {
+      case 'range':
+        return queryRange(state, query);
+      case 'txn':
+        return queryTxn(state, query);
+      case 'lease':
+        return queryLease(state, query);
+      case 'leases':
+        return listLeases(state, query);
+      case 'lock':
+        return queryLock(state, query);
+      case 'locks':
+        return listLocks(state, query);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+import type { LeaseId } from '@conclave/protocol';
+import { Ledger } from './checkpoint/ledger.ts';
+import { PinnedHistory } from './checkpoint/pinned-history.ts';
+import { Counters } from './counters.ts';
+import { KeyIndex } from './keys/key-index.ts';
+import { SweepCursor } from './keys/sweep-cursor.ts';
+import { Timeline } from './keys/timeline.ts';
+import type { ValueSource } from './keys/values.ts';
+import type { Lease } from './leases/lease.ts';
+import type { Lock } from './locks/lock.ts';
+import type { Keyed } from './sessions/remembered.ts';
+
+export interface State {
+  readonly counters: Counters;
+  readonly values: ValueSource;
+  readonly keys: KeyIndex;
+  readonly timeline: Timeline;
+  readonly sweepCursor: SweepCursor;
+  readonly pinned: PinnedHistory;
+  /** In the order of their ids. */
+  readonly leases: Map<LeaseId, Lease>;
+  readonly locks: Map<string, Lock>;
+  /** In the order of expiry, which is that of the log. */
+  readonly keyed: Map<string, Keyed>;
+  readonly ledger: Ledger;
+}
+
+export function emptyState(values: ValueSource): State {
+  return {
+    counters: new Counters(),
+    values,
+    keys: new KeyIndex(),
+    timeline: new Timeline(),
+    sweepCursor: new SweepCursor(),
+    pinned: new PinnedHistory(),
+    leases: new Map(),
+    locks: new Map(),
+    keyed: new Map(),
+    ledger: new Ledger(),
+  };
+}

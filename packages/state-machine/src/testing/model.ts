@@ -1,0 +1,241 @@
+// A second implementation of the whole state machine, to compare with: arrays, copies and loops, nothing kept that can be found out, no
+// limit but those that a short log can reach. It shares the vocabulary with the first and not a line of its logic.
+import {
+  type CommandHeader,
+  decodeCommand,
+  decodeOperation,
+  type Identity,
+  type LockName,
+  type LockState,
+  limits,
+  type Operation,
+  ProtocolError,
+  type Result,
+} from '@conclave/protocol';
+import { runInModel } from './model-operations.ts';
+import { type Entries, find, type ModelEvent, withEntry, without } from './model-store.ts';
+import { hex } from './plain.ts';
+
+export interface ModelSession {
+  acknowledgedBelow: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly answers: Map<number, ModelAnswer>;
+}
+
+/** The result or error that was given; of an acquire, what it has come to when it neither waits nor holds any more. */
+export type ModelAnswer = Result | ModelError | { type: 'acquire'; ended: LockState | null };
+
+export interface ModelError {
+  readonly type: 'error';
+  readonly code: string;
+  readonly outcome: string;
+}
+
+export interface ModelLease {
+  readonly id: number;
+  readonly ttlMs: number;
+  readonly session: ModelSession | null;
+}
+
+export interface ModelRequest {
+  readonly session: number;
+  readonly sequence: number;
+  readonly name: LockName;
+  readonly order: number;
+  readonly value: Uint8Array | null;
+  readonly lockDelayMs: number;
+  /** 0 while it waits. */
+  fence: number;
+  sinceWallMs: number;
+}
+
+export interface ModelDelay {
+  readonly name: LockName;
+  readonly fence: number;
+  readonly delayMs: number;
+}
+
+export interface ModelRevision {
+  readonly revision: number;
+  readonly entries: Entries;
+  readonly events: readonly ModelEvent[];
+  readonly author: string | null;
+  readonly reason: string | null;
+  readonly wallTimeMs: number;
+}
+
+export interface ModelOutcome {
+  readonly response: Result | ModelError | null;
+  readonly repeated: boolean;
+  readonly events: readonly ModelEvent[];
+  readonly notifications: readonly object[];
+}
+
+export class Model {
+  compacted = 0;
+  clusterTimeMs = 0;
+  nextLease = 1;
+  entries: Entries = [];
+  leases: ModelLease[] = [];
+  requests: ModelRequest[] = [];
+  delays: ModelDelay[] = [];
+  keyed: { key: string; expiresAtMs: number; answer: ModelAnswer }[] = [];
+  readonly past: ModelRevision[] = [];
+
+  // Of the entry that is being applied.
+  index = 0;
+  term = 0;
+  header: CommandHeader | null = null;
+  events: ModelEvent[] = [];
+  notifications: object[] = [];
+  granted = false;
+
+  get revision(): number {
+    return this.past.at(-1)?.revision ?? 0;
+  }
+
+  /** As of what the entry has done. */
+  get reached(): number {
+    return this.granted || this.events.length > 0 ? this.revision + 1 : this.revision;
+  }
+
+  entriesAt(revision: number): Entries {
+    return this.past.findLast((past) => past.revision <= revision)?.entries ?? [];
+  }
+
+  apply(index: number, term: number, data: Uint8Array | null): ModelOutcome {
+    this.index = index;
+    this.term = term;
+    this.events = [];
+    this.notifications = [];
+    this.granted = false;
+    if (data === null) return this.#outcome(null, false);
+    const { header, operation } = decodeCommand(data);
+    this.header = header;
+    this.clusterTimeMs = Math.max(this.clusterTimeMs, header.clusterTimeMs);
+    const early = this.#recall(header.identity);
+    if (early !== null) return this.#outcome(early.response, early.repeated);
+    const response = this.#run(operation);
+    if (this.reached > this.revision) this.#commit(header);
+    if (response !== null) this.#remember(header.identity, response);
+    return this.#outcome(response, false);
+  }
+
+  session(id: number): ModelSession | null {
+    return this.leases.find((lease) => lease.id === id)?.session ?? null;
+  }
+
+  holder(name: LockName): ModelRequest | null {
+    return this.requests.find((request) => sameLock(request.name, name) && request.fence > 0) ?? null;
+  }
+
+  queue(name: LockName): ModelRequest[] {
+    return this.requests
+      .filter((request) => sameLock(request.name, name) && request.fence === 0)
+      .toSorted((a, b) => a.order - b.order);
+  }
+
+  delayed(name: LockName): ModelDelay | null {
+    return this.delays.find((delay) => sameLock(delay.name, name)) ?? null;
+  }
+
+  write(key: Uint8Array, value: Uint8Array, lease: number | null, anew: boolean): void {
+    const previous = find(this.entries, key);
+    const goesOn = previous !== null && !anew;
+    const entry = {
+      key,
+      value,
+      createRevision: goesOn ? previous.createRevision : this.revision + 1,
+      modRevision: this.revision + 1,
+      version: goesOn ? previous.version + 1 : 1,
+      lease,
+    };
+    this.entries = withEntry(this.entries, entry);
+    this.events.push({ type: 'put', key, entry, previous, cause: null });
+  }
+
+  remove(key: Uint8Array, cause: 'delete' | 'lease' | 'release'): void {
+    this.events.push({ type: 'delete', key, entry: null, previous: find(this.entries, key), cause });
+    this.entries = without(this.entries, key);
+  }
+
+  #recall(identity: Identity): { response: Result | ModelError; repeated: boolean } | null {
+    if (identity.by === 'none') return null;
+    if (identity.by === 'key') {
+      const known = this.keyed.find(
+        ({ key, expiresAtMs }) => key === hex(identity.key) && expiresAtMs > this.clusterTimeMs,
+      );
+      return known === undefined ? null : { response: known.answer as Result, repeated: true };
+    }
+    const session = this.session(identity.session);
+    if (session === null) return { response: error('SESSION_EXPIRED', 'unknown'), repeated: false };
+    session.acknowledgedBelow = Math.max(session.acknowledgedBelow, identity.acknowledgedBelow);
+    for (const sequence of session.answers.keys()) {
+      if (sequence < session.acknowledgedBelow) session.answers.delete(sequence);
+    }
+    const { sequence } = identity;
+    if (sequence < session.acknowledgedBelow) return { response: error('STALE_SEQUENCE', 'unknown'), repeated: false };
+    const answer = session.answers.get(sequence);
+    if (answer !== undefined) return { response: this.#present(identity.session, sequence, answer), repeated: true };
+    if (sequence < session.acknowledgedBelow + limits.maxSessionWindow) return null;
+    return { response: error('LIMIT_EXCEEDED', 'not-applied'), repeated: false };
+  }
+
+  #present(session: number, sequence: number, answer: ModelAnswer): Result | ModelError {
+    if (answer.type !== 'acquire') return answer;
+    const { revision } = this;
+    if (answer.ended !== null) return { type: 'lockAcquire', revision, ...answer.ended };
+    const request = this.requests.find((one) => one.session === session && one.sequence === sequence)!;
+    if (request.fence > 0) return { type: 'lockAcquire', revision, state: 'held', fence: request.fence };
+    const before = this.queue(request.name).indexOf(request);
+    const ahead = before + (this.holder(request.name) === null ? 0 : 1);
+    return { type: 'lockAcquire', revision, state: 'queued', ahead };
+  }
+
+  #run(operation: Uint8Array): Result | ModelError | null {
+    const kept = { entries: this.entries, leases: this.leases, requests: this.requests, delays: this.delays };
+    try {
+      const decoded: Operation = decodeOperation(operation);
+      return runInModel(this, decoded);
+    } catch (thrown) {
+      if (!(thrown instanceof ProtocolError)) throw thrown;
+      Object.assign(this, kept);
+      this.events = [];
+      this.notifications = [];
+      this.granted = false;
+      return error(thrown.code, thrown.outcome);
+    }
+  }
+
+  #commit({ author, reason, wallTimeMs }: CommandHeader): void {
+    const { entries, events } = this;
+    const revision = this.revision + 1;
+    this.past.push({ revision, entries, events, author, reason, wallTimeMs });
+  }
+
+  #remember(identity: Identity, response: Result | ModelError): void {
+    if (identity.by === 'session') {
+      const ended = response.type === 'lockAcquire' && response.state === 'refused' ? response : null;
+      const answer: ModelAnswer =
+        response.type === 'lockAcquire' ? { type: 'acquire', ended: ended && { state: 'refused' } } : response;
+      this.session(identity.session)?.answers.set(identity.sequence, answer);
+    }
+    if (identity.by === 'key') {
+      this.keyed = this.keyed.filter(({ key }) => key !== hex(identity.key));
+      const expiresAtMs = this.clusterTimeMs + limits.idempotencyTtlMs;
+      this.keyed.push({ key: hex(identity.key), expiresAtMs, answer: response });
+    }
+  }
+
+  #outcome(response: Result | ModelError | null, repeated: boolean): ModelOutcome {
+    return { response, repeated, events: this.events, notifications: this.notifications };
+  }
+}
+
+export function sameLock(a: LockName, b: LockName): boolean {
+  return a.kind === b.kind && hex(a.name) === hex(b.name);
+}
+
+function error(code: string, outcome: string): ModelError {
+  return { type: 'error', code, outcome };
+}

@@ -1,0 +1,96 @@
+// Short forms, so that a test shows what it is about.
+import type {
+  Compact,
+  Delete,
+  KeyRange,
+  LeaseExpire,
+  LockAcquire,
+  LockName,
+  LockRelease,
+  Proclaim,
+  Put,
+  Range,
+  SessionOpen,
+  Txn,
+} from '@conclave/protocol';
+import { bytes } from './plain.ts';
+
+export function put(key: string, value: string, more: Partial<Put> = {}): Put {
+  return { type: 'put', key: bytes(key), value: bytes(value), lease: null, returnPrevious: false, ...more };
+}
+
+export function one(key: string): KeyRange {
+  return { key: bytes(key), end: null };
+}
+
+export function between(key: string, end: string): KeyRange {
+  return { key: bytes(key), end: bytes(end) };
+}
+
+export const everything: KeyRange = between('', '');
+
+export function remove(of: KeyRange, returnPrevious = false): Delete {
+  return { type: 'delete', range: of, returnPrevious };
+}
+
+export function range(of: KeyRange, more: Partial<Range> = {}): Range {
+  return {
+    type: 'range',
+    range: of,
+    revision: null,
+    limit: 0,
+    order: 'ascending',
+    keysOnly: false,
+    countOnly: false,
+    modifiedSince: null,
+    ...more,
+  };
+}
+
+export function txn(then: Txn['then'], more: Partial<Txn> = {}): Txn {
+  return { type: 'txn', compares: [], then, else: [], ...more };
+}
+
+export function sessionOpen(ttlMs = 10_000, name = 'test'): SessionOpen {
+  return { type: 'sessionOpen', ttlMs, secretHash: new Uint8Array(32).fill(7), metadata: { name } };
+}
+
+export function lock(name: string): LockName {
+  return { kind: 'lock', name: bytes(name) };
+}
+
+export function election(name: string): LockName {
+  return { kind: 'election', name: bytes(name) };
+}
+
+export function acquire(name: LockName, more: Partial<LockAcquire> = {}): LockAcquire {
+  const value = name.kind === 'election' ? bytes('candidate') : null;
+  return { type: 'lockAcquire', name, wait: true, value, lockDelayMs: 0, ...more };
+}
+
+export function release(name: LockName, fence: number): LockRelease {
+  return { type: 'lockRelease', name, fence };
+}
+
+export function proclaim(name: LockName, fence: number, value: string): Proclaim {
+  return { type: 'proclaim', name, fence, value: bytes(value) };
+}
+
+export function compact(revision: number): Compact {
+  return { type: 'compact', revision };
+}
+
+export function expire(lease: number, term: number, generation = 1): LeaseExpire {
+  return { type: 'leaseExpire', lease, generation, term };
+}
+
+export function session(id: number, sequence: number, acknowledgedBelow = 1): { identity: SessionCommand } {
+  return { identity: { by: 'session', session: id, sequence, acknowledgedBelow } };
+}
+
+interface SessionCommand {
+  readonly by: 'session';
+  readonly session: number;
+  readonly sequence: number;
+  readonly acknowledgedBelow: number;
+}

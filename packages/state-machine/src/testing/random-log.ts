@@ -1,0 +1,349 @@
+// Random logs: intents that say "release whatever is held" become entries against the model's present state, so that a short log
+// reaches the corners. Some entries are garbage, some come twice, some carry numbers that fit nothing.
+import {
+  type Compare,
+  electionKey,
+  encodeOperation,
+  type LockName,
+  type Operation,
+  ProtocolError,
+  type Range,
+  type Relation,
+  type TxnOperation,
+} from '@conclave/protocol';
+import * as fc from 'fast-check';
+import { command, type Header, type LogEntry } from './member.ts';
+import type { Model } from './model.ts';
+import {
+  acquire,
+  between,
+  compact,
+  election,
+  everything,
+  lock,
+  one,
+  proclaim,
+  put,
+  range,
+  release,
+  remove,
+} from './operations.ts';
+import { bytes } from './plain.ts';
+
+type Resolve<T> = (model: Model) => T;
+
+export interface Intent {
+  readonly operation: Resolve<Operation | Uint8Array>;
+  readonly identity: 'none' | 'key' | 'session';
+  /** Which of the living sessions. */
+  readonly slot: number;
+  /** 0: the next sequence. Otherwise so many back. Beyond what there is: some unused one. */
+  readonly back: number;
+  readonly acknowledge: boolean;
+  readonly key: number;
+  readonly passesMs: number;
+  readonly newTerm: boolean;
+  readonly author: string | null;
+}
+
+const keys = ['a', 'ab', 'b', 'c\u00ff', '\u00ff'];
+const names: readonly LockName[] = [lock('x'), lock('y'), election('x')];
+const relations: readonly Relation[] = ['=', '!=', '<', '>'];
+
+const key = fc.constantFrom(...keys);
+const name = fc.constantFrom(...names);
+const value = fc.constantFrom('', '1', '22', 'longer value');
+const small = fc.nat({ max: 12 });
+const slot = fc.nat({ max: 5 });
+const rarely = fc.nat({ max: 4 }).map((at) => at === 4);
+const keyRange = fc.oneof(
+  key.map((k) => one(k)),
+  fc.constant(everything),
+  fc.tuple(key, key).map(([a, b]) => between(a, b)),
+  fc.constant({ key: bytes('\u0000'), end: bytes('\u0001') }),
+  fc.constant({ key: electionKey(bytes('x')), end: null }),
+);
+/** What a client may name in a delete. */
+const deletable = fc.oneof(
+  key.map((k) => one(k)),
+  fc.constant(everything),
+  fc.tuple(key, key).map(([a, b]) => between(a, b)),
+);
+
+function leaseIn(model: Model, at: number): number | null {
+  const { leases } = model;
+  if (at === 0) return null;
+  return leases.length === 0 || at === 5 ? at : leases[at % leases.length]!.id;
+}
+
+/** Of the present holder, or one that fits nothing. */
+function fenceOf(model: Model, of: LockName, miss: boolean): number {
+  return miss ? 3 : (model.holder(of)?.fence ?? 1);
+}
+
+const query = fc
+  .record({
+    range: keyRange,
+    limit: fc.nat({ max: 3 }),
+    order: fc.constantFrom('ascending' as const, 'descending' as const),
+    keysOnly: fc.boolean(),
+    countOnly: fc.boolean(),
+    modifiedSince: fc.option(small),
+  })
+  .map(({ range: of, ...more }) => range(of, more));
+
+export const rangeQuery: fc.Arbitrary<Range> = query;
+
+const txnStep: fc.Arbitrary<TxnOperation> = fc.oneof(
+  fc.tuple(key, value, fc.boolean()).map(([of, to, returnPrevious]) => put(of, to, { returnPrevious })),
+  fc.tuple(deletable, fc.boolean()).map(([of, previous]) => remove(of, previous)),
+  query,
+);
+
+const compare: fc.Arbitrary<Resolve<Compare>> = fc
+  .record({
+    target: fc.constantFrom('version', 'create', 'mod', 'lease', 'value', 'lock'),
+    key,
+    name,
+    relation: fc.constantFrom(...relations),
+    operand: small,
+    value,
+    miss: rarely,
+  })
+  .map((of) => (model: Model): Compare => {
+    if (of.target === 'lock') return { target: 'lock', name: of.name, fence: fenceOf(model, of.name, of.miss) };
+    const { relation } = of;
+    if (of.target === 'value') return { target: 'value', key: bytes(of.key), relation, operand: bytes(of.value) };
+    return { target: of.target as 'mod', key: bytes(of.key), relation, operand: of.operand };
+  });
+
+const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc
+      .record({ key, value, slot, returnPrevious: fc.boolean() })
+      .map(
+        (of) => (model: Model) =>
+          put(of.key, of.value, { lease: leaseIn(model, of.slot), returnPrevious: of.returnPrevious }),
+      ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(deletable, fc.boolean()).map(
+      ([of, previous]) =>
+        () =>
+          remove(of, previous),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({
+        compares: fc.array(compare, { maxLength: 2 }),
+        then: fc.array(txnStep, { maxLength: 4 }),
+        else: fc.array(txnStep, { maxLength: 2 }),
+      })
+      .map(
+        (of) =>
+          (model: Model): Operation => ({
+            type: 'txn',
+            compares: of.compares.map((resolve) => resolve(model)),
+            then: of.then,
+            else: of.else,
+          }),
+      ),
+  },
+  { weight: 1, arbitrary: fc.constant((): Operation => ({ type: 'leaseGrant', ttlMs: 5_000 })) },
+  {
+    weight: 2,
+    arbitrary: fc.constant(
+      (): Operation => ({ type: 'sessionOpen', ttlMs: 7_000, secretHash: new Uint8Array(32), metadata: { host: 'h' } }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: slot.map(
+      (at) =>
+        (model: Model): Operation => ({ type: 'leaseRevoke', lease: leaseIn(model, at) ?? 1 }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: slot.map(
+      (at) =>
+        (model: Model): Operation => ({ type: 'sessionClose', session: leaseIn(model, at) ?? 1 }),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(slot, fc.boolean()).map(
+      ([at, stale]) =>
+        (model: Model): Operation => ({
+          type: 'leaseExpire',
+          lease: leaseIn(model, at) ?? 1,
+          generation: 1,
+          term: Math.max(1, stale ? model.term - 1 : model.term),
+        }),
+    ),
+  },
+  {
+    weight: 14,
+    arbitrary: fc
+      .record({ name, wait: rarely.map((refuses) => !refuses), delay: fc.constantFrom(0, 0, 900), value })
+      .map((of) => (): Operation => {
+        const published = of.name.kind === 'election' ? bytes(of.value) : null;
+        return acquire(of.name, { wait: of.wait, lockDelayMs: of.delay, value: published });
+      }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(name, rarely).map(
+      ([of, miss]) =>
+        (model: Model) =>
+          release(of, fenceOf(model, of, miss)),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(name, rarely, fc.boolean()).map(
+      ([of, miss, now]) =>
+        (model: Model): Operation => ({ type: 'lockBreak', name: of, fence: fenceOf(model, of, miss), now }),
+    ),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(name, fc.nat({ max: 9 })).map(([of, at]) => (model: Model): Operation => {
+      const pending = model.requests[at];
+      return { type: 'lockCancel', name: pending?.name ?? of, sequence: pending?.sequence ?? at + 1 };
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(value, rarely).map(
+      ([of, miss]) =>
+        (model: Model) =>
+          proclaim(election('x'), fenceOf(model, election('x'), miss), of),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: name.map(
+      (of) =>
+        (model: Model): Operation => ({
+          type: 'lockDelayEnd',
+          name: of,
+          fence: model.delayed(of)?.fence ?? 1,
+          term: Math.max(1, model.term),
+        }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.nat({ max: 6 }).map((below) => (model: Model) => compact(Math.max(1, model.revision + 1 - below))),
+  },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 12 }).map((garbage) => () => garbage) },
+  { weight: 1, arbitrary: fc.constant(() => range(everything)) },
+);
+
+const intent: fc.Arbitrary<Intent> = fc.record({
+  operation,
+  identity: fc.constantFrom('none', 'key', 'session', 'session', 'session', 'session'),
+  slot: fc.nat({ max: 3 }),
+  back: fc.constantFrom(0, 0, 0, 0, 0, 1, 2, 5),
+  acknowledge: fc.boolean(),
+  key: fc.nat({ max: 3 }),
+  passesMs: fc.constantFrom(0, 1, -50, 400_000),
+  newTerm: fc.nat({ max: 19 }).map((at) => at === 19),
+  author: fc.option(fc.constantFrom('ann', 'bob')),
+});
+
+const opening: Intent = {
+  operation: () => ({ type: 'sessionOpen', ttlMs: 9_000, secretHash: new Uint8Array(32), metadata: { host: 'first' } }),
+  identity: 'none',
+  slot: 0,
+  back: 0,
+  acknowledge: false,
+  key: 0,
+  passesMs: 0,
+  newTerm: false,
+  author: null,
+};
+
+/** A log that begins with some sessions, without which little can happen. */
+export const intents: fc.Arbitrary<Intent[]> = fc
+  .tuple(fc.nat({ max: 3 }), fc.array(intent, { minLength: 5, maxLength: 80, size: 'large' }))
+  .map(([sessions, rest]) => Array.from({ length: sessions }, () => opening).concat(rest));
+
+/** Turns intents into entries, one after the other, each against the model behind the last. */
+export class Writer {
+  readonly #model: Model;
+  readonly #sequences: Map<number, number> = new Map();
+  readonly #sent: Map<number, Uint8Array[]> = new Map();
+  #clock = 1_000;
+  #term = 1;
+
+  constructor(model: Model) {
+    this.#model = model;
+  }
+
+  entry(of: Intent): LogEntry {
+    if (of.newTerm) {
+      this.#term += 1;
+      return { term: this.#term, command: null };
+    }
+    this.#model.term = this.#term;
+    this.#clock += of.passesMs;
+    const header: Header = {
+      clusterTimeMs: Math.max(0, this.#clock),
+      wallTimeMs: 5_000 + this.#clock * 2,
+      author: of.author,
+      reason: of.author === null ? null : 'because',
+    };
+    const { leases } = this.#model;
+    const sessions = leases.filter(({ session }) => session !== null);
+    const session = sessions.length === 0 ? 1 : sessions[of.slot % sessions.length]!.id;
+    if (of.identity === 'session') {
+      return { term: this.#term, command: this.#ofSession(of, this.#owner(of) ?? session, header) };
+    }
+    const identity =
+      of.identity === 'key' ? { by: 'key' as const, key: bytes(`key${of.key}`) } : { by: 'none' as const };
+    return { term: this.#term, command: command(this.#operation(of), { ...header, identity }) };
+  }
+
+  #ofSession(of: Intent, session: number, header: Header): Uint8Array {
+    const sent = this.#sent.get(session) ?? [];
+    this.#sent.set(session, sent);
+    const again = of.back === 0 ? undefined : sent[sent.length - of.back];
+    if (again !== undefined) return again;
+    const sequence = (this.#sequences.get(session) ?? 0) + 1;
+    this.#sequences.set(session, sequence);
+    const acknowledgedBelow = of.acknowledge ? Math.max(1, sequence - 2) : 1;
+    const identity = { by: 'session' as const, session, sequence, acknowledgedBelow };
+    const fresh = command(this.#operation(of), { ...header, identity });
+    sent.push(fresh);
+    return fresh;
+  }
+
+  /** Mostly it is the holder who releases and proclaims. */
+  #owner(of: Intent): number | null {
+    const wanted = of.operation(this.#model);
+    if (wanted instanceof Uint8Array || of.slot === 3) return null;
+    if (wanted.type === 'lockCancel') {
+      return this.#model.requests.find(({ sequence }) => sequence === wanted.sequence)?.session ?? null;
+    }
+    if (wanted.type !== 'lockRelease' && wanted.type !== 'proclaim') return null;
+    return this.#model.holder(wanted.name)?.session ?? null;
+  }
+
+  /** What the codec refuses to write stands in the log as garbage. */
+  #operation(of: Intent): Uint8Array {
+    const wanted = of.operation(this.#model);
+    if (wanted instanceof Uint8Array) return wanted;
+    try {
+      return encodeOperation(wanted);
+    } catch (error) {
+      if (error instanceof ProtocolError) return Uint8Array.of(0xc1);
+      throw error;
+    }
+  }
+}
