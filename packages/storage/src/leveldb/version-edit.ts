@@ -1,0 +1,97 @@
+// The records of a MANIFEST (db/version_edit.cc): which table files make up the database, and which write-ahead log is the oldest
+// one that is still needed.
+
+const Tag = {
+  Comparator: 1,
+  LogNumber: 2,
+  NextFileNumber: 3,
+  LastSequence: 4,
+  CompactPointer: 5,
+  DeletedFile: 6,
+  NewFile: 7,
+  PrevLogNumber: 9,
+} as const;
+
+export interface Version {
+  /** Size in bytes of each live table, by file number. */
+  readonly tables: ReadonlyMap<number, number>;
+  /** Every write-ahead log from this number on is needed, and this one exists. 0 before the first. */
+  readonly logNumber: number;
+}
+
+/** Applies the edits in order. Throws a RangeError for bytes that are no edit. */
+export function replayVersionEdits(records: readonly Buffer[]): Version {
+  const tables = new Map<number, number>();
+  let logNumber = 0;
+  for (const record of records) {
+    // A file may be deleted and added in one edit (a trivial move to the next level), and deletions come first in LevelDB.
+    const added: [number, number][] = [];
+    const cursor = new VarintCursor(record);
+    while (!cursor.atEnd) {
+      const tag = cursor.varint();
+      switch (tag) {
+        case Tag.Comparator:
+          cursor.skipBytes();
+          break;
+        case Tag.LogNumber:
+          logNumber = cursor.varint();
+          break;
+        case Tag.NextFileNumber:
+        case Tag.LastSequence:
+        case Tag.PrevLogNumber:
+          cursor.varint();
+          break;
+        case Tag.CompactPointer:
+          cursor.varint();
+          cursor.skipBytes();
+          break;
+        case Tag.DeletedFile:
+          cursor.varint();
+          tables.delete(cursor.varint());
+          break;
+        case Tag.NewFile: {
+          cursor.varint();
+          const number = cursor.varint();
+          added.push([number, cursor.varint()]);
+          cursor.skipBytes();
+          cursor.skipBytes();
+          break;
+        }
+        default:
+          throw new RangeError(`a version edit with the unknown tag ${tag}`);
+      }
+    }
+    for (const [number, bytes] of added) tables.set(number, bytes);
+  }
+  return { tables, logNumber };
+}
+
+class VarintCursor {
+  readonly #bytes: Buffer;
+  #at = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#bytes.length;
+  }
+
+  varint(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      if (this.atEnd) throw new RangeError('a version edit is cut off');
+      const byte = this.#bytes[this.#at++]!;
+      value += (byte & 0x7f) * scale;
+      if (!Number.isSafeInteger(value)) throw new RangeError('a version edit with a number beyond the safe integers');
+      if (byte < 0x80) return value;
+    }
+  }
+
+  skipBytes(): void {
+    const length = this.varint();
+    if (length > this.#bytes.length - this.#at) throw new RangeError('a version edit is cut off');
+    this.#at += length;
+  }
+}
