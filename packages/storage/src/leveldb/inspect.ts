@@ -64,6 +64,7 @@ async function inspectLogs(directory: string, name: string, version: Version, wi
     .toSorted((a, b) => a - b);
   let logBytes = 0;
   let torn: { readonly text: string } | null = null;
+  let empty: string | null = null;
   let expected: bigint | null = null;
 
   // The log that the MANIFEST names was created, durably, before it was named, and is deleted only after a later one is named.
@@ -74,7 +75,11 @@ async function inspectLogs(directory: string, name: string, version: Version, wi
     const file = `${name}/${fileName(number, 'log')}`;
     const bytes = await readFile(join(directory, fileName(number, 'log')));
     logBytes += bytes.length;
-    if (bytes.length === 0) continue;
+    if (bytes.length === 0) {
+      empty = file;
+      continue;
+    }
+    if (empty !== null) return finding(`${empty} is empty, but ${file} follows it`);
     // A log is finished before the next one is begun; only an open that was interrupted leaves an empty one behind a torn one.
     if (torn !== null) return finding(`${torn.text}, but ${file} follows it`);
     const log = readBlockLog(bytes, witness);
@@ -82,8 +87,10 @@ async function inspectLogs(directory: string, name: string, version: Version, wi
     for (const record of log.records) {
       if (record.length < batchHeaderBytes) return finding(`${file} holds a batch of ${record.length} bytes`);
       const sequence = record.readBigUInt64LE(0);
-      if (expected !== null && sequence !== expected) {
-        return finding(`${file} lacks batches: operation ${expected} should follow, and ${sequence} does`);
+      const due: bigint = expected ?? BigInt(version.lastSequence + 1);
+      // The first log may begin earlier: what it holds may have reached a table while it was written on.
+      if (expected === null ? sequence > due : sequence !== due) {
+        return finding(`${file} lacks batches: operation ${due} should follow, and ${sequence} does`);
       }
       expected = sequence + BigInt(record.readUInt32LE(sequenceBytes));
     }

@@ -17,12 +17,15 @@ export interface Version {
   readonly tables: ReadonlyMap<number, number>;
   /** Every write-ahead log from this number on is needed, and this one exists. 0 before the first. */
   readonly logNumber: number;
+  /** Of operations. The logs continue it without a gap: they begin at or before the next number. */
+  readonly lastSequence: number;
 }
 
 /** Applies the edits in order. Throws a RangeError for bytes that are no edit. */
 export function replayVersionEdits(records: readonly Buffer[]): Version {
   const tables = new Map<number, number>();
   let logNumber = 0;
+  let lastSequence = 0;
   for (const record of records) {
     // A file may be deleted and added in one edit (a trivial move to the next level), and deletions come first in LevelDB.
     const added: [number, number][] = [];
@@ -36,8 +39,10 @@ export function replayVersionEdits(records: readonly Buffer[]): Version {
         case Tag.LogNumber:
           logNumber = cursor.varint();
           break;
-        case Tag.NextFileNumber:
         case Tag.LastSequence:
+          lastSequence = cursor.varint();
+          break;
+        case Tag.NextFileNumber:
         case Tag.PrevLogNumber:
           cursor.varint();
           break;
@@ -63,7 +68,7 @@ export function replayVersionEdits(records: readonly Buffer[]): Version {
     }
     for (const [number, bytes] of added) tables.set(number, bytes);
   }
-  return { tables, logNumber };
+  return { tables, logNumber, lastSequence };
 }
 
 class VarintCursor {
