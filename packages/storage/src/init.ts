@@ -4,7 +4,6 @@ import { dirname, resolve } from 'node:path';
 import type { Configuration, Index, Term } from '@conclave/core';
 import { createAnchor } from './anchor/anchor-file.ts';
 import { defaultReserveBytes } from './bounds.ts';
-import { isErrno } from './directory/errno.ts';
 import { holdDirectory } from './directory/held.ts';
 import { type Layout, layoutOf } from './directory/layout.ts';
 import { type Member, writeMemberFile } from './directory/member-file.ts';
@@ -12,6 +11,7 @@ import { fillReserve } from './directory/reserve.ts';
 import { survey } from './directory/survey.ts';
 import { syncDirectory } from './directory/sync-directory.ts';
 import { assertIdentity } from './identity.ts';
+import { asStorageError } from './leveldb/failure.ts';
 import { createLevel, type LevelOptions, refuseLocked } from './leveldb/open-level.ts';
 import { metaKey } from './log/keys.ts';
 import { encodeMeta, firstChain } from './log/meta.ts';
@@ -41,9 +41,10 @@ export const directoryMode = 0o700;
 export async function initStorage(options: InitOptions): Promise<void> {
   assertIdentity(options);
   const layout = layoutOf(resolve(options.directory));
-  const made = await mkdir(layout.directory, { recursive: true, mode: directoryMode });
-  const release = await holdDirectory(layout.directory);
+  let release: (() => void) | null = null;
   try {
+    const made = await mkdir(layout.directory, { recursive: true, mode: directoryMode });
+    release = await holdDirectory(layout.directory);
     await claim(layout);
     const member = { clusterId: options.clusterId, memberId: options.memberId, storeUuid: randomUUID() };
     await writeMemberFile(layout.initialising, member);
@@ -58,10 +59,9 @@ export async function initStorage(options: InitOptions): Promise<void> {
     await rename(layout.initialising, layout.memberFile);
     await syncDirectory(layout.directory);
   } catch (error) {
-    if (isErrno(error, 'ENOSPC')) throw new StorageError('no-space', 'The initialisation failed', { cause: error });
-    throw error;
+    throw asStorageError(error, `Initialising ${layout.directory} failed`);
   } finally {
-    release();
+    release?.();
   }
 }
 

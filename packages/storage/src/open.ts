@@ -10,6 +10,8 @@ import { survey } from './directory/survey.ts';
 import { assertIdentity, describeIdentity, sameIdentity } from './identity.ts';
 import { directoryMode } from './init.ts';
 import { LevelStorage } from './level-storage.ts';
+import { asStorageError } from './leveldb/failure.ts';
+import type { Inspection } from './leveldb/inspect.ts';
 import { examineLevel, type Level, openLevel, refuseLocked } from './leveldb/open-level.ts';
 import { LevelLog } from './log/level-log.ts';
 import { readMeta, verifyLog } from './log/verify.ts';
@@ -41,7 +43,10 @@ const openSlackBytes = 8 * 1024 * 1024;
 export async function openStorage(options: OpenOptions): Promise<Storage> {
   assertIdentity(options);
   const layout = layoutOf(resolve(options.directory));
-  const member = await identify(layout, options);
+  const what = `Opening ${layout.directory} failed`;
+  const member = await identify(layout, options).catch((error: unknown) => {
+    throw asStorageError(error, what);
+  });
   const release = await holdDirectory(layout.directory);
   const opened: { close(): Promise<void> }[] = [];
   try {
@@ -49,7 +54,7 @@ export async function openStorage(options: OpenOptions): Promise<Storage> {
   } catch (error) {
     for (const part of opened.toReversed()) await part.close();
     release();
-    throw error;
+    throw asStorageError(error, what);
   }
 }
 
@@ -61,19 +66,23 @@ async function open(
   release: () => void,
 ): Promise<Storage> {
   const reserveBytes = options.reserveBytes ?? defaultReserveBytes;
-  const notes = await examine(layout, member, reserveBytes);
+  const { log: inspectedLog, state: inspectedState, notes } = await examine(layout, member, reserveBytes);
   const anchor = await AnchorFile.open(layout.anchor, options.now ?? (() => performance.now()));
   opened.push(anchor);
   refuseForeign('anchor', anchor.newest, member);
 
-  const logLevel = await openLevel(layout.log);
+  const logLevel = await openLevel(layout.log, inspectedLog);
   opened.push(logLevel);
   const meta = await readMeta(logLevel);
   refuseForeign('log', meta, member);
   refuseRegressed(meta, anchor.newest.pledge);
   const terms = await verifyLog(logLevel, meta);
+  // A crash may have come between the two, and core repeats what the log holds without another write.
+  const { term, vote } = meta.hardState;
+  await anchor.write({ term, vote, acknowledged: meta.acknowledged });
+  await anchor.sync();
 
-  const stateLevel = await openLevel(layout.state);
+  const stateLevel = await openLevel(layout.state, inspectedState);
   opened.push(stateLevel);
   const record = await readCheckpoint(stateLevel);
   const recovered = reconcile(meta, terms, record, member);
@@ -117,17 +126,24 @@ async function identify(layout: Layout, expected: Identity): Promise<Member> {
   );
 }
 
-/** Everything that must be seen before LevelDB touches it. Returns notes. */
-async function examine(layout: Layout, member: Member, reserveBytes: number): Promise<string[]> {
+interface Examination {
+  readonly log: Inspection;
+  readonly state: Inspection;
+  readonly notes: readonly string[];
+}
+
+/** Everything that must be seen before LevelDB touches it. */
+async function examine(layout: Layout, member: Member, reserveBytes: number): Promise<Examination> {
   const notes: string[] = [];
   await chmod(layout.directory, directoryMode);
   // Both locks before either inspection: a directory in use is not a damaged one.
   await refuseLocked(layout.log);
   await refuseLocked(layout.state);
   const witness = uuidBytes(member.storeUuid);
-  const inspections = [await examineLevel(layout.log, witness), await examineLevel(layout.state, witness)];
+  const log = await examineLevel(layout.log, witness);
+  const state = await examineLevel(layout.state, witness);
   let needed = openSlackBytes;
-  for (const { torn, logBytes } of inspections) {
+  for (const { torn, logBytes } of [log, state]) {
     needed += logBytes;
     if (torn !== null) notes.push(`${torn}, which nobody was promised; it is dropped`);
   }
@@ -135,7 +151,7 @@ async function examine(layout: Layout, member: Member, reserveBytes: number): Pr
     await dropReserve(layout.reserve);
     notes.push(`the disk is nearly full: the reserve of ${reserveBytes} bytes was given up to open`);
   }
-  return notes;
+  return { log, state, notes };
 }
 
 async function readCheckpoint(level: Level): Promise<CheckpointRecord> {

@@ -79,7 +79,7 @@ export interface ScanRange {
 
 export interface ScrubOptions {
   readonly signal: AbortSignal;
-  /** Awaited between two batches: how slow a scrub is belongs to the caller. */
+  /** Awaited every few hundred kilobytes: how slow a scrub is belongs to the caller. Without it a scrub takes all it gets. */
   readonly pace?: () => Promise<void>;
 }
 

@@ -26,15 +26,12 @@ export function layoutOf(directory: string): Layout {
       name: 'log',
       writeBufferBytes: logWriteBufferBytes,
       cacheBytes: logBlockCacheBytes,
-      // It is read once, at start; the background thread has better things to do than to compress it.
-      compression: false,
     },
     state: {
       directory: join(directory, 'state'),
       name: 'state',
       writeBufferBytes: stateWriteBufferBytes,
       cacheBytes: stateBlockCacheBytes,
-      compression: true,
     },
   };
 }

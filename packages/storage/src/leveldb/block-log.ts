@@ -50,7 +50,7 @@ export function readBlockLog(file: Buffer, witness: Buffer | null): BlockLog {
     const reason = physical.kind === 'bad' ? physical.reason : outOfOrder(physical.type, pieces.length > 0);
     if (reason !== null || physical.kind === 'bad') {
       const offset = pieces.length > 0 ? begin : at;
-      const more = beginningAfter(file, at, witness);
+      const more = beginsRecord(physical) ? at : beginningAfter(file, at, witness);
       if (more === null) return { records, end: { kind: 'torn', offset, bytes: file.length - offset } };
       return { records, end: { kind: 'damaged', offset: at, reason: `${reason}, and another record at byte ${more}` } };
     }
@@ -82,9 +82,16 @@ function readPhysical(file: Buffer, position: number): Physical {
 }
 
 function outOfOrder(type: number, inside: boolean): string | null {
-  const begins = type === RecordType.Full || type === RecordType.First;
-  if (begins === !inside) return null;
+  if (begins(type) === !inside) return null;
   return inside ? 'a record without its end' : 'a record without its beginning';
+}
+
+function begins(type: number): boolean {
+  return type === RecordType.Full || type === RecordType.First;
+}
+
+function beginsRecord(physical: Physical): boolean {
+  return physical.kind === 'record' && begins(physical.type);
 }
 
 /** Where, behind the bad record at `position`, a record begins that is certainly another one; null when there is none. */
@@ -97,11 +104,13 @@ function beginningAfter(file: Buffer, position: number, witness: Buffer | null):
 /** The length of a bad record cannot be trusted, so every offset of the rest of its block may be where the next one begins. */
 function beginningInBlock(file: Buffer, position: number, witness: Buffer): number | null {
   const end = Math.min(blockEnd(position), file.length);
-  for (let at = position + 1; at + headerBytes <= end; at++) {
-    const type = file[at + 6];
-    if (type !== RecordType.Full && type !== RecordType.First) continue;
-    const physical = readPhysical(file, at);
-    if (physical.kind === 'record' && physical.payload.includes(witness)) return at;
+  const lastWitness = file.subarray(position, end).lastIndexOf(witness) + position;
+  for (let at = position + 1; at + headerBytes <= lastWitness; at++) {
+    if (!begins(file[at + 6]!)) continue;
+    // The checksum last: it costs most, and bytes that look like a header are many.
+    const next = at + headerBytes + file.readUInt16LE(at + 4);
+    if (next > end || !file.subarray(at + headerBytes, next).includes(witness)) continue;
+    if (readPhysical(file, at).kind === 'record') return at;
   }
   return null;
 }
@@ -115,7 +124,7 @@ function beginningInLaterBlocks(file: Buffer, position: number): number | null {
       at = blockEnd(at);
       continue;
     }
-    if (physical.type === RecordType.Full || physical.type === RecordType.First) return at;
+    if (begins(physical.type)) return at;
     at = physical.next;
   }
   return null;

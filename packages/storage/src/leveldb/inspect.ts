@@ -1,10 +1,10 @@
 // Looks through a LevelDB directory without LevelDB. Reads only; never touches LOCK: closing any descriptor of that file would drop
 // the POSIX lock that this process may hold (study/reliability.md §0, 9).
-import type { Stats } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from '../directory/errno.ts';
 import { type BlockLogEnd, readBlockLog } from './block-log.ts';
+import { tableDamage } from './table.ts';
 import { replayVersionEdits, type Version } from './version-edit.ts';
 
 export interface Inspection {
@@ -21,33 +21,49 @@ const batchHeaderBytes = 12;
 
 /** `witness`: bytes that each batch contains (see block-log.ts). `directory` is named in the findings by `name`. */
 export async function inspectLevel(directory: string, name: string, witness: Buffer): Promise<Inspection> {
-  const current = await readOptional(join(directory, 'CURRENT'));
-  if (current === null) return finding(`${name}/CURRENT is missing`);
-  const manifestName = /^(MANIFEST-\d+)\n$/.exec(current.toString('latin1'))?.[1];
-  if (manifestName === undefined) return finding(`${name}/CURRENT names no MANIFEST`);
-  const manifest = await readOptional(join(directory, manifestName));
-  if (manifest === null) return finding(`${name}/${manifestName} is missing`);
-
-  // Its torn tail is an edit that was never synced; a synced one that was cut off leaves files missing, which shows below.
-  const edits = readBlockLog(manifest, null);
-  if (edits.end.kind === 'damaged') {
-    return finding(`${name}/${manifestName} is damaged at byte ${edits.end.offset}: ${edits.end.reason}`);
-  }
-  let version: Version;
-  try {
-    version = replayVersionEdits(edits.records);
-  } catch (error) {
-    return finding(`${name}/${manifestName} holds ${(error as Error).message}`);
-  }
-
+  const version = await readVersion(directory, name);
+  if ('damage' in version) return finding(version.damage);
   for (const [number, bytes] of version.tables) {
-    const found = await tableSize(directory, number);
-    if (found === null) return finding(`${name}/${fileName(number, 'ldb')} is missing`);
-    if (found !== bytes) {
-      return finding(`${name}/${fileName(number, 'ldb')} has ${found} bytes and should have ${bytes}`);
-    }
+    const damage = await damageOfTable(directory, name, number, bytes);
+    if (damage !== null) return finding(damage);
   }
   return inspectLogs(directory, name, version, witness);
+}
+
+/**
+ * Verifies the tables of a database that is open. Its MANIFEST names only tables that are complete; one that has gone since was
+ * compacted away.
+ */
+export async function scrubTables(directory: string, name: string, rest: () => Promise<void>): Promise<string | null> {
+  const version = await readVersion(directory, name);
+  if ('damage' in version) return version.damage;
+  for (const [number, bytes] of version.tables) {
+    const damage = await damageOfTable(directory, name, number, bytes, rest);
+    if (damage !== null && damage !== missingTable(name, number)) return damage;
+    await rest();
+  }
+  return null;
+}
+
+/** What makes up the database, as its MANIFEST says. */
+async function readVersion(directory: string, name: string): Promise<Version | { readonly damage: string }> {
+  const current = await readOptional(join(directory, 'CURRENT'));
+  if (current === null) return { damage: `${name}/CURRENT is missing` };
+  const manifestName = /^(MANIFEST-\d+)\n$/.exec(current.toString('latin1'))?.[1];
+  if (manifestName === undefined) return { damage: `${name}/CURRENT names no MANIFEST` };
+  const manifest = await readOptional(join(directory, manifestName));
+  if (manifest === null) return { damage: `${name}/${manifestName} is missing` };
+
+  // Its torn tail is an edit that was never synced; a synced one that was cut off leaves files missing, which shows.
+  const { records, end } = readBlockLog(manifest, null);
+  if (end.kind === 'damaged') {
+    return { damage: `${name}/${manifestName} is damaged at byte ${end.offset}: ${end.reason}` };
+  }
+  try {
+    return replayVersionEdits(records);
+  } catch (error) {
+    return { damage: `${name}/${manifestName} is damaged: ${(error as Error).message}` };
+  }
 }
 
 function finding(damage: string): Inspection {
@@ -103,11 +119,23 @@ function describeTorn(file: string, end: BlockLogEnd & { readonly kind: 'torn' }
   return `${file} ends with ${end.bytes} bytes of an unfinished batch`;
 }
 
-async function tableSize(directory: string, number: number): Promise<number | null> {
-  const found =
-    (await statOptional(join(directory, fileName(number, 'ldb')))) ??
-    (await statOptional(join(directory, fileName(number, 'sst'))));
-  return found?.size ?? null;
+async function damageOfTable(
+  directory: string,
+  name: string,
+  number: number,
+  bytes: number,
+  rest?: () => Promise<void>,
+): Promise<string | null> {
+  const file = `${name}/${fileName(number, 'ldb')}`;
+  const table = await readOptional(join(directory, fileName(number, 'ldb')));
+  if (table === null) return missingTable(name, number);
+  if (table.length !== bytes) return `${file} has ${table.length} bytes and should have ${bytes}`;
+  const damage = await tableDamage(table, rest);
+  return damage === null ? null : `${file} is damaged: ${damage}`;
+}
+
+function missingTable(name: string, number: number): string {
+  return `${name}/${fileName(number, 'ldb')} is missing`;
 }
 
 /** LevelDB pads file numbers to six digits (db/filename.cc). */
@@ -118,15 +146,6 @@ function fileName(number: number, suffix: string): string {
 async function readOptional(path: string): Promise<Buffer | null> {
   try {
     return await readFile(path);
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return null;
-    throw error;
-  }
-}
-
-async function statOptional(path: string): Promise<Stats | null> {
-  try {
-    return await stat(path);
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return null;
     throw error;

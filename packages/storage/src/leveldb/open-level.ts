@@ -3,8 +3,9 @@ import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { isErrno } from '../directory/errno.ts';
-import { isOutOfSpace, reasonOf } from '../poison.ts';
+import { reasonOf } from '../poison.ts';
 import { StorageError } from '../storage-error.ts';
+import { asStorageError } from './failure.ts';
 import { type Inspection, inspectLevel } from './inspect.ts';
 
 export type Level = ClassicLevel<Uint8Array, Uint8Array>;
@@ -15,7 +16,6 @@ export interface LevelOptions {
   readonly name: string;
   readonly writeBufferBytes: number;
   readonly cacheBytes: number;
-  readonly compression: boolean;
 }
 
 /** Refuses a database that is damaged, after `refuseLocked`. Changes nothing of it, so what it finds can be found again. */
@@ -27,11 +27,12 @@ export async function examineLevel(options: LevelOptions, witness: Buffer): Prom
   throw new StorageError('corrupt', `The database is damaged: ${inspection.damage}`);
 }
 
-/** Opens an existing database, after `examineLevel`. */
-export async function openLevel(options: LevelOptions): Promise<Level> {
+/** Opens an existing database after `examineLevel`, whose finding it compares with what LevelDB says that it dropped. */
+export async function openLevel(options: LevelOptions, { torn }: Inspection): Promise<Level> {
   const level = newLevel(options);
   await open(level, options, { createIfMissing: false, errorIfExists: false });
-  const complaint = await firstComplaint(options);
+  // Of an unfinished batch LevelDB complains or not, as its pieces happen to lie.
+  const complaint = torn === null ? await firstComplaint(options) : null;
   if (complaint === null) return level;
   await level.close();
   throw new StorageError('corrupt', `LevelDB dropped something while it opened ${options.name}/: "${complaint}"`);
@@ -71,7 +72,8 @@ function newLevel(options: LevelOptions): Level {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
     createIfMissing: false,
-    compression: options.compression,
+    // Tables are verified block by block before LevelDB opens them (table.ts); etcd does not compress either.
+    compression: false,
     writeBufferSize: options.writeBufferBytes,
     cacheSize: options.cacheBytes,
   });
@@ -86,10 +88,10 @@ async function open(
     await level.open(how);
   } catch (error) {
     if (isLocked(error)) throw lockedError(options, error);
-    const text = reasonOf(error);
-    const found = `LevelDB cannot open ${options.name}/: ${text}`;
-    if (isOutOfSpace(text)) throw new StorageError('no-space', found, { cause: error });
-    throw new StorageError('corrupt', found, { cause: error });
+    const failure = asStorageError(error, `LevelDB cannot open ${options.name}/`);
+    // It was there a moment ago, and LevelDB says that it is not a database.
+    if (failure.code !== 'closed') throw failure;
+    throw new StorageError('corrupt', `LevelDB cannot open ${options.name}/: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 // The records of a MANIFEST (db/version_edit.cc): which table files make up the database, and which write-ahead log is the oldest
 // one that is still needed.
+import { VarintCursor } from './varint.ts';
 
 const Tag = {
   Comparator: 1,
@@ -34,7 +35,7 @@ export function replayVersionEdits(records: readonly Buffer[]): Version {
       const tag = cursor.varint();
       switch (tag) {
         case Tag.Comparator:
-          cursor.skipBytes();
+          cursor.skipPrefixed();
           break;
         case Tag.LogNumber:
           logNumber = cursor.varint();
@@ -48,7 +49,7 @@ export function replayVersionEdits(records: readonly Buffer[]): Version {
           break;
         case Tag.CompactPointer:
           cursor.varint();
-          cursor.skipBytes();
+          cursor.skipPrefixed();
           break;
         case Tag.DeletedFile:
           cursor.varint();
@@ -58,8 +59,8 @@ export function replayVersionEdits(records: readonly Buffer[]): Version {
           cursor.varint();
           const number = cursor.varint();
           added.push([number, cursor.varint()]);
-          cursor.skipBytes();
-          cursor.skipBytes();
+          cursor.skipPrefixed();
+          cursor.skipPrefixed();
           break;
         }
         default:
@@ -69,34 +70,4 @@ export function replayVersionEdits(records: readonly Buffer[]): Version {
     for (const [number, bytes] of added) tables.set(number, bytes);
   }
   return { tables, logNumber, lastSequence };
-}
-
-class VarintCursor {
-  readonly #bytes: Buffer;
-  #at = 0;
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes;
-  }
-
-  get atEnd(): boolean {
-    return this.#at >= this.#bytes.length;
-  }
-
-  varint(): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      if (this.atEnd) throw new RangeError('a version edit is cut off');
-      const byte = this.#bytes[this.#at++]!;
-      value += (byte & 0x7f) * scale;
-      if (!Number.isSafeInteger(value)) throw new RangeError('a version edit with a number beyond the safe integers');
-      if (byte < 0x80) return value;
-    }
-  }
-
-  skipBytes(): void {
-    const length = this.varint();
-    if (length > this.#bytes.length - this.#at) throw new RangeError('a version edit is cut off');
-    this.#at += length;
-  }
 }

@@ -3,6 +3,7 @@ import type { AnchorFile } from '../anchor/anchor-file.ts';
 import { anchorSyncPeriodMs, maxPeerStores } from '../bounds.ts';
 import { isMemberId, isUuid } from '../identity.ts';
 import { Lane } from '../lane.ts';
+import { asStorageError } from '../leveldb/failure.ts';
 import type { Level } from '../leveldb/open-level.ts';
 import { Poison } from '../poison.ts';
 import type { LogStore, RecoveredLog } from '../storage.ts';
@@ -76,7 +77,10 @@ export class LevelLog implements LogStore {
       this.#assertOpen();
     }
     const last = Math.min(to, this.#head.tail) as Index;
-    return from > last ? [] : readEntries(this.#level, from, last, maxBytes);
+    if (from > last) return [];
+    return readEntries(this.#level, from, last, maxBytes).catch((error: unknown) => {
+      throw asStorageError(error, 'Reading the log failed');
+    });
   }
 
   async notePeerStore(memberId: MemberId, storeUuid: string): Promise<void> {

@@ -50,6 +50,7 @@ export async function openMemoryStorage(disk: MemoryDisk, identity: Identity): P
   const hold = disk.hold();
   try {
     refuseRegressed(log, anchor);
+    disk.image.anchor = { term: log.hardState.term, vote: log.hardState.vote, acknowledged: log.acknowledged };
     const none: readonly TermRun[] = [];
     const record = { storeUuid: owner.storeUuid, generation: 0, checkpoint: state.checkpoint };
     const recovered = reconcile({ ...log, stateGeneration: 0 }, runsWith(none, log.entries), record, owner);

@@ -1,6 +1,8 @@
 import { scanBatchBytes, scanBatchRecords } from '../bounds.ts';
 import { asBuffer } from '../bytes.ts';
 import { Lane } from '../lane.ts';
+import { asStorageError } from '../leveldb/failure.ts';
+import { scrubTables } from '../leveldb/inspect.ts';
 import type { Level } from '../leveldb/open-level.ts';
 import { Poison } from '../poison.ts';
 import type { Checkpoint, ScanRange, ScrubOptions, StateChange, StateRecord, StateStore } from '../storage.ts';
@@ -52,7 +54,7 @@ export class LevelState implements StateStore {
 
   get(key: Uint8Array): Uint8Array | null {
     this.#assertOpen();
-    const stored = this.#level.getSync(dataKey(key));
+    const stored = reading(() => this.#level.getSync(dataKey(key)));
     return stored === undefined ? null : verified(key, stored);
   }
 
@@ -62,15 +64,21 @@ export class LevelState implements StateStore {
 
   async scrub({ signal, pace }: ScrubOptions): Promise<{ readonly records: number; readonly bytes: number }> {
     const seen = { records: 0, bytes: 0 };
+    const rest = async (): Promise<void> => {
+      await pace?.();
+      signal.throwIfAborted();
+    };
     signal.throwIfAborted();
+    // LevelDB checks no table and may end the process over a damaged one; and a damaged block can hide keys.
+    const damage = await scrubTables(this.#level.location, 'state', rest);
+    if (damage !== null) throw new StorageError('corrupt', `The state is damaged: ${damage}`);
     // A scrub that filled the block cache would push out what the state machine reads.
     for await (const batch of this.#scan({}, false)) {
       for (const { key, value } of batch) {
         seen.records++;
         seen.bytes += key.length + value.length;
       }
-      await pace?.();
-      signal.throwIfAborted();
+      await rest();
     }
     return seen;
   }
@@ -94,7 +102,7 @@ export class LevelState implements StateStore {
     });
     try {
       for (;;) {
-        const batch = await iterator.nextv(scanBatchRecords);
+        const batch = await iterator.nextv(scanBatchRecords).catch(readFailed);
         if (batch.length === 0) return;
         yield batch.map(([stored, value]) => {
           const key = keyOfData(stored);
@@ -111,6 +119,18 @@ export class LevelState implements StateStore {
     if (this.#closed) throw new StorageError('closed', 'The state is closed');
     this.#poison.check();
   }
+}
+
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    return readFailed(error);
+  }
+}
+
+function readFailed(error: unknown): never {
+  throw asStorageError(error, 'Reading the state failed');
 }
 
 function operation({ key, value }: StateChange) {

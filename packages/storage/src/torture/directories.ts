@@ -1,5 +1,5 @@
 // Data directories for the tests that damage them.
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -48,8 +48,16 @@ export async function newestFile(folder: string, kind: string): Promise<string> 
   throw new Error(`${folder} holds no ${kind} with anything in it`);
 }
 
+/** In place, as bit rot does it: a process that has the file mapped sees it. */
 export async function flipByte(file: string, at: number): Promise<void> {
-  const bytes = await readFile(file);
-  bytes[at < 0 ? bytes.length + at : at]! ^= 0x55;
-  await writeFile(file, bytes);
+  const handle = await open(file, 'r+');
+  try {
+    const place = at < 0 ? (await handle.stat()).size + at : at;
+    const byte = Buffer.alloc(1);
+    await handle.read(byte, 0, 1, place);
+    byte[0]! ^= 0x55;
+    await handle.write(byte, 0, 1, place);
+  } finally {
+    await handle.close();
+  }
 }

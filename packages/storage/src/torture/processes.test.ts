@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { entries, founders, index, job, plain } from '../conformance/entries.ts';
@@ -9,6 +7,7 @@ import { refusedAs } from '../conformance/log-claims.ts';
 import { initStorage } from '../init.ts';
 import { identity, newDirectory, reopen } from './directories.ts';
 import { exited, hasCommand, linesOf, start } from './processes.ts';
+import { SmallDisk } from './small-disk.ts';
 
 const writer = './writer.process.ts';
 const lacksStrace = hasCommand('strace') ? false : 'strace is not installed';
@@ -52,7 +51,7 @@ for (const size of [280, 150_000]) {
   });
 }
 
-test('a directory that another process has open is locked, not damaged, and the refusal comes within a second', async (context) => {
+test('a directory that another process has open is locked, not damaged, however busy that one is', async (context) => {
   const directory = await newDirectory(context);
   const child = start(writer, [directory, '1000', '0']);
   context.after(() => child.kill('SIGKILL'));
@@ -60,10 +59,8 @@ test('a directory that another process has open is locked, not damaged, and the 
   for await (const _ of linesOf(child)) {
     seen++;
     if (seen < 20 || seen % 10 > 0) continue;
-    const before = performance.now();
     // The writer writes on while we look at its files.
     await assert.rejects(reopen(directory), (error: unknown) => (error as { code?: string }).code === 'locked');
-    assert.ok(performance.now() - before < 1000);
     if (seen >= 100) child.kill('SIGKILL');
   }
   await exited(child);
@@ -107,10 +104,10 @@ test('a failed fdatasync poisons the store, and what was durable before it is th
 });
 
 test('a full disk fails the write, loses nothing, and the reserve makes room to open again', async (context) => {
-  const disk = await mountSmall(context);
-  if ('reason' in disk) return context.skip(disk.reason);
+  const disk = await SmallDisk.mount(context);
+  if (typeof disk === 'string') return context.skip(disk);
   const directory = join(disk.path, 'member');
-  const options = { reserveBytes: 12_000_000, lowSpaceBytes: 20_000_000 };
+  const options = { reserveBytes: 12_000_000, lowSpaceBytes: 12_000_000 };
   await initStorage({ directory, ...identity, ...options, configuration: founders });
   let storage = await reopen(directory, options);
   const size = 20_000;
@@ -135,19 +132,3 @@ test('a full disk fails the write, loses nothing, and the reserve makes room to 
   assert.equal((await storage.space()).reserveIntact, false);
   await storage.close();
 });
-
-/** A file system of 40 MiB in a file, or why there is none. */
-async function mountSmall(context: TestContext): Promise<{ readonly path: string } | { readonly reason: string }> {
-  if (process.getuid?.() !== 0) return { reason: 'mounting a small file system needs root' };
-  const place = await mkdtemp(join(tmpdir(), 'conclave-torture-'));
-  const path = join(place, 'disk');
-  context.after(async () => {
-    spawnSync('umount', [path]);
-    await rm(place, { recursive: true });
-  });
-  const script =
-    'truncate -s 40M image && mkfs.ext4 -q -O ^has_journal image && mkdir disk && mount -o loop image disk';
-  const mounted = spawnSync('sh', ['-c', script], { cwd: place, encoding: 'utf8' });
-  if (mounted.status === 0) return { path };
-  return { reason: `no loop-mounted file system: ${mounted.stderr.trim().split('\n').at(-1)}` };
-}
