@@ -1,0 +1,72 @@
+import type { Index, Output, ReadId } from '@conclave/core';
+import type { Pump } from './pump.ts';
+
+type Done = (confirmed: boolean) => void;
+
+interface Group {
+  readonly waiters: Done[];
+}
+
+/**
+ * Waits until this member's state holds everything that was acknowledged to anybody before now, as confirmed by the leader in a round that
+ * began after now. All who ask in one turn share one read index. Reads wait for it, and so does whatever may only be said by somebody
+ * who leads: renewals, expiries.
+ */
+export class Barrier {
+  readonly #pump: Pump;
+  #gathering: Group | null = null;
+  readonly #asked = new Map<ReadId, Group>();
+  #parked: { readonly index: Index; readonly group: Group }[] = [];
+  #applied: Index;
+
+  constructor(pump: Pump, applied: Index) {
+    this.#pump = pump;
+    this.#applied = applied;
+  }
+
+  /** `done(false)`: leadership could not be confirmed; ask again when there is a leader. */
+  wait(done: Done): void {
+    if (this.#gathering === null) {
+      this.#gathering = { waiters: [] };
+      // The group is closed when its input is stepped: nothing that comes later may join a round that has begun.
+      this.#asked.set(this.#pump.readIndex(), this.#gathering);
+    }
+    this.#gathering.waiters.push(done);
+  }
+
+  /** The inputs of this turn are about to be stepped. */
+  turnBegins(): void {
+    this.#gathering = null;
+  }
+
+  readable(reads: Output['reads']): void {
+    for (const { id, index } of reads) {
+      const group = this.#take(id);
+      if (index <= this.#applied) settle(group, true);
+      else this.#parked.push({ index, group });
+    }
+  }
+
+  refused(id: ReadId): void {
+    settle(this.#take(id), false);
+  }
+
+  appliedTo(index: Index): void {
+    this.#applied = index;
+    if (this.#parked.length === 0) return;
+    const due = this.#parked.filter((one) => one.index <= index);
+    this.#parked = this.#parked.filter((one) => one.index > index);
+    for (const { group } of due) settle(group, true);
+  }
+
+  #take(id: ReadId): Group {
+    const group = this.#asked.get(id);
+    if (group === undefined) throw new Error(`core answered read ${id}, which nobody asked`);
+    this.#asked.delete(id);
+    return group;
+  }
+}
+
+function settle({ waiters }: Group, confirmed: boolean): void {
+  for (const done of waiters) done(confirmed);
+}

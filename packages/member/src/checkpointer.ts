@@ -1,0 +1,107 @@
+import type { Configuration, LogPosition } from '@conclave/core';
+import type { Checkpoint, CheckpointToken, Digest, StateMachine } from '@conclave/state-machine';
+import type { StateStore } from '@conclave/storage';
+import type { Cancel, Timers } from './environment.ts';
+import { bounds } from './settings.ts';
+
+const digestBytes = 12;
+
+export function encodeDigest({ count, high, low }: Digest): Uint8Array {
+  const bytes = new Uint8Array(digestBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, count);
+  view.setUint32(4, high);
+  view.setUint32(8, low);
+  return bytes;
+}
+
+export function decodeDigest(bytes: Uint8Array): Digest {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { count: view.getUint32(0), high: view.getUint32(4), low: view.getUint32(8) };
+}
+
+/** Brings the state store up to date in the background: nobody's answer waits for it, because the log remembers what it lacks. */
+export class Checkpointer {
+  readonly #machine: StateMachine;
+  readonly #store: StateStore;
+  readonly #timers: Timers;
+  readonly #configuration: () => Configuration;
+  readonly #failed: (error: Error) => void;
+  #bytes = 0;
+  #entries = 0;
+  #timer: Cancel | null = null;
+  #running: Promise<void> | null = null;
+  #stopped = false;
+
+  constructor(
+    machine: StateMachine,
+    store: StateStore,
+    timers: Timers,
+    configuration: () => Configuration,
+    failed: (error: Error) => void,
+  ) {
+    this.#machine = machine;
+    this.#store = store;
+    this.#timers = timers;
+    this.#configuration = configuration;
+    this.#failed = failed;
+  }
+
+  /** An entry was applied. */
+  note(bytes: number): void {
+    this.#bytes += bytes;
+    this.#entries++;
+  }
+
+  /** A slice of entries was applied: the state is between two entries. */
+  consider(): void {
+    if (this.#entries === 0 || this.#running !== null || this.#stopped) return;
+    if (this.#bytes >= bounds.checkpointBytes) this.#begin();
+    else
+      this.#timer ??= this.#timers.after(bounds.checkpointIntervalMs, () => {
+        this.#timer = null;
+        if (this.#running === null && this.#entries > 0 && !this.#stopped) this.#begin();
+      });
+  }
+
+  /** Waits for the one under way; begins no other. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.();
+    await this.#running;
+  }
+
+  #begin(): void {
+    this.#timer?.();
+    this.#timer = null;
+    this.#bytes = 0;
+    this.#entries = 0;
+    const checkpoint = this.#machine.takeCheckpoint();
+    this.#running = this.#write(checkpoint).then(
+      () => this.#written(checkpoint.token),
+      (error: unknown) => this.#broken(error),
+    );
+  }
+
+  #written(token: CheckpointToken): void {
+    this.#running = null;
+    this.#machine.checkpointDurable(token);
+    this.consider();
+  }
+
+  /** As with the log: what the disk holds now is not known. */
+  #broken(error: unknown): void {
+    this.#running = null;
+    this.#stopped = true;
+    this.#failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  async #write({ applied, changes, digest }: Checkpoint): Promise<void> {
+    await this.#store.checkpoint({
+      position: applied as LogPosition,
+      configuration: this.#configuration(),
+      digest: encodeDigest(digest),
+      changes,
+    });
+  }
+}

@@ -1,0 +1,54 @@
+import type { Fence, LeaseId, SessionEndCause } from '@conclave/protocol';
+import type { Notification } from '@conclave/state-machine';
+
+/** The connection that a session talks over, as far as its pushes go. */
+export interface Attached {
+  granted(session: LeaseId, sequence: number, fence: Fence): void;
+  ended(session: LeaseId, cause: SessionEndCause): void;
+}
+
+interface Attachment {
+  readonly to: Attached;
+  readonly epoch: number;
+}
+
+/** Which of this member's connections each session uses. Of two that claim it the one with the larger epoch has it. */
+export class Attachments {
+  readonly #attachments = new Map<LeaseId, Attachment>();
+
+  get count(): number {
+    return this.#attachments.size;
+  }
+
+  /** False when the session has gone on, on a connection with a larger epoch. */
+  attach(session: LeaseId, epoch: number, to: Attached): boolean {
+    const known = this.#attachments.get(session);
+    if (known !== undefined && known.to !== to) {
+      if (known.epoch >= epoch) return false;
+      known.to.ended(session, 'fenced');
+    }
+    this.#attachments.set(session, { to, epoch });
+    return true;
+  }
+
+  isAttached(session: LeaseId, to: Attached): boolean {
+    return this.#attachments.get(session)?.to === to;
+  }
+
+  detach(session: LeaseId, from: Attached): void {
+    if (this.isAttached(session, from)) this.#attachments.delete(session);
+  }
+
+  notify(notifications: readonly Notification[]): void {
+    for (const notification of notifications) {
+      const attachment = this.#attachments.get(notification.session);
+      if (attachment === undefined) continue;
+      if (notification.type === 'granted') {
+        attachment.to.granted(notification.session, notification.sequence, notification.fence);
+      } else if (notification.type === 'sessionEnded') {
+        this.#attachments.delete(notification.session);
+        attachment.to.ended(notification.session, notification.cause);
+      }
+    }
+  }
+}

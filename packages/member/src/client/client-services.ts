@@ -1,0 +1,39 @@
+import type { ClusterStatus, MemberAddress } from '@conclave/protocol';
+import type { Clock, Logger, Timers } from '../environment.ts';
+import type { Renewals } from '../lease/renewals.ts';
+import type { Mutations } from '../mutations.ts';
+import type { Queries } from '../queries.ts';
+import type { WatchClient } from '../watch/watch-client.ts';
+import type { Attachments } from './attachments.ts';
+import type { ClientConnection } from './connection.ts';
+import type { Outbox } from './outbox.ts';
+import type { SessionClaims } from './session-claims.ts';
+
+/** The cluster as the welcome describes it. */
+export interface ClusterView {
+  readonly clusterId: string;
+  readonly incarnation: number;
+  readonly memberId: number;
+  readonly leaderId: number | null;
+  readonly members: readonly MemberAddress[];
+  readonly revision: number;
+}
+
+/** What a connection needs of its member. */
+export interface ClientServices {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Logger;
+  readonly hash: (bytes: Uint8Array) => Uint8Array;
+  readonly mutations: Mutations;
+  readonly queries: Queries;
+  readonly renewals: Renewals;
+  readonly attachments: Attachments;
+  readonly claims: SessionClaims;
+  watches(outbox: Outbox): WatchClient;
+  cluster(): ClusterView;
+  status(): ClusterStatus;
+  /** How long ago a leader was last heard of. */
+  stalenessMs(): number;
+  connectionClosed(connection: ClientConnection): void;
+}

@@ -1,0 +1,288 @@
+import {
+  type ClientMessage,
+  commonVersion,
+  decodeClientFrame,
+  decodeClientOperation,
+  encodeOperation,
+  encodeResult,
+  type Fence,
+  type Hello,
+  isReadOnly,
+  type Keepalive,
+  type LeaseId,
+  limits,
+  type Mutate,
+  minProtocolVersion,
+  ProtocolError,
+  protocolVersion,
+  type QueryRequest,
+  type SessionEndCause,
+  type SessionOpenRequest,
+  type SessionResume,
+  toErrorBody,
+  wireLimits,
+} from '@conclave/protocol';
+import { protocolError, type Response } from '@conclave/state-machine';
+import type { Cancel, ClientSocket } from '../environment.ts';
+import { Mutation, type Settled } from '../mutation.ts';
+import { bounds } from '../settings.ts';
+import type { WatchClient } from '../watch/watch-client.ts';
+import type { Attached } from './attachments.ts';
+import type { ClientServices } from './client-services.ts';
+import { Outbox } from './outbox.ts';
+import { RequestWindow } from './request-window.ts';
+
+/** One client's connection, from its hello to its end: what it asks, what it is answered, and what it is told unasked. */
+export class ClientConnection implements Attached {
+  readonly #services: ClientServices;
+  readonly #socket: ClientSocket;
+  readonly #outbox: Outbox;
+  readonly #window: RequestWindow;
+  readonly #sessions = new Set<LeaseId>();
+  readonly #helloTimer: Cancel;
+  /** Identifies its queue among those from which proposals are taken in turn. */
+  readonly #lane = {};
+  #watches: WatchClient | null = null;
+  #author: string | null = null;
+  #state: 'new' | 'greeting' | 'open' | 'closed' = 'new';
+
+  constructor(services: ClientServices, socket: ClientSocket) {
+    this.#services = services;
+    this.#socket = socket;
+    this.#outbox = new Outbox(socket, services.timers, () => this.#overrun());
+    this.#window = new RequestWindow(socket);
+    this.#helloTimer = services.timers.after(bounds.helloTimeoutMs, () => {
+      if (this.#state === 'new')
+        this.#end(new ProtocolError('PROTOCOL', `no hello within ${bounds.helloTimeoutMs} ms`));
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  receive(frame: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    try {
+      const messages = decodeClientFrame(frame);
+      for (const message of messages) this.#handle(message, frame.length / messages.length);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#end(error);
+    }
+  }
+
+  /** The connection is gone. Its sessions live on, until they are taken over or their time is up. */
+  closed(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#helloTimer();
+    this.#outbox.close();
+    this.#watches?.close();
+    for (const session of this.#sessions) this.#services.attachments.detach(session, this);
+    this.#services.mutations.clientGone(this.#lane);
+    this.#services.connectionClosed(this);
+  }
+
+  /** This member stops: the client is told to go elsewhere. */
+  goodbye(error: ProtocolError, retryAfterMs: number | null): void {
+    if (this.#state === 'closed') return;
+    this.#outbox.add({ type: 'goodbye', error: toErrorBody(error), retryAfterMs });
+    this.closed();
+    this.#socket.close();
+  }
+
+  granted(session: LeaseId, sequence: number, fence: Fence): void {
+    this.#outbox.add({ type: 'granted', session, sequence, fence });
+  }
+
+  ended(session: LeaseId, cause: SessionEndCause): void {
+    this.#sessions.delete(session);
+    this.#outbox.add({ type: 'sessionEnded', session, cause });
+  }
+
+  membersChanged(): void {
+    if (this.#state !== 'open') return;
+    const { leaderId, members } = this.#services.cluster();
+    this.#outbox.add({ type: 'membersChanged', leaderId, members });
+  }
+
+  #end(error: ProtocolError): void {
+    this.#services.log.warn({ code: error.code, reason: error.message }, 'closing a client connection');
+    this.goodbye(error, null);
+  }
+
+  #overrun(): void {
+    const message = `${this.#socket.bufferedBytes} bytes wait for this client, the limit is ${bounds.maxClientBacklogBytes}`;
+    this.#services.log.warn({}, message);
+    this.closed();
+    this.#socket.close();
+  }
+
+  #handle(message: ClientMessage, bytes: number): void {
+    if (message.type === 'hello') return this.#hello(message);
+    if (this.#state !== 'open' || this.#watches === null) {
+      throw new ProtocolError('PROTOCOL', `${message.type}: nothing is answered before the welcome`);
+    }
+    switch (message.type) {
+      case 'mutate':
+        return this.#mutate(message, bytes);
+      case 'query':
+        return this.#query(message, bytes);
+      case 'sessionOpen':
+        return this.#openSession(message, bytes);
+      case 'sessionResume':
+        return this.#resumeSessions(message);
+      case 'keepalive':
+        return this.#keepalive(message);
+      case 'watchCreate':
+        return this.#watches.create(message);
+      case 'watchCredit':
+        return this.#watches.credit(message);
+      case 'watchCancel':
+        return this.#watches.cancel(message);
+      case 'statusRequest':
+        this.#outbox.add({ type: 'status', id: message.id, status: this.#services.status() });
+    }
+  }
+
+  #hello({ author, clusterId, maxVersion, minVersion, sessions }: Hello): void {
+    if (this.#state !== 'new') throw new ProtocolError('PROTOCOL', 'hello: it was said before');
+    const version = commonVersion(minVersion, maxVersion);
+    if (version === null) {
+      const own = `${minProtocolVersion} to ${protocolVersion}`;
+      const message = `the client speaks versions ${minVersion} to ${maxVersion}, this member ${own}`;
+      throw new ProtocolError('UNSUPPORTED_VERSION', message);
+    }
+    const own = this.#services.cluster().clusterId;
+    if (clusterId !== null && clusterId !== own) {
+      throw new ProtocolError('INVALID_ARGUMENT', `this is cluster ${own}, not ${clusterId}`);
+    }
+    this.#state = 'greeting';
+    this.#author = author;
+    this.#services.claims.take(sessions, this, (standings) => {
+      if (this.#state !== 'greeting') return;
+      if (standings === null) {
+        return this.goodbye(new ProtocolError('UNAVAILABLE', 'there is no leader that could confirm the sessions'), 0);
+      }
+      for (const { session, ttlMs } of standings) if (ttlMs !== null) this.#sessions.add(session);
+      this.#state = 'open';
+      this.#helloTimer();
+      this.#watches = this.#services.watches(this.#outbox);
+      this.#outbox.add({
+        type: 'welcome',
+        version,
+        features: [],
+        ...this.#services.cluster(),
+        windowRequests: bounds.windowRequests,
+        windowBytes: bounds.windowBytes,
+        maxFrameBytes: wireLimits.maxClientFrameBytes,
+        sessions: standings,
+      });
+    });
+  }
+
+  #mutate({ deadlineMs, id, identity, operation, reason }: Mutate, bytes: number): void {
+    try {
+      if (isReadOnly(decodeClientOperation(operation))) {
+        throw new ProtocolError('INVALID_ARGUMENT', 'operation: it only reads, and is asked for by a query');
+      }
+      if (identity.by === 'session' && !this.#services.attachments.isAttached(identity.session, this)) {
+        throw new ProtocolError('FENCED', `session ${identity.session} is not, or no longer, on this connection`);
+      }
+    } catch (error) {
+      return this.#refuse(id, error);
+    }
+    const answered = this.#window.enter(bytes);
+    const settle = (settled: Settled): void => {
+      answered();
+      this.#answer(id, settled, null);
+    };
+    const intent = { identity, author: this.#author, reason, operation };
+    const origin = { from: 'client', lane: this.#lane, settle } as const;
+    this.#services.mutations.submit(new Mutation(intent, origin, this.#deadline(deadlineMs)));
+  }
+
+  #query({ consistency, deadlineMs, id, minRevision, operation }: QueryRequest, bytes: number): void {
+    let query: ReturnType<typeof decodeClientOperation>;
+    try {
+      query = decodeClientOperation(operation);
+      if (!isReadOnly(query))
+        throw new ProtocolError('INVALID_ARGUMENT', `operation: ${query.type} writes, and is no query`);
+    } catch (error) {
+      return this.#refuse(id, error);
+    }
+    const answered = this.#window.enter(bytes);
+    this.#services.queries.submit({
+      query,
+      consistency,
+      minRevision,
+      deadlineMs: this.#deadline(deadlineMs),
+      settle: (answer) => {
+        answered();
+        this.#answer(id, answer, consistency === 'local' ? this.#services.stalenessMs() : null);
+      },
+    });
+  }
+
+  #openSession({ id, metadata, secret, ttlMs }: SessionOpenRequest, bytes: number): void {
+    if (this.#sessions.size >= wireLimits.maxSessionsPerConnection) {
+      const message = `this connection has ${this.#sessions.size} sessions, the limit is ${wireLimits.maxSessionsPerConnection}`;
+      return this.#refuse(id, new ProtocolError('LIMIT_EXCEEDED', message));
+    }
+    const answered = this.#window.enter(bytes);
+    const secretHash = this.#services.hash(secret);
+    const operation = encodeOperation({ type: 'sessionOpen', ttlMs, secretHash, metadata });
+    const settle = (settled: Settled): void => {
+      answered();
+      if ('response' in settled && settled.response.type === 'sessionOpen') this.#attach(settled.response.session);
+      this.#answer(id, settled, null);
+    };
+    // The secret's hash is identity enough: opened twice with the same secret, it is one session.
+    const identity = { by: 'key', key: secretHash.subarray(0, limits.maxIdempotencyKeyBytes) } as const;
+    const intent = { identity, author: this.#author, reason: null, operation };
+    const origin = { from: 'client', lane: this.#lane, settle } as const;
+    this.#services.mutations.submit(new Mutation(intent, origin, this.#deadline(null)));
+  }
+
+  #attach(session: LeaseId): void {
+    if (this.#state !== 'open' || !this.#services.attachments.attach(session, 0, this)) return;
+    this.#sessions.add(session);
+  }
+
+  #resumeSessions({ id, sessions }: SessionResume): void {
+    this.#services.claims.take(sessions, this, (standings) => {
+      if (standings === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'there is no leader'));
+      for (const { session, ttlMs } of standings) if (ttlMs !== null) this.#sessions.add(session);
+      this.#outbox.add({ type: 'sessionsResumed', id, sessions: standings });
+    });
+  }
+
+  #keepalive({ id, leases }: Keepalive): void {
+    this.#services.renewals.renew(leases, (ttlsMs) => {
+      if (ttlsMs === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it'));
+      const standing = leases.map((lease, at) => ({ lease, ttlMs: ttlsMs[at] ?? null }));
+      this.#outbox.add({ type: 'keepaliveAnswer', id, leases: standing });
+    });
+  }
+
+  #deadline(deadlineMs: number | null): number {
+    return this.#services.clock.nowMs() + (deadlineMs ?? bounds.defaultDeadlineMs);
+  }
+
+  #answer(id: number, answer: Settled | { readonly response: Response }, stalenessMs: number | null): void {
+    if ('error' in answer) return this.#refuse(id, answer.error);
+    if (answer.response.type === 'error') return this.#refuse(id, protocolError(answer.response));
+    try {
+      const result = encodeResult(answer.response);
+      this.#outbox.add({ type: 'result', id, stalenessMs, result }, result.length);
+    } catch (error) {
+      this.#refuse(id, error);
+    }
+  }
+
+  #refuse(id: number, error: unknown): void {
+    if (!(error instanceof ProtocolError)) throw error;
+    this.#outbox.add({ type: 'error', id, error: toErrorBody(error) });
+  }
+}

@@ -1,0 +1,236 @@
+import { encodeOperation, type LeaseId, type LockName } from '@conclave/protocol';
+import type { DeadlineChange, StateMachine } from '@conclave/state-machine';
+import type { Barrier } from '../barrier.ts';
+import type { Cancel, Clock, Logger, Timers } from '../environment.ts';
+import { bounds } from '../settings.ts';
+import { DeadlineHeap } from './deadline-heap.ts';
+
+/** Confirmed ttl by lease, in the order asked; null for one that has ended. Null as a whole: leadership could not be confirmed. */
+export type Renewed = (ttlsMs: readonly (number | null)[] | null) => void;
+
+interface Lease {
+  readonly generation: number;
+  readonly ttlMs: number;
+}
+
+interface Delay {
+  readonly name: LockName;
+  readonly fence: number;
+}
+
+/**
+ * Keeps the time of leases and lock-delays, on the leader only. A time to live is a lower bound: everything that could make this member's
+ * time wrong (it has just taken office, its loop stood still, it could not reach a majority) gives every lease its whole ttl again.
+ */
+export class LeaseKeeper {
+  readonly #machine: StateMachine;
+  readonly #barrier: Barrier;
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  readonly #log: Logger;
+  readonly #propose: (operation: Uint8Array) => void;
+  /** A pause of the loop, or of the majority, that counts as a new office. */
+  readonly #toleranceMs: number;
+  readonly #leases = new Map<LeaseId, Lease>();
+  readonly #deadlines = new DeadlineHeap<LeaseId>();
+  /** Expiry is being confirmed or was proposed; renewals wait for what becomes of it. */
+  readonly #expiring = new Map<LeaseId, (() => void)[]>();
+  readonly #delays = new Map<string, Delay>();
+  readonly #delayDeadlines = new DeadlineHeap<string>();
+  #term: number | null = null;
+  #timer: Cancel | null = null;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #lastLookMs = 0;
+
+  constructor(
+    machine: StateMachine,
+    barrier: Barrier,
+    environment: { readonly clock: Clock; readonly timers: Timers; readonly log: Logger },
+    toleranceMs: number,
+    propose: (operation: Uint8Array) => void,
+  ) {
+    this.#machine = machine;
+    this.#barrier = barrier;
+    this.#clock = environment.clock;
+    this.#timers = environment.timers;
+    this.#log = environment.log;
+    this.#toleranceMs = toleranceMs;
+    this.#propose = propose;
+  }
+
+  get isInOffice(): boolean {
+    return this.#term !== null;
+  }
+
+  /** This member leads `term` and its state holds everything from before: every lease lives its whole ttl from now on. */
+  takeOffice(term: number): void {
+    this.leaveOffice();
+    this.#term = term;
+    const now = this.#clock.nowMs();
+    this.#lastLookMs = now;
+    const { delays, leases } = this.#machine.deadlines();
+    for (const { lease, generation, ttlMs } of leases) this.#watch(lease, { generation, ttlMs }, now);
+    for (const delay of delays) this.#watchDelay(delay, delay.delayMs, now);
+    this.#arm();
+  }
+
+  leaveOffice(): void {
+    this.#term = null;
+    this.#leases.clear();
+    this.#deadlines.clear();
+    this.#delays.clear();
+    this.#delayDeadlines.clear();
+    for (const waiters of this.#expiring.values()) for (const waiter of waiters) waiter();
+    this.#expiring.clear();
+    this.#timer?.();
+    this.#timer = null;
+    this.#timerAtMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** An entry was applied. */
+  changed(changes: readonly DeadlineChange[]): void {
+    if (this.#term === null || changes.length === 0) return;
+    const now = this.#clock.nowMs();
+    for (const change of changes) {
+      switch (change.type) {
+        case 'leaseGranted':
+          this.#watch(change.lease, change, now);
+          break;
+        case 'leaseEnded':
+          this.#forget(change.lease);
+          break;
+        case 'delayBegun':
+          this.#watchDelay(change, change.delayMs, now);
+          break;
+        case 'delayEnded':
+          this.#delays.delete(delayKey(change));
+          this.#delayDeadlines.delete(delayKey(change));
+      }
+    }
+    this.#arm();
+  }
+
+  /**
+   * Answers only after a confirmation of leadership that began after this call: a deposed leader renews nothing (etcd #15247). The new
+   * deadline counts from now, when the renewal had arrived, which is later than when the client sent it.
+   */
+  renew(leases: readonly LeaseId[], done: Renewed): void {
+    const arrivedMs = this.#clock.nowMs();
+    const settle = (): void => {
+      if (this.#term === null) return done(null);
+      const expiring = leases.map((lease) => this.#expiring.get(lease)).find((waiters) => waiters !== undefined);
+      if (expiring === undefined) done(leases.map((lease) => this.#renewOne(lease, arrivedMs)));
+      else expiring.push(settle);
+    };
+    this.#barrier.wait((confirmed) => (confirmed ? settle() : done(null)));
+  }
+
+  #renewOne(lease: LeaseId, arrivedMs: number): number | null {
+    const known = this.#leases.get(lease);
+    if (known === undefined) return null;
+    const deadlineMs = arrivedMs + known.ttlMs;
+    if (deadlineMs > (this.#deadlines.deadlineOf(lease) ?? 0)) this.#deadlines.set(lease, deadlineMs);
+    return known.ttlMs;
+  }
+
+  #watch(lease: LeaseId, { generation, ttlMs }: Lease, nowMs: number): void {
+    this.#leases.set(lease, { generation, ttlMs });
+    this.#deadlines.set(lease, nowMs + ttlMs);
+  }
+
+  #forget(lease: LeaseId): void {
+    this.#leases.delete(lease);
+    this.#deadlines.delete(lease);
+    this.#expiryIsOver(lease);
+  }
+
+  #expiryIsOver(lease: LeaseId): void {
+    const waiters = this.#expiring.get(lease);
+    this.#expiring.delete(lease);
+    for (const waiter of waiters ?? []) waiter();
+  }
+
+  #watchDelay({ name, fence }: Delay, delayMs: number, nowMs: number): void {
+    const key = delayKey({ name, fence });
+    this.#delays.set(key, { name, fence });
+    this.#delayDeadlines.set(key, nowMs + delayMs);
+  }
+
+  #arm(): void {
+    const atMs = Math.min(
+      this.#deadlines.nextMs(),
+      this.#delayDeadlines.nextMs(),
+      this.#lastLookMs + this.#toleranceMs,
+    );
+    if (this.#term === null || atMs === this.#timerAtMs) return;
+    this.#timer?.();
+    this.#timerAtMs = atMs;
+    this.#timer = this.#timers.after(Math.max(0, atMs - this.#clock.nowMs()), () => {
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      // What arrived while this timer waited is read first: a renewal in the socket is not late.
+      this.#timers.soon(() => this.#look());
+    });
+  }
+
+  /** Looks at the clock at least once a tolerance, so that a loop that stood still is noticed before it decides anything. */
+  #look(): void {
+    if (this.#term === null) return;
+    const now = this.#clock.nowMs();
+    const stoodStillMs = now - this.#lastLookMs - this.#toleranceMs;
+    this.#lastLookMs = now;
+    if (stoodStillMs > this.#toleranceMs) this.#beginAnew('the event loop stood still', stoodStillMs);
+    for (const key of this.#delayDeadlines.takeDue(now, bounds.maxExpiriesPerSecond)) this.#endDelay(key);
+    const perLook = Math.max(1, Math.floor((bounds.maxExpiriesPerSecond * this.#toleranceMs) / 1_000));
+    const due = this.#deadlines.takeDue(now, Math.max(0, perLook - this.#expiring.size));
+    if (due.length > 0) this.#expire(due, now);
+    this.#arm();
+  }
+
+  #expire(leases: readonly LeaseId[], beganMs: number): void {
+    const term = this.#term;
+    for (const lease of leases) this.#expiring.set(lease, []);
+    this.#barrier.wait((confirmed) => {
+      if (this.#term !== term || term === null) return;
+      const now = this.#clock.nowMs();
+      const slow = now - beganMs > this.#toleranceMs;
+      for (const lease of leases) {
+        const known = this.#leases.get(lease);
+        if (known === undefined) this.#expiryIsOver(lease);
+        else if (confirmed && !slow) this.#proposeExpiry(lease, known.generation, term);
+        else this.#spare(lease, known, now);
+      }
+      if (slow) this.#beginAnew('no majority confirmed this leader', now - beganMs);
+      this.#arm();
+    });
+  }
+
+  #proposeExpiry(lease: LeaseId, generation: number, term: number): void {
+    this.#propose(encodeOperation({ type: 'leaseExpire', lease, generation, term }));
+  }
+
+  #spare(lease: LeaseId, { ttlMs }: Lease, nowMs: number): void {
+    this.#deadlines.set(lease, nowMs + ttlMs);
+    this.#expiryIsOver(lease);
+  }
+
+  #endDelay(key: string): void {
+    const delay = this.#delays.get(key);
+    if (delay === undefined || this.#term === null) return;
+    this.#propose(encodeOperation({ type: 'lockDelayEnd', name: delay.name, fence: delay.fence, term: this.#term }));
+  }
+
+  /** Renewals may have been lost, or lie unread, through no fault of those who sent them. */
+  #beginAnew(why: string, forMs: number): void {
+    const now = this.#clock.nowMs();
+    this.#log.warn(
+      { forMs: Math.round(forMs), leases: this.#leases.size },
+      `${why}: every lease lives its whole ttl again`,
+    );
+    for (const [lease, { ttlMs }] of this.#leases)
+      if (!this.#expiring.has(lease)) this.#deadlines.set(lease, now + ttlMs);
+  }
+}
+
+function delayKey({ name, fence }: Delay): string {
+  return `${name.kind} ${fence} ${name.name.join()}`;
+}

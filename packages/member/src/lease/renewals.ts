@@ -1,0 +1,85 @@
+import type { MemberId } from '@conclave/core';
+import type { LeaseId } from '@conclave/protocol';
+import type { Timers } from '../environment.ts';
+import type { PeerLinks } from '../peer/links.ts';
+import type { PeerRequestId, Renew, Renewed as RenewedMessage } from '../peer/message.ts';
+import type { LeaseKeeper, Renewed } from './lease-keeper.ts';
+
+interface Waiter {
+  readonly leases: readonly LeaseId[];
+  readonly done: Renewed;
+}
+
+/** Renewals on their way to the leader: those of all clients of this member that come in one turn go in one message. */
+export class Renewals {
+  readonly #keeper: LeaseKeeper;
+  readonly #links: PeerLinks;
+  readonly #timers: Timers;
+  #gathering: Waiter[] = [];
+  readonly #asked = new Map<PeerRequestId, readonly Waiter[]>();
+  #leader: MemberId | null = null;
+  #leads = false;
+  #nextRequest = 1;
+
+  constructor(keeper: LeaseKeeper, links: PeerLinks, timers: Timers) {
+    this.#keeper = keeper;
+    this.#links = links;
+    this.#timers = timers;
+  }
+
+  renew(leases: readonly LeaseId[], done: Renewed): void {
+    this.#gathering.push({ leases, done });
+    if (this.#gathering.length === 1) this.#timers.soon(() => this.#pass());
+  }
+
+  #pass(): void {
+    const waiters = this.#gathering;
+    this.#gathering = [];
+    const leases = waiters.flatMap((waiter) => waiter.leases);
+    if (this.#leads) {
+      this.#keeper.renew(leases, (ttlsMs) => divide(waiters, ttlsMs));
+    } else if (this.#leader === null) {
+      divide(waiters, null);
+    } else {
+      const request = this.#nextRequest++;
+      this.#asked.set(request, waiters);
+      this.#links.send(this.#leader, { type: 'renew', request, leases });
+    }
+  }
+
+  /** Another member asks this one, which it believes to lead. */
+  asked(peer: MemberId, { request, leases }: Renew): void {
+    const answer: Renewed = (ttlsMs) => this.#links.send(peer, { type: 'renewed', request, ttlsMs });
+    if (this.#leads) this.#keeper.renew(leases, answer);
+    else answer(null);
+  }
+
+  answered({ request, ttlsMs }: RenewedMessage): void {
+    this.#settle(request, ttlsMs);
+  }
+
+  leadership(leader: MemberId | null, leads: boolean): void {
+    this.#leader = leader;
+    this.#leads = leads;
+    this.linkToLeaderLost();
+  }
+
+  linkToLeaderLost(): void {
+    for (const request of this.#asked.keys()) this.#settle(request, null);
+  }
+
+  #settle(request: PeerRequestId, ttlsMs: readonly (number | null)[] | null): void {
+    const waiters = this.#asked.get(request);
+    if (waiters === undefined) return;
+    this.#asked.delete(request);
+    divide(waiters, ttlsMs);
+  }
+}
+
+function divide(waiters: readonly Waiter[], ttlsMs: readonly (number | null)[] | null): void {
+  let at = 0;
+  for (const { done, leases } of waiters) {
+    done(ttlsMs === null ? null : ttlsMs.slice(at, at + leases.length));
+    at += leases.length;
+  }
+}

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Configuration, integerBetween, type MemberId } from '@conclave/core';
+import {
+  type ClientMessage,
+  decodeEvents,
+  decodeMemberFrame,
+  decodeResult,
+  encodeClientFrame,
+  encodeOperation,
+  type MemberMessage,
+  type Operation,
+  type Result,
+} from '@conclave/protocol';
+import { initMemoryStorage, MemoryDisk, openMemoryStorage } from '@conclave/storage/memory';
+import type { Environment } from './environment.ts';
+import { Member } from './member.ts';
+
+const clusterId = 'test';
+const ids = [1, 2, 3] as MemberId[];
+const configuration: Configuration = { voters: ids, votersOutgoing: [], learners: [] };
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Three members in this process, on memory disks, joined by arrays. */
+async function cluster(): Promise<Member[]> {
+  const members: Member[] = [];
+  for (const id of ids) {
+    const disk = new MemoryDisk();
+    initMemoryStorage(disk, {
+      clusterId,
+      memberId: id,
+      storeUuid: `00000000-0000-4000-8000-00000000000${id}`,
+      configuration,
+    });
+    const storage = await openMemoryStorage(disk, { clusterId, memberId: id });
+    let seed = id;
+    const environment: Environment = {
+      clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
+      timers: {
+        after: (delayMs, run) => {
+          const timer = setTimeout(run, delayMs);
+          return () => clearTimeout(timer);
+        },
+        soon: (run) => setImmediate(run),
+      },
+      prng: { next: () => (seed = (seed * 16807) % 2147483647) / 2147483647 },
+      log: { info: () => {}, warn: () => {}, error: (facts, message) => console.error(message, facts) },
+      transport: {
+        send: (to, _lane, frame) => {
+          setImmediate(() => members[to - 1]?.receivePeer(id, frame));
+          return true;
+        },
+      },
+      store: storage,
+      hash: (value) => value.slice(0, 16),
+      onFatal: (error) => {
+        throw error;
+      },
+    };
+    const settings = {
+      id,
+      clusterId,
+      members: ids.map((one) => ({ id: one, name: `m${one}`, clientUrl: `ws://${one}`, peerUrl: `ws://p${one}` })),
+      electionMs: 150,
+      heartbeatMs: 30,
+      pid: null,
+    };
+    members.push(await Member.open(settings, environment, storage.storeUuid));
+  }
+  for (const member of members) member.start();
+  return members;
+}
+
+/** A client that speaks frames, without the SDK. */
+class RawClient {
+  readonly received: MemberMessage[] = [];
+  readonly #wake: (() => void)[] = [];
+  readonly #connection: ReturnType<Member['connectClient']>;
+  #nextId = 1;
+
+  constructor(member: Member) {
+    this.#connection = member.connectClient({
+      send: (frame) => {
+        this.received.push(...decodeMemberFrame(frame));
+        for (const wake of this.#wake.splice(0)) wake();
+      },
+      bufferedBytes: 0,
+      pause: () => {},
+      resume: () => {},
+      close: () => {},
+    });
+    this.send({ type: 'hello', minVersion: 1, maxVersion: 1, features: [], author: 'test', clusterId: null, sessions: [] });
+  }
+
+  send(...messages: ClientMessage[]): void {
+    this.#connection.receive(encodeClientFrame(messages));
+  }
+
+  async wait<T extends MemberMessage['type']>(
+    type: T,
+    fits: (message: Extract<MemberMessage, { type: T }>) => boolean = () => true,
+  ): Promise<Extract<MemberMessage, { type: T }>> {
+    for (;;) {
+      const found = this.received.find(
+        (message): message is Extract<MemberMessage, { type: T }> =>
+          message.type === type && fits(message as Extract<MemberMessage, { type: T }>),
+      );
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#wake.push(resolve));
+    }
+  }
+
+  async ask(operation: Operation, identity: 'none' | { session: number; sequence: number } = 'none'): Promise<Result> {
+    const id = this.#nextId++;
+    const encoded = encodeOperation(operation);
+    const reads = operation.type === 'range' || operation.type === 'lock';
+    if (reads) {
+      this.send({ type: 'query', id, consistency: 'linearizable', minRevision: 0, deadlineMs: null, operation: encoded });
+    } else {
+      const by =
+        identity === 'none'
+          ? ({ by: 'key', key: bytes(`${Math.random()}`) } as const)
+          : ({ by: 'session', ...identity, acknowledgedBelow: 1 } as const);
+      this.send({ type: 'mutate', id, identity: by, reason: null, deadlineMs: null, operation: encoded });
+    }
+    const answer = await Promise.race([
+      this.wait('result', (message) => message.id === id),
+      this.wait('error', (message) => message.id === id),
+    ]);
+    if (answer.type === 'error') throw new Error(`${answer.error.code} ${answer.error.message}`);
+    return decodeResult(answer.result);
+  }
+
+  async openSession(ttlMs: number): Promise<number> {
+    const id = this.#nextId++;
+    const secret = Uint8Array.from({ length: 16 }, () => integerBetween({ next: Math.random }, 0, 256));
+    this.send({ type: 'sessionOpen', id, ttlMs, secret, metadata: {} });
+    const answer = await this.wait('result', (message) => message.id === id);
+    const result = decodeResult(answer.result);
+    assert.equal(result.type, 'sessionOpen');
+    return result.type === 'sessionOpen' ? result.session : 0;
+  }
+}
+
+function put(key: string, value: string): Operation {
+  return { type: 'put', key: bytes(key), value: bytes(value), lease: null, returnPrevious: false };
+}
+
+function get(key: string): Operation {
+  return {
+    type: 'range',
+    range: { key: bytes(key), end: null },
+    revision: null,
+    limit: 0,
+    order: 'ascending',
+    keysOnly: false,
+    countOnly: false,
+    modifiedSince: null,
+  };
+}
+
+test('a write through any member is read through any other, and a watch sees it', async () => {
+  const members = await cluster();
+  const clients = members.map((member) => new RawClient(member));
+  try {
+    for (const client of clients) await client.wait('welcome');
+    clients[2]?.send({
+      type: 'watchCreate',
+      watch: 1,
+      selectors: [{ key: bytes('k'), end: bytes('l') }],
+      from: { at: 'revision', revision: 1 },
+      keysOnly: false,
+      previous: false,
+      events: 'all',
+      progressMs: null,
+      onCompaction: 'error',
+      creditBytes: 100_000,
+    });
+    for (const [at, client] of clients.entries()) {
+      assert.deepEqual(await client.ask(put(`k${at}`, `v${at}`)), { type: 'put', revision: at + 1, previous: null });
+    }
+    for (const client of clients) {
+      const result = await client.ask(get('k1'));
+      assert.equal(result.type === 'range' ? new TextDecoder().decode(result.entries[0]?.value ?? undefined) : '', 'v1');
+    }
+    await clients[2]?.wait('watchEvents', ({ bytes: events }) => decodeEvents(events).revision === 3);
+    const seen = clients[2]?.received.flatMap((message) =>
+      message.type === 'watchEvents' ? [decodeEvents(message.bytes).revision] : [],
+    );
+    assert.deepEqual(seen, [1, 2, 3]);
+  } finally {
+    for (const member of members) await member.stop();
+  }
+});
+
+test('a lock goes to the first that asked, then to the next when it is released or its session expires', async () => {
+  const members = await cluster();
+  const [a, b, c] = members.map((member) => new RawClient(member)) as [RawClient, RawClient, RawClient];
+  const name = { kind: 'lock', name: bytes('deploy') } as const;
+  const acquire: Operation = { type: 'lockAcquire', name, wait: true, value: null, lockDelayMs: 0 };
+  try {
+    for (const client of [a, b, c]) await client.wait('welcome');
+    const [first, second, third] = [await a.openSession(60_000), await b.openSession(1_000), await c.openSession(60_000)];
+    const held = await a.ask(acquire, { session: first, sequence: 1 });
+    assert.equal(held.type === 'lockAcquire' && held.state, 'held');
+    const queued = await b.ask(acquire, { session: second, sequence: 1 });
+    assert.deepEqual(queued.type === 'lockAcquire' && queued.state, 'queued');
+    await c.ask(acquire, { session: third, sequence: 1 });
+    const fence = held.type === 'lockAcquire' && held.state === 'held' ? held.fence : 0;
+    await a.ask({ type: 'lockRelease', name, fence }, { session: first, sequence: 2 });
+    const granted = await b.wait('granted');
+    assert.ok(granted.fence > fence);
+    // Nobody renews the second session: it expires, and the third gets the lock.
+    const last = await c.wait('granted');
+    assert.ok(last.fence > granted.fence);
+    assert.equal((await b.wait('sessionEnded')).cause, 'expired');
+  } finally {
+    for (const member of members) await member.stop();
+  }
+});

@@ -1,0 +1,364 @@
+import {
+  type Entry,
+  type Index,
+  type MemberId,
+  type Output,
+  type Proposal,
+  RaftNode,
+  type RaftStatus,
+} from '@conclave/core';
+import { type ClusterStatus, ProtocolError } from '@conclave/protocol';
+import type { Applied, StateMachine } from '@conclave/state-machine';
+import { Applier } from './applier.ts';
+import { Barrier } from './barrier.ts';
+import type { Booted } from './boot.ts';
+import { boot } from './boot.ts';
+import { Checkpointer } from './checkpointer.ts';
+import { Attachments } from './client/attachments.ts';
+import type { ClientServices, ClusterView } from './client/client-services.ts';
+import { ClientConnection } from './client/connection.ts';
+import { SessionClaims } from './client/session-claims.ts';
+import { clusterStatus, Reports, reportIntervalMs } from './cluster-status.ts';
+import type { Cancel, ClientSocket, Environment } from './environment.ts';
+import { LeaseKeeper } from './lease/lease-keeper.ts';
+import { Renewals } from './lease/renewals.ts';
+import { Mutation } from './mutation.ts';
+import { Mutations, type Stamp } from './mutations.ts';
+import { Admission, encodeHello, type PeerHello } from './peer/hello.ts';
+import { PeerLinks } from './peer/links.ts';
+import type { PeerMessage } from './peer/message.ts';
+import { Pump } from './pump.ts';
+import { Queries } from './queries.ts';
+import { raftOptions } from './raft-options.ts';
+import { bounds, type MemberSettings } from './settings.ts';
+import { WatchClient } from './watch/watch-client.ts';
+import { WatchHub } from './watch/watch-hub.ts';
+
+/** How often deadlines of requests are looked at. */
+const sweepIntervalMs = 250;
+
+/** One member of a cluster, without any I/O of its own: everything it knows of the world comes in through its environment. */
+export class Member {
+  readonly #settings: MemberSettings;
+  readonly #environment: Environment;
+  readonly #storeUuid: string;
+  readonly #node: RaftNode;
+  readonly #machine: StateMachine;
+  readonly #links: PeerLinks;
+  readonly #pump: Pump;
+  readonly #applier: Applier;
+  readonly #barrier: Barrier;
+  readonly #mutations: Mutations;
+  readonly #queries: Queries;
+  readonly #keeper: LeaseKeeper;
+  readonly #renewals: Renewals;
+  readonly #attachments = new Attachments();
+  readonly #claims: SessionClaims;
+  readonly #hub: WatchHub;
+  readonly #checkpointer: Checkpointer;
+  readonly #admission: Admission;
+  readonly #reports = new Reports();
+  readonly #connections = new Set<ClientConnection>();
+  #leader: MemberId | null = null;
+  #ledTerm: number | null = null;
+  #stampBase = { clusterTimeMs: 0, atMs: 0 };
+  #sweepTimer: Cancel | null = null;
+  #reportTimer: Cancel | null = null;
+  #stopped = false;
+
+  /** Reads what is on disk; rejects when it does not fit together. `start` brings it to life. */
+  static async open(settings: MemberSettings, environment: Environment, storeUuid: string): Promise<Member> {
+    return new Member(settings, environment, storeUuid, await boot(environment.store));
+  }
+
+  private constructor(settings: MemberSettings, environment: Environment, storeUuid: string, booted: Booted) {
+    const { clock, log, store, timers, transport } = environment;
+    const { machine } = booted;
+    const fatal = (error: Error): void => this.#fatal(error);
+    this.#settings = settings;
+    this.#environment = environment;
+    this.#storeUuid = storeUuid;
+    this.#machine = machine;
+    this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
+    this.#links = new PeerLinks(settings.id, transport, timers, (peer) => this.#messagesDropped(peer));
+    this.#pump = new Pump(this.#node, environment, this.#links, {
+      turnBegins: () => this.#barrier.turnBegins(),
+      takeProposals: (max) => this.#takeProposals(max),
+      accepted: (accepted) => this.#mutations.accepted(accepted),
+      failed: (failed) => this.#failed(failed),
+      readable: (reads) => this.#barrier.readable(reads),
+      committed: (entries) => this.#applier.submit(entries),
+      leadership: (leadership) => this.#leadership(leadership),
+      fatal,
+    });
+    this.#barrier = new Barrier(this.#pump, booted.boot.applied);
+    this.#mutations = new Mutations(
+      this.#links,
+      () => this.#stamp(),
+      () => this.#pump.wake(),
+    );
+    this.#queries = new Queries(machine, this.#barrier);
+    this.#keeper = new LeaseKeeper(machine, this.#barrier, environment, settings.heartbeatMs, (operation) =>
+      this.#proposeOwn(operation),
+    );
+    this.#renewals = new Renewals(this.#keeper, this.#links, timers);
+    this.#claims = new SessionClaims(machine, this.#barrier, this.#renewals, this.#attachments, environment.hash);
+    this.#hub = new WatchHub(machine, clock, timers);
+    this.#checkpointer = new Checkpointer(machine, store.state, timers, () => this.#node.status().configuration, fatal);
+    this.#applier = new Applier(
+      machine,
+      clock,
+      timers,
+      {
+        applied: (entry, applied) => this.#applied(entry, applied),
+        sliceEnded: (index) => this.#sliceEnded(index),
+      },
+      fatal,
+    );
+    const members = new Set(settings.members.map(({ id }) => id));
+    this.#admission = new Admission({ clusterId: settings.clusterId, id: settings.id, members }, store.log);
+    log.info({ applied: booted.boot.applied, tail: booted.boot.tail, revision: machine.revision }, 'member is ready');
+  }
+
+  start(): void {
+    this.#pump.wake();
+    this.#sweep();
+    this.#report();
+  }
+
+  /** Answers everybody that this member is stopping, waits for the checkpoint under way, and does nothing more. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#halt(new ProtocolError('UNAVAILABLE', 'this member is stopping'));
+    await this.#checkpointer.stop();
+  }
+
+  get status(): ClusterStatus {
+    const now = this.#environment.clock.nowMs();
+    const reportOf = (peer: MemberId): ReturnType<Reports['of']> => this.#reports.of(peer, now);
+    return clusterStatus(this.#settings, this.#node.status(), this.#machine.revision, reportOf);
+  }
+
+  get raft(): RaftStatus {
+    return this.#node.status();
+  }
+
+  get counts(): {
+    readonly connections: number;
+    readonly watches: number;
+    readonly sessions: number;
+    readonly pending: number;
+  } {
+    return {
+      connections: this.#connections.size,
+      watches: this.#hub.count,
+      sessions: this.#attachments.count,
+      pending: this.#mutations.count,
+    };
+  }
+
+  // --- Clients ---
+
+  connectClient(socket: ClientSocket): ClientConnection {
+    const connection = new ClientConnection(this.#services(), socket);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  #services(): ClientServices {
+    const { clock, hash, log, timers } = this.#environment;
+    return {
+      clock,
+      timers,
+      log,
+      hash,
+      mutations: this.#mutations,
+      queries: this.#queries,
+      renewals: this.#renewals,
+      attachments: this.#attachments,
+      claims: this.#claims,
+      watches: (outbox) => new WatchClient(this.#hub, outbox),
+      cluster: () => this.#clusterView(),
+      status: () => this.status,
+      stalenessMs: () => this.#stalenessMs(),
+      connectionClosed: (connection) => this.#connections.delete(connection),
+    };
+  }
+
+  #clusterView(): ClusterView {
+    const { clusterId, id, members } = this.#settings;
+    return {
+      clusterId,
+      incarnation: this.#machine.incarnation,
+      memberId: id,
+      leaderId: this.#leader,
+      members: members.map(({ clientUrl, id: memberId, name }) => ({ id: memberId, name, clientUrl })),
+      revision: this.#machine.revision,
+    };
+  }
+
+  #stalenessMs(): number {
+    if (this.#ledTerm !== null) return 0;
+    const heard = this.#node.state.lastLeaderContact;
+    return Math.max(0, Math.round(this.#environment.clock.nowMs() - heard));
+  }
+
+  // --- Peers ---
+
+  /** What this member says first on a link to `to`. */
+  hello(to: MemberId): Uint8Array {
+    const { clusterId, id } = this.#settings;
+    const { acknowledged } = this.#node.state;
+    return encodeHello({ clusterId, memberId: id, to, storeUuid: this.#storeUuid, acknowledged });
+  }
+
+  /** Rejects with PeerRefusedError when the peer may not take part. */
+  async admit(hello: PeerHello): Promise<void> {
+    await this.#admission.admit(hello);
+  }
+
+  /** Throws PeerProtocolError: then the link must be closed. */
+  receivePeer(from: MemberId, frame: Uint8Array): void {
+    if (this.#stopped) return;
+    for (const message of this.#links.decode(from, frame)) this.#handlePeer(from, message);
+  }
+
+  peerLost(peer: MemberId): void {
+    this.#reports.lost(peer);
+    this.#messagesDropped(peer);
+  }
+
+  #handlePeer(from: MemberId, message: PeerMessage): void {
+    switch (message.type) {
+      case 'raft':
+        if (message.message.type === 'appendAccepted') {
+          const { match, term } = message.message;
+          this.#admission.witness(from, { term, index: match });
+        }
+        return this.#pump.push({ type: 'message', message: message.message });
+      case 'forward':
+        return this.#mutations.forwarded(from, message, this.#environment.clock.nowMs() + bounds.defaultDeadlineMs);
+      case 'proposed':
+        return this.#mutations.proposed(from, message, this.#applier.appliedIndex);
+      case 'declined':
+        return this.#mutations.declined(from, message);
+      case 'renew':
+        return this.#renewals.asked(from, message);
+      case 'renewed':
+        return this.#renewals.answered(message);
+      case 'report':
+        return this.#reports.note(from, message, this.#environment.clock.nowMs());
+    }
+  }
+
+  #messagesDropped(peer: MemberId): void {
+    this.#pump.unreachable(peer);
+    if (peer !== this.#leader) return;
+    this.#mutations.linkToLeaderLost();
+    this.#renewals.linkToLeaderLost();
+  }
+
+  // --- What core decided ---
+
+  #takeProposals(max: number): readonly Proposal[] {
+    return this.#mutations.takeProposals(max);
+  }
+
+  #failed(failed: Output['failed']): void {
+    for (const { id, reason, what } of failed) {
+      if (what === 'read') this.#barrier.refused(id);
+      else this.#mutations.refused(id, reason === 'overloaded' ? 'overloaded' : 'not-leader');
+    }
+  }
+
+  #leadership({ leader, role, term }: NonNullable<Output['leadership']>): void {
+    const leads = role === 'leader';
+    const changed = leader !== this.#leader;
+    this.#leader = leader;
+    if (leads && this.#ledTerm !== term) {
+      this.#stampBase = { clusterTimeMs: this.#machine.clusterTimeMs, atMs: this.#environment.clock.nowMs() };
+    }
+    this.#ledTerm = leads ? term : null;
+    if (!leads) this.#keeper.leaveOffice();
+    this.#mutations.leadership(leader, leads);
+    this.#renewals.leadership(leader, leads);
+    this.#queries.leadership(leader !== null);
+    if (!changed) return;
+    this.#environment.log.info(
+      { term, role, leader },
+      leader === null ? 'there is no leader' : `member ${leader} leads`,
+    );
+    for (const connection of this.#connections) connection.membersChanged();
+  }
+
+  #applied(entry: Entry, applied: Applied): void {
+    // The first entry of its own term that a leader applies: now its state holds everything that earlier leaders acknowledged.
+    if (entry.term === this.#ledTerm && !this.#keeper.isInOffice) this.#keeper.takeOffice(entry.term);
+    else this.#keeper.changed(applied.deadlines);
+    this.#mutations.applied(entry, applied);
+    if (applied.notifications.length > 0) this.#attachments.notify(applied.notifications);
+    if (applied.events !== null) this.#hub.publish(applied.events);
+    this.#checkpointer.note(entry.data.length);
+  }
+
+  #sliceEnded(index: Index): void {
+    this.#pump.applied(index);
+    this.#barrier.appliedTo(index);
+    this.#queries.advanced();
+    this.#checkpointer.consider();
+  }
+
+  // --- Time ---
+
+  /** Cluster time goes on from the last command's, by this leader's own clock. */
+  #stamp(): Stamp {
+    const { clock } = this.#environment;
+    const { atMs, clusterTimeMs } = this.#stampBase;
+    return { clusterTimeMs: Math.floor(clusterTimeMs + clock.nowMs() - atMs), wallTimeMs: Math.floor(clock.wallMs()) };
+  }
+
+  #proposeOwn(operation: Uint8Array): void {
+    const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;
+    this.#mutations.submit(new Mutation(intent, { from: 'office' }, Number.POSITIVE_INFINITY));
+  }
+
+  #sweep(): void {
+    this.#sweepTimer = this.#environment.timers.after(sweepIntervalMs, () => {
+      const now = this.#environment.clock.nowMs();
+      this.#mutations.expire(now);
+      this.#queries.expire(now);
+      this.#queries.retry();
+      this.#sweep();
+    });
+  }
+
+  #report(): void {
+    const { applied, committed: commit, durable } = this.#node.status();
+    const pid = this.#settings.pid ?? 0;
+    for (const { id } of this.#settings.members) {
+      if (id !== this.#settings.id) this.#links.send(id, { type: 'report', applied, commit, durable, pid });
+    }
+    this.#reportTimer = this.#environment.timers.after(reportIntervalMs, () => this.#report());
+  }
+
+  // --- The end ---
+
+  #fatal(error: Error): void {
+    if (this.#stopped) return;
+    this.#environment.log.error({ error: error.message }, 'this member must not go on');
+    this.#halt(new ProtocolError('UNAVAILABLE', 'this member has failed', 'unknown'));
+    this.#environment.onFatal(error);
+  }
+
+  #halt(why: ProtocolError): void {
+    this.#stopped = true;
+    this.#sweepTimer?.();
+    this.#reportTimer?.();
+    this.#pump.stop();
+    this.#applier.stop();
+    this.#keeper.leaveOffice();
+    this.#mutations.abandon();
+    this.#queries.abandon();
+    for (const connection of this.#connections) connection.goodbye(why, 0);
+  }
+}

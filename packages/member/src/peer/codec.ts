@@ -1,0 +1,159 @@
+import type { MemberId } from '@conclave/core';
+import { type ErrorCode, errorCodes, type Identity } from '@conclave/protocol';
+import type { PeerMessage } from './message.ts';
+import { readRaft, writeRaft } from './raft-codec.ts';
+import { decodeText, encodeText } from './text.ts';
+import { FrameReader, FrameWriter, PeerProtocolError } from './wire.ts';
+
+/** Of the frames between members; said in the hello of a link, and both sides must agree. */
+export const peerProtocolVersion = 1;
+
+/** On the wire between members: never renumber. */
+const tags = {
+  raft: 1,
+  forward: 2,
+  proposed: 3,
+  declined: 4,
+  renew: 5,
+  renewed: 6,
+  report: 7,
+} as const satisfies Record<PeerMessage['type'], number>;
+
+const identityTags = { none: 0, session: 1, key: 2 } as const satisfies Record<Identity['by'], number>;
+
+const numberBytes = 8;
+const writer = new FrameWriter();
+
+/** A frame is any number of messages, one behind the other. */
+export function encodePeerFrame(messages: readonly PeerMessage[]): Uint8Array {
+  for (const message of messages) writeMessage(message);
+  return writer.take();
+}
+
+function writeMessage(message: PeerMessage): void {
+  writer.byte(tags[message.type]);
+  switch (message.type) {
+    case 'raft':
+      return writeRaft(writer, message.message);
+    case 'forward':
+      writer.number(message.request);
+      writeIdentity(message.identity);
+      writeText(message.author);
+      writeText(message.reason);
+      return writer.bytes(message.operation);
+    case 'proposed':
+      writer.number(message.request);
+      writer.number(message.index);
+      return writer.number(message.term);
+    case 'declined':
+      writer.number(message.request);
+      return writer.count(errorCodes[message.code].number);
+    case 'renew':
+      writer.number(message.request);
+      writer.count(message.leases.length);
+      for (const lease of message.leases) writer.number(lease);
+      return;
+    case 'renewed':
+      writer.number(message.request);
+      writer.byte(message.ttlsMs === null ? 0 : 1);
+      writer.count(message.ttlsMs?.length ?? 0);
+      // A lease that lives has a ttl above 0.
+      for (const ttlMs of message.ttlsMs ?? []) writer.number(ttlMs ?? 0);
+      return;
+    case 'report':
+      writer.number(message.applied);
+      writer.number(message.commit);
+      writer.number(message.durable);
+      writer.number(message.pid);
+  }
+}
+
+function writeIdentity(identity: Identity): void {
+  writer.byte(identityTags[identity.by]);
+  if (identity.by === 'session') {
+    writer.number(identity.session);
+    writer.number(identity.sequence);
+    writer.number(identity.acknowledgedBelow);
+  } else if (identity.by === 'key') {
+    writer.bytes(identity.key);
+  }
+}
+
+function writeText(text: string | null): void {
+  writer.byte(text === null ? 0 : 1);
+  if (text !== null) writer.bytes(encodeText(text));
+}
+
+/** Throws PeerProtocolError: nothing behind the fault can be trusted to mean what it says. */
+export function decodePeerFrame(bytes: Uint8Array, from: MemberId, to: MemberId): PeerMessage[] {
+  const reader = new FrameReader(bytes);
+  const messages: PeerMessage[] = [];
+  while (!reader.isAtEnd) messages.push(readMessage(reader, from, to));
+  return messages;
+}
+
+function readMessage(reader: FrameReader, from: MemberId, to: MemberId): PeerMessage {
+  const tag = reader.byte();
+  switch (tag) {
+    case tags.raft:
+      return { type: 'raft', message: readRaft(reader, from, to) };
+    case tags.forward:
+      return {
+        type: 'forward',
+        request: reader.number(),
+        identity: readIdentity(reader),
+        author: readText(reader),
+        reason: readText(reader),
+        operation: reader.bytes(),
+      };
+    case tags.proposed:
+      return { type: 'proposed', request: reader.number(), index: reader.number(), term: reader.number() };
+    case tags.declined:
+      return { type: 'declined', request: reader.number(), code: errorCodeOf(reader.count(0)) };
+    case tags.renew: {
+      const request = reader.number();
+      return { type: 'renew', request, leases: readNumbers(reader) };
+    }
+    case tags.renewed: {
+      const request = reader.number();
+      const confirmed = reader.byte() === 1;
+      const ttlsMs = readNumbers(reader).map((ttlMs) => (ttlMs === 0 ? null : ttlMs));
+      return { type: 'renewed', request, ttlsMs: confirmed ? ttlsMs : null };
+    }
+    case tags.report: {
+      const [applied, commit, durable, pid] = [reader.number(), reader.number(), reader.number(), reader.number()];
+      return { type: 'report', applied, commit, durable, pid };
+    }
+    default:
+      throw new PeerProtocolError(`tag ${tag} is no message between members`);
+  }
+}
+
+function readIdentity(reader: FrameReader): Identity {
+  const tag = reader.byte();
+  switch (tag) {
+    case identityTags.none:
+      return { by: 'none' };
+    case identityTags.session:
+      return { by: 'session', session: reader.number(), sequence: reader.number(), acknowledgedBelow: reader.number() };
+    case identityTags.key:
+      return { by: 'key', key: reader.bytes() };
+    default:
+      throw new PeerProtocolError(`tag ${tag} is no identity`);
+  }
+}
+
+function readText(reader: FrameReader): string | null {
+  if (reader.byte() === 0) return null;
+  return decodeText(reader.bytes());
+}
+
+function readNumbers(reader: FrameReader): number[] {
+  const count = reader.count(numberBytes);
+  return Array.from({ length: count }, () => reader.number());
+}
+
+function errorCodeOf(number: number): ErrorCode {
+  for (const [code, { number: known }] of Object.entries(errorCodes)) if (known === number) return code as ErrorCode;
+  throw new PeerProtocolError(`${number} is no error code`);
+}

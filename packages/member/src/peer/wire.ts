@@ -1,0 +1,113 @@
+/** Numbers are written as they are in memory elsewhere: 64-bit floats hold every safe integer exactly. Lengths are 32 bit. */
+const numberBytes = 8;
+const lengthBytes = 4;
+
+/** Builds one frame of known fields. Grows by doubling; the finished frame is its own memory. */
+export class FrameWriter {
+  #bytes = new Uint8Array(1_024);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  number(value: number): void {
+    this.#reserve(numberBytes);
+    this.#view.setFloat64(this.#length, value);
+    this.#length += numberBytes;
+  }
+
+  count(value: number): void {
+    this.#reserve(lengthBytes);
+    this.#view.setUint32(this.#length, value);
+    this.#length += lengthBytes;
+  }
+
+  bytes(value: Uint8Array): void {
+    this.count(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
+  }
+
+  /** The frame so far; the writer begins anew. */
+  take(): Uint8Array {
+    const frame = this.#bytes.slice(0, this.#length);
+    this.#length = 0;
+    return frame;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}
+
+/** A frame of a peer does not say what it should. The link is closed. */
+export class PeerProtocolError extends Error {
+  override readonly name = 'PeerProtocolError';
+}
+
+/** Reads what FrameWriter wrote. Every length is checked against what is left before anything is made of it. */
+export class FrameReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
+  byte(): number {
+    const at = this.#advance(1);
+    return this.#view.getUint8(at);
+  }
+
+  /** A safe integer, not negative. */
+  number(): number {
+    const at = this.#advance(numberBytes);
+    const value = this.#view.getFloat64(at);
+    if (!Number.isSafeInteger(value) || value < 0) throw new PeerProtocolError(`${value} at ${at} is no safe integer`);
+    return value;
+  }
+
+  /** How many items follow, each of at least `minItemBytes`: never more than fit into what is left. */
+  count(minItemBytes: number): number {
+    const at = this.#advance(lengthBytes);
+    const value = this.#view.getUint32(at);
+    if (value * minItemBytes > this.#bytes.length - this.#at) {
+      throw new PeerProtocolError(`${value} items at ${at}, ${this.#bytes.length - this.#at} bytes are left`);
+    }
+    return value;
+  }
+
+  /** A view of the frame. */
+  bytes(): Uint8Array {
+    const length = this.count(1);
+    const at = this.#advance(length);
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  #advance(by: number): number {
+    const at = this.#at;
+    if (at + by > this.#bytes.length)
+      throw new PeerProtocolError(`frame ends at ${this.#bytes.length}, ${by} bytes wanted at ${at}`);
+    this.#at = at + by;
+    return at;
+  }
+}

@@ -1,0 +1,165 @@
+import type {
+  Entry,
+  Index,
+  Input,
+  LoadRequest,
+  MemberId,
+  Millis,
+  Output,
+  Proposal,
+  RaftNode,
+  ReadId,
+} from '@conclave/core';
+import type { Cancel, Environment } from './environment.ts';
+import type { PeerLinks } from './peer/links.ts';
+import { Persister } from './persister.ts';
+import { bounds } from './settings.ts';
+
+/** What the pump hands on. */
+export interface PumpListener {
+  /** The inputs that were pushed so far are about to be stepped. */
+  turnBegins(): void;
+  /** Once a turn: mutations that are to be proposed now, fairly chosen. */
+  takeProposals(max: number): readonly Proposal[];
+  accepted(accepted: Output['accepted']): void;
+  failed(failed: Output['failed']): void;
+  readable(reads: Output['reads']): void;
+  committed(entries: readonly Entry[]): void;
+  leadership(leadership: NonNullable<Output['leadership']>): void;
+  fatal(error: Error): void;
+}
+
+/** A tick that comes later than this was overdue because the process stood still. */
+const lateTickMs = 20;
+
+/**
+ * The loop around core, and the only place that drives it: inputs are collected while frames are read, then stepped together, and what
+ * comes out is handed on in the order that costs least. No order in here is needed for safety; core sees to that.
+ */
+export class Pump {
+  readonly #node: RaftNode;
+  readonly #environment: Environment;
+  readonly #links: PeerLinks;
+  readonly #listener: PumpListener;
+  readonly #persister: Persister;
+  #inputs: Input[] = [];
+  #scheduled = false;
+  #stopped = false;
+  #timer: Cancel | null = null;
+  #timerAt: Millis = Number.POSITIVE_INFINITY;
+  #nextReadId: ReadId = 1;
+
+  constructor(node: RaftNode, environment: Environment, links: PeerLinks, listener: PumpListener) {
+    this.#node = node;
+    this.#environment = environment;
+    this.#links = links;
+    this.#listener = listener;
+    this.#persister = new Persister(
+      environment.store.log,
+      (sequence) => this.push({ type: 'persisted', sequence }),
+      (error) => this.#fail(error),
+    );
+  }
+
+  push(input: Input): void {
+    if (this.#stopped) return;
+    this.#inputs.push(input);
+    this.wake();
+  }
+
+  /** A turn is wanted, for inputs or for proposals. */
+  wake(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    this.#environment.timers.soon(() => this.#turn());
+  }
+
+  readIndex(): ReadId {
+    const id = this.#nextReadId++;
+    this.push({ type: 'readIndex', id });
+    return id;
+  }
+
+  applied(index: Index): void {
+    this.push({ type: 'applied', index });
+  }
+
+  unreachable(member: MemberId): void {
+    this.push({ type: 'unreachable', member });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#inputs = [];
+    this.#timer?.();
+    this.#persister.stop();
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    try {
+      this.#step();
+      this.#handOn(this.#node.takeOutput());
+      this.#armTimer(this.#node.nextDeadline());
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #step(): void {
+    this.#listener.turnBegins();
+    const now = this.#environment.clock.nowMs();
+    const inputs = this.#inputs;
+    this.#inputs = inputs.length > bounds.maxInputsPerTurn ? inputs.splice(bounds.maxInputsPerTurn) : [];
+    for (const input of inputs) this.#node.step(input, now);
+    const proposals = this.#listener.takeProposals(bounds.maxProposalsPerTurn);
+    if (proposals.length > 0) this.#node.step({ type: 'propose', proposals }, now);
+    if (this.#inputs.length > 0) this.wake();
+  }
+
+  #handOn(output: Output): void {
+    const listener = this.#listener;
+    if (output.accepted.length > 0) listener.accepted(output.accepted);
+    // Before the change of leadership is heard of: what was refused because of it is asked again because of it.
+    if (output.failed.length > 0) listener.failed(output.failed);
+    if (output.leadership !== null) listener.leadership(output.leadership);
+    for (const message of output.messages) this.#links.sendRaft(message);
+    // Before the disk: the followers' disks and ours work at the same time (thesis §10.2.1).
+    this.#links.flush();
+    if (output.persist !== null) this.#persister.submit(output.persist);
+    for (const load of output.loads) this.#load(load);
+    if (output.committed.length > 0) listener.committed(output.committed);
+    if (output.reads.length > 0) listener.readable(output.reads);
+  }
+
+  #load({ token, from, maxBytes }: LoadRequest): void {
+    const { log } = this.#environment.store;
+    log.read(from, log.tail, maxBytes).then(
+      (entries) => this.push({ type: 'entriesLoaded', token, entries }),
+      (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  #armTimer(deadline: Millis): void {
+    if (deadline === this.#timerAt) return;
+    this.#timer?.();
+    this.#timer = null;
+    this.#timerAt = deadline;
+    if (deadline === Number.POSITIVE_INFINITY) return;
+    const { clock, timers } = this.#environment;
+    this.#timer = timers.after(Math.max(0, deadline - clock.nowMs()), () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      // After a stall the event loop runs timers before it reads sockets: a follower would campaign against a leader whose heartbeats
+      // lie unread in its buffers. Let them be read first.
+      if (clock.nowMs() - deadline > lateTickMs) timers.soon(() => this.push({ type: 'tick' }));
+      else this.push({ type: 'tick' });
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#listener.fatal(error);
+  }
+}

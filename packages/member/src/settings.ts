@@ -1,0 +1,53 @@
+import type { MemberId } from '@conclave/core';
+
+/** A member as the others and the clients find it. */
+export interface MemberAddress {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+}
+
+export interface MemberSettings {
+  readonly id: MemberId;
+  readonly clusterId: string;
+  readonly members: readonly MemberAddress[];
+  readonly electionMs: number;
+  readonly heartbeatMs: number;
+  /** Process id, shown in the status. Null where there is none. */
+  readonly pid: number | null;
+}
+
+/** Every bound of a member, in one place; those of the wire and of the replicated state stand in the protocol package. */
+export const bounds = {
+  /** Inputs stepped before an output is taken. */
+  maxInputsPerTurn: 4_096,
+  /** Mutations proposed in one turn, taken from the connections in turn. */
+  maxProposalsPerTurn: 1_024,
+  /** Applying yields to everything else after this time. */
+  maxApplySliceMs: 4,
+  /** Entries between two looks at the clock while applying. */
+  applyBatchEntries: 64,
+  /** Mutations that wait for a leader, or for their entry to be applied. Beyond it clients are told `OVERLOADED`. */
+  maxPendingMutations: 65_536,
+  maxPendingQueries: 65_536,
+  /** What one client may have unanswered; its socket is not read above it. */
+  windowRequests: 4_096,
+  windowBytes: 8_388_608,
+  /** Bytes that one client has not taken: above it its watches wait, and far above it the connection is closed. */
+  maxClientBufferedBytes: 4_194_304,
+  maxClientBacklogBytes: 67_108_864,
+  /** A request without a deadline of its own is given up after this time. */
+  defaultDeadlineMs: 30_000,
+  /** The first frame must come within this time. */
+  helloTimeoutMs: 5_000,
+  /** A checkpoint is taken when this much has been applied since the last one, or after this time. */
+  checkpointBytes: 4_194_304,
+  checkpointIntervalMs: 500,
+  /** Expiries proposed in one second. The limit spreads them; it never stops them. */
+  maxExpiriesPerSecond: 1_000,
+  /** Bytes of events that are sent to one watch from history in one turn. */
+  historyPageBytes: 262_144,
+  /** Watches that catch up from history in one turn. */
+  maxCatchUpsPerTurn: 16,
+} as const;
