@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import * as arbitrary from '../testing/arbitrary.ts';
 import {
+  decodeClientMutation,
   decodeClientOperation,
+  decodeClientQuery,
   decodeCommand,
   decodeEvents,
   decodeOperation,
@@ -123,6 +125,35 @@ test('a client may not propose what only members propose', () => {
     assert.throws(() => decodeClientOperation(encodeOperation(operation)), /is proposed by members only/);
   }
   assert.deepEqual(decodeClientOperation(encodeOperation(put)), put);
+});
+
+test('a mutation is not taken for a query, nor a query for a mutation', () => {
+  const list = encodeOperation({ type: 'leases', after: 0, limit: 0 });
+  assert.throws(() => decodeClientMutation(list), { code: 'INVALID_ARGUMENT', message: /leases is asked as a query/ });
+  assert.throws(() => decodeClientQuery(encodeOperation(put)), {
+    code: 'INVALID_ARGUMENT',
+    message: /this put writes/,
+  });
+  assert.equal(decodeClientQuery(list).type, 'leases');
+  assert.equal(decodeClientMutation(encodeOperation(put)).type, 'put');
+  assert.equal(decodeClientQuery(encodeOperation(txn)).type, 'txn', 'it only reads');
+  assert.equal(decodeClientMutation(encodeOperation(txn)).type, 'txn', 'and may be logged as well');
+});
+
+test('whatever comes in, a decoder gives an operation or names the fault', () => {
+  const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(arbitrary.operation.map(encodeOperation), changes, (bytesOf, damage) => {
+      for (const [at, byte] of damage) bytesOf[at % bytesOf.length] = byte;
+      try {
+        encodeOperation(decodeOperation(bytesOf));
+      } catch (error) {
+        assert.ok(error instanceof ProtocolError, String(error));
+        assert.match(error.code, /^(INVALID_ARGUMENT|TOO_LARGE)$/);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
 });
 
 test('an operation over a limit is refused by the name of the field and the limit', () => {

@@ -66,17 +66,37 @@ export function decodeClientOperation(bytes: Uint8Array): ClientOperation {
   return value;
 }
 
+/** What a `mutate` may ask for. Throws INVALID_ARGUMENT for what only reads, too: it does not belong into the log. */
+export function decodeClientMutation(bytes: Uint8Array): ClientMutation {
+  const value = decodeClientOperation(bytes);
+  if (isQuery(value)) throw new ProtocolError('INVALID_ARGUMENT', `operation: ${value.type} is asked as a query`);
+  return value;
+}
+
+/** What a `query` may ask for: queries, and transactions that only read. */
+export function decodeClientQuery(bytes: Uint8Array): Query | Txn {
+  const value = decodeClientOperation(bytes);
+  if (isReadOnly(value)) return value;
+  throw new ProtocolError('INVALID_ARGUMENT', `operation: this ${value.type} writes, and is no query`);
+}
+
 /** A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay. */
 export type ClientOperation = Exclude<Operation, { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' }>;
 
-export function isClientOperation(value: Operation): value is ClientOperation {
+export type ClientMutation = Exclude<ClientOperation, Query>;
+
+function isClientOperation(value: Operation): value is ClientOperation {
   return value.type !== 'sessionOpen' && value.type !== 'leaseExpire' && value.type !== 'lockDelayEnd';
+}
+
+function isQuery(value: Operation): value is Query {
+  return queryTypes.has(value.type);
 }
 
 /** Changes nothing, so that it can be answered after a read index without a log entry. */
 export function isReadOnly(value: Operation): value is Query | Txn {
   if (value.type === 'txn') return [...value.then, ...value.else].every(({ type }) => type === 'range');
-  return queryTypes.has(value.type);
+  return isQuery(value);
 }
 
 const queryTypes: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks']);

@@ -9,7 +9,7 @@ import { bytes, choice, integer, nullable, text } from '../schema/primitive.ts';
 import { record } from '../schema/record.ts';
 import { type CaseTable, type Structure, structure } from '../schema/structure.ts';
 import type { Type } from '../schema/type.ts';
-import { cutToUtf8Length } from '../schema/utf8.ts';
+import { cutToUtf8Length, utf8Length } from '../schema/utf8.ts';
 import * as shared from '../schema/vocabulary.ts';
 import { wireLimits } from './wire-limits.ts';
 
@@ -77,14 +77,19 @@ export const errorBody: Structure<ErrorBody> = structure<ErrorBody>('ErrorBody',
   details: record<number | string>('details', wireLimits.maxErrorDetailsBytes, true),
 });
 
-/** Shortens a message that is too long to travel: an error must always reach the one who waits for it. */
+/** Cuts what is too long to travel and leaves out what cannot: an error must always reach the one who waits for it. */
 export function toErrorBody(error: ProtocolError): ErrorBody {
-  return {
-    code: error.code,
-    message: cutToUtf8Length(error.message, wireLimits.maxErrorMessageBytes),
-    outcome: error.outcome,
-    details: error.details,
-  };
+  const details: Record<string, number | string> = {};
+  let size = 0;
+  for (const [name, value] of Object.entries(error.details)) {
+    const travels = typeof value === 'string' ? utf8Length(value) : Number.isSafeInteger(value) && value >= 0 ? 8 : -1;
+    const nameLength = utf8Length(name);
+    if (travels === -1 || nameLength === -1 || size + nameLength + travels > wireLimits.maxErrorDetailsBytes) continue;
+    size += nameLength + travels;
+    details[name] = value;
+  }
+  const message = cutToUtf8Length(error.message, wireLimits.maxErrorMessageBytes);
+  return { code: error.code, message, outcome: error.outcome, details };
 }
 
 export function fromErrorBody(body: ErrorBody): ProtocolError {
