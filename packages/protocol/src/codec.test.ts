@@ -258,6 +258,14 @@ test('a text that is not Unicode is refused instead of changed', () => {
   );
 });
 
+test('a byte order mark in front of a text is refused, because decoders drop it', () => {
+  const reason = `\ufeff${'x'.repeat(70)}`;
+  assert.throws(() => encodeCommand({ ...anonymous, reason }, encodeOperation(put)), {
+    code: 'INVALID_ARGUMENT',
+    message: /command: reason: a byte order mark/,
+  });
+});
+
 test('a name like __proto__ in metadata is a name like any other', () => {
   const metadata = Object.fromEntries([['__proto__', 'x']]) as Record<string, string>;
   const open: Operation = { type: 'sessionOpen', ttlMs: 1_000, secretHash: new Uint8Array(32), metadata };

@@ -3,8 +3,9 @@
 // minor version might have: what both sides know was settled by the version and the features of the handshake, so an unknown type is
 // no novelty but a fault.
 import { ProtocolError } from '../error.ts';
-import { pack, packView, unpack } from '../msgpack.ts';
+import { unpack } from '../msgpack.ts';
 import { PreflightError, preflight, type ScanLimits } from '../preflight.ts';
+import { encodedView } from '../schema/encode.ts';
 import { list } from '../schema/structure.ts';
 import { SchemaViolation, type Type } from '../schema/type.ts';
 import { sliceOfSlab } from '../slab.ts';
@@ -96,7 +97,7 @@ export function decodeMemberFrame(bytes: Uint8Array): readonly MemberMessage[] {
 }
 
 function encodeOne<T>(side: Side<T>, message: T): Uint8Array {
-  const view = packView(written(side.message, message, 'message'));
+  const view = written(side.message, message, 'message');
   if (view.length > side.maxBytes - maxFrameHeaderBytes) throw tooLong('message', view.length, side);
   const bytes = sliceOfSlab(view.length);
   bytes.set(view);
@@ -104,14 +105,14 @@ function encodeOne<T>(side: Side<T>, message: T): Uint8Array {
 }
 
 function encode<T>(side: Side<T>, messages: readonly T[]): Uint8Array {
-  const bytes = pack(written(side.frame, messages, 'frame'));
-  if (bytes.length > side.maxBytes) throw tooLong('frame', bytes.length, side);
-  return bytes;
+  const view = written(side.frame, messages, 'frame');
+  if (view.length > side.maxBytes) throw tooLong('frame', view.length, side);
+  return new Uint8Array(view);
 }
 
-function written<T>(type: Type<T>, value: T, what: string): unknown {
+function written<T>(type: Type<T>, value: T, what: string): Uint8Array {
   try {
-    return type.write(value);
+    return encodedView(type, value);
   } catch (error) {
     if (!(error instanceof SchemaViolation)) throw error;
     throw new ProtocolError(error.tooLarge ? 'TOO_LARGE' : 'INVALID_ARGUMENT', `${what}: ${error.message}`);

@@ -77,16 +77,20 @@ export const errorBody: Structure<ErrorBody> = structure<ErrorBody>('ErrorBody',
   details: record<number | string>('details', wireLimits.maxErrorDetailsBytes, true),
 });
 
+/** What an integer counts in a record. */
+const integerDetailBytes = 8;
+
 /** Cuts what is too long to travel and leaves out what cannot: an error must always reach the one who waits for it. */
 export function toErrorBody(error: ProtocolError): ErrorBody {
   const details: Record<string, number | string> = {};
-  let size = 0;
+  let room: number = wireLimits.maxErrorDetailsBytes;
   for (const [name, value] of Object.entries(error.details)) {
-    const travels = typeof value === 'string' ? utf8Length(value) : Number.isSafeInteger(value) && value >= 0 ? 8 : -1;
-    const nameLength = utf8Length(name);
-    if (travels === -1 || nameLength === -1 || size + nameLength + travels > wireLimits.maxErrorDetailsBytes) continue;
-    size += nameLength + travels;
-    details[name] = value;
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)) continue;
+    const needed = utf8Length(name) + (typeof value === 'number' ? integerDetailBytes : 0);
+    if (needed > room || cutToUtf8Length(name, room) !== name) continue;
+    const kept = typeof value === 'string' ? cutToUtf8Length(value, room - needed) : value;
+    room -= needed + (typeof kept === 'string' ? utf8Length(kept) : 0);
+    details[name] = kept;
   }
   const message = cutToUtf8Length(error.message, wireLimits.maxErrorMessageBytes);
   return { code: error.code, message, outcome: error.outcome, details };

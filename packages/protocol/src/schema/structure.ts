@@ -1,5 +1,6 @@
 // The branches: lists, positional structures, and unions told apart by a tag. Fields stand on the wire in the order in which the
 // table lists them; the compiler checks that a table has every field of the type it is for, with the right type, and no other.
+import type { Writer } from '../writer.ts';
 import { kindOf, SchemaViolation, type Type, within } from './type.ts';
 
 export type Fields<T> = { readonly [F in keyof T]: Type<T[F]> };
@@ -21,16 +22,16 @@ export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
   return {
     name: `list of ≤ ${max} × ${element.name}`,
     definition: `list ≤ ${max} of ${element.definition}`,
-    write: (values) => {
+    write: (values, out) => {
+      if (!Array.isArray(values)) throw new SchemaViolation(`${kindOf(values)} where a list belongs`);
       checkLength(values.length);
-      const raw: unknown[] = [];
+      out.array(values.length);
       let i = 0;
       try {
-        for (; i < values.length; i++) raw.push(element.write(values[i]!));
+        for (; i < values.length; i++) element.write(values[i] as T, out);
       } catch (error) {
         throw within(error, `[${i}]`);
       }
-      return raw;
     },
     read: (raw) => {
       if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where a list belongs`);
@@ -58,9 +59,9 @@ export function structure<T extends object>(
     name,
     fields: shape.fields,
     definition: `[${shape.definition}]`,
-    write: (value) => {
+    write: (value, out) => {
+      shape.write(value, out);
       check(value);
-      return shape.write(value, []);
     },
     read: (raw) => {
       const value = shape.read(elements(raw));
@@ -121,12 +122,13 @@ export function union<U extends object, K extends keyof U & string>(
     name,
     cases: cases.map((built) => ({ name: built.name, tag: built.tag, fields: built.shape.fields })),
     definition: `union {${cases.map((built) => `${built.name} [${built.tag}, ${built.shape.definition}]`).join('; ')}}`,
-    write: (value) => {
+    write: (value, out) => {
+      checkObject(value);
       const built = byName.get(value[discriminator]);
       if (built === undefined) throw new SchemaViolation(`${String(value[discriminator])} is no ${name}`);
       try {
+        built.shape.write(value, out);
         built.check(value);
-        return built.shape.write(value, [built.tag]);
       } catch (error) {
         throw within(error, built.name);
       }
@@ -164,7 +166,7 @@ class Shape<T> {
   readonly definition: string;
   readonly #names: readonly string[];
   readonly #types: readonly Type<unknown>[];
-  readonly #first: number;
+  readonly #fixed: readonly number[];
   readonly #reserved: number;
   /** Every value read is a copy of it, so that all of them have one hidden class and later code stays monomorphic. */
   readonly #template: Record<string, unknown>;
@@ -181,27 +183,30 @@ class Shape<T> {
     this.definition = this.fields.map(({ name, type }) => `${name}: ${type.definition}`).join(', ');
     this.#names = entries.map(([name]) => name);
     this.#types = entries.map(([, type]) => type);
-    this.#first = fixed.length;
+    this.#fixed = fixed;
     this.#reserved = reservedPositions;
     this.#template = { ...constants };
     for (const name of this.#names) this.#template[name] = null;
   }
 
-  /** `raw` holds the fixed positions already. */
-  write(value: T, raw: unknown[]): unknown[] {
+  write(value: T, out: Writer): void {
+    checkObject(value);
     const from = value as Record<string, unknown>;
+    const names = this.#names;
+    out.array(this.#fixed.length + names.length + this.#reserved);
+    for (const fixed of this.#fixed) out.integer(fixed);
     let i = 0;
     try {
-      for (; i < this.#names.length; i++) raw.push(this.#types[i]!.write(from[this.#names[i]!]));
+      for (; i < names.length; i++) this.#types[i]!.write(from[names[i]!], out);
     } catch (error) {
-      throw within(error, this.#names[i]!);
+      throw within(error, names[i]!);
     }
-    for (let free = 0; free < this.#reserved; free++) raw.push(null);
-    return raw;
+    for (let free = 0; free < this.#reserved; free++) out.null();
   }
 
   read(raw: readonly unknown[]): T {
-    const end = this.#first + this.#names.length;
+    const first = this.#fixed.length;
+    const end = first + this.#names.length;
     const wanted = end + this.#reserved;
     if (raw.length !== wanted) throw new SchemaViolation(`${raw.length} elements where ${wanted} belong`);
     for (let free = end; free < wanted; free++) {
@@ -211,7 +216,7 @@ class Shape<T> {
     const value = { ...this.#template };
     let i = 0;
     try {
-      for (; i < this.#names.length; i++) value[this.#names[i]!] = this.#types[i]!.read(raw[this.#first + i]);
+      for (; i < this.#names.length; i++) value[this.#names[i]!] = this.#types[i]!.read(raw[first + i]);
     } catch (error) {
       throw within(error, this.#names[i]!);
     }
@@ -222,4 +227,9 @@ class Shape<T> {
 function elements(raw: unknown): readonly unknown[] {
   if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where an array belongs`);
   return raw as unknown[];
+}
+
+function checkObject(value: unknown): void {
+  if (typeof value !== 'object' || value === null)
+    throw new SchemaViolation(`${kindOf(value)} where an object belongs`);
 }

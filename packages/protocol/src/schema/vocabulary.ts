@@ -22,7 +22,10 @@ export const key: Type<Uint8Array> = bytes('key', 1, limits.maxKeyBytes);
 export const writtenKey: Type<Uint8Array> = {
   name: `${key.name}, the first not 0x00`,
   definition: `${key.definition} not beginning with 0x00`,
-  write: (value) => notReserved(key.write(value) as Uint8Array),
+  write: (bytesOfKey, out) => {
+    key.write(bytesOfKey, out);
+    notReserved(bytesOfKey);
+  },
   read: (raw) => notReserved(key.read(raw)),
 };
 
@@ -49,9 +52,9 @@ export const keyRange: Structure<KeyRange> = structure<KeyRange>(
 export const deletedRange: Type<KeyRange> = {
   name: 'KeyRange, key not beginning with 0x00',
   definition: `${keyRange.definition} key not beginning with 0x00`,
-  write: (range) => {
+  write: (range, out) => {
+    keyRange.write(range, out);
     notReserved(range.key);
-    return keyRange.write(range);
   },
   read: (raw) => {
     const range = keyRange.read(raw);
