@@ -10,9 +10,24 @@ export interface Field {
   readonly type: Pick<Type<unknown>, 'name' | 'definition'>;
 }
 
+/** What the fields cannot say one by one. */
+export interface Rule<T> {
+  /** For the documentation and the definition: two implementations must agree on it, too. */
+  readonly text: string;
+  /** Throws `SchemaViolation`. The fields are as they should be. */
+  readonly check: (value: T) => void;
+}
+
+interface Extras<T> {
+  /** Positions behind the fields that are null until a later version fills them. They are no properties of the value. */
+  readonly reserved?: number;
+  readonly rule?: Rule<T>;
+}
+
 /** A positional array: `[field, field, …]`. */
 export interface Structure<T> extends Type<T> {
   readonly fields: readonly Field[];
+  readonly rule: string | null;
 }
 
 export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
@@ -48,40 +63,25 @@ export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
   };
 }
 
-export function structure<T extends object>(
-  name: string,
-  fields: Fields<T>,
-  check: (value: T) => void = () => {},
-  reservedPositions = 0,
-): Structure<T> {
-  const shape = new Shape<T>([], fields, {}, reservedPositions);
+export function structure<T extends object>(name: string, fields: Fields<T>, extras: Extras<T> = {}): Structure<T> {
+  const shape = new Shape<T>([], fields, {}, extras);
   return {
     name,
     fields: shape.fields,
+    rule: extras.rule?.text ?? null,
     definition: `[${shape.definition}]`,
-    write: (value, out) => {
-      shape.write(value, out);
-      check(value);
-    },
-    read: (raw) => {
-      const value = shape.read(elements(raw));
-      check(value);
-      return value;
-    },
+    write: (value, out) => shape.write(value, out),
+    read: (raw) => shape.read(elements(raw)),
   };
 }
 
 /** The member of the union `U` whose discriminator `K` is `N`. */
 type Case<U, K extends keyof U, N> = U extends Record<K, infer M> ? (N extends M ? U : never) : never;
 
-export interface CaseTable<T, K extends keyof T> {
+export interface CaseTable<T, K extends keyof T> extends Extras<T> {
   /** Never renumbered, never used again for something else. */
   readonly tag: number;
   readonly fields: Fields<Omit<T, K>>;
-  /** Positions behind the fields that are null until a later version fills them. They are no properties of the value. */
-  readonly reserved?: number;
-  /** What the fields cannot say one by one. Throws `SchemaViolation`. */
-  readonly check?: (value: T) => void;
 }
 
 export type Cases<U, K extends keyof U> = {
@@ -92,6 +92,7 @@ export interface UnionCase {
   readonly name: string;
   readonly tag: number;
   readonly fields: readonly Field[];
+  readonly rule: string | null;
 }
 
 /** `[tag, field, …]`, one shape for each value of the discriminator. */
@@ -110,8 +111,8 @@ export function union<U extends object, K extends keyof U & string>(
     const built: BuiltCase<U> = {
       name: word,
       tag: table.tag,
-      shape: new Shape<U>([table.tag], table.fields, { [discriminator]: word }, table.reserved ?? 0),
-      check: table.check ?? (() => {}),
+      shape: new Shape<U>([table.tag], table.fields, { [discriminator]: word }, table),
+      rule: table.rule?.text ?? null,
     };
     if (byTag[table.tag] !== undefined) throw new Error(`${name}: tag ${table.tag} is used twice`);
     byName.set(word, built);
@@ -120,7 +121,7 @@ export function union<U extends object, K extends keyof U & string>(
   const cases = [...byName.values()].toSorted((a, b) => a.tag - b.tag);
   return {
     name,
-    cases: cases.map((built) => ({ name: built.name, tag: built.tag, fields: built.shape.fields })),
+    cases: cases.map((built) => ({ name: built.name, tag: built.tag, fields: built.shape.fields, rule: built.rule })),
     definition: `union {${cases.map((built) => `${built.name} [${built.tag}, ${built.shape.definition}]`).join('; ')}}`,
     write: (value, out) => {
       checkObject(value);
@@ -128,7 +129,6 @@ export function union<U extends object, K extends keyof U & string>(
       if (built === undefined) throw new SchemaViolation(`${String(value[discriminator])} is no ${name}`);
       try {
         built.shape.write(value, out);
-        built.check(value);
       } catch (error) {
         throw within(error, built.name);
       }
@@ -141,9 +141,7 @@ export function union<U extends object, K extends keyof U & string>(
         throw new SchemaViolation(`${typeof tag === 'number' ? `tag ${tag}` : kindOf(tag)} is no ${name}`);
       }
       try {
-        const value = built.shape.read(array);
-        built.check(value);
-        return value;
+        return built.shape.read(array);
       } catch (error) {
         throw within(error, built.name);
       }
@@ -155,7 +153,7 @@ interface BuiltCase<T> {
   readonly name: string;
   readonly tag: number;
   readonly shape: Shape<T>;
-  readonly check: (value: T) => void;
+  readonly rule: string | null;
 }
 
 const reservedField: Field = { name: '(reserved)', type: { name: 'null', definition: 'reserved' } };
@@ -168,6 +166,7 @@ class Shape<T> {
   readonly #types: readonly Type<unknown>[];
   readonly #fixed: readonly number[];
   readonly #reserved: number;
+  readonly #check: ((value: T) => void) | null;
   /** Every value read is a copy of it, so that all of them have one hidden class and later code stays monomorphic. */
   readonly #template: Record<string, unknown>;
 
@@ -175,16 +174,19 @@ class Shape<T> {
     fixed: readonly number[],
     fields: object,
     constants: Readonly<Record<string, string>>,
-    reservedPositions: number,
+    extras: Extras<T>,
   ) {
+    const reserved = extras.reserved ?? 0;
+    const rule = extras.rule === undefined ? '' : ` where ${extras.rule.text}`;
     const entries = Object.entries(fields as Readonly<Record<string, Type<unknown>>>);
     const own: Field[] = entries.map(([name, type]) => ({ name, type }));
-    this.fields = own.concat(Array.from({ length: reservedPositions }, () => reservedField));
-    this.definition = this.fields.map(({ name, type }) => `${name}: ${type.definition}`).join(', ');
+    this.fields = own.concat(Array.from({ length: reserved }, () => reservedField));
+    this.definition = this.fields.map(({ name, type }) => `${name}: ${type.definition}`).join(', ') + rule;
     this.#names = entries.map(([name]) => name);
     this.#types = entries.map(([, type]) => type);
     this.#fixed = fixed;
-    this.#reserved = reservedPositions;
+    this.#reserved = reserved;
+    this.#check = extras.rule?.check ?? null;
     this.#template = { ...constants };
     for (const name of this.#names) this.#template[name] = null;
   }
@@ -202,6 +204,7 @@ class Shape<T> {
       throw within(error, names[i]!);
     }
     for (let free = 0; free < this.#reserved; free++) out.null();
+    this.#check?.(value);
   }
 
   read(raw: readonly unknown[]): T {
@@ -220,6 +223,7 @@ class Shape<T> {
     } catch (error) {
       throw within(error, this.#names[i]!);
     }
+    this.#check?.(value as T);
     return value as T;
   }
 }

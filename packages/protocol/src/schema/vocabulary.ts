@@ -37,14 +37,15 @@ const rangeBound = bytes('bound', 0, limits.maxKeyBytes + 1);
 export const keyRange: Structure<KeyRange> = structure<KeyRange>(
   'KeyRange',
   { key: rangeBound, end: nullable(rangeBound) },
-  (range) => {
-    if (range.end === null && (range.key.length < 1 || range.key.length > limits.maxKeyBytes)) {
-      throw new SchemaViolation(
-        `a single key has 1 to ${limits.maxKeyBytes} bytes, not ${range.key.length}`,
-        range.key.length > limits.maxKeyBytes,
-        'key',
-      );
-    }
+  {
+    rule: {
+      text: `a single key has 1 to ${limits.maxKeyBytes} bytes`,
+      check: ({ key: only, end }) => {
+        if (end !== null || (only.length >= 1 && only.length <= limits.maxKeyBytes)) return;
+        const problem = `a single key has 1 to ${limits.maxKeyBytes} bytes, not ${only.length}`;
+        throw new SchemaViolation(problem, only.length > limits.maxKeyBytes, 'key');
+      },
+    },
   },
 );
 
