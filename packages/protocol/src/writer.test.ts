@@ -73,6 +73,13 @@ test('so it does on both sides of every boundary between two forms', () => {
   agrees('\u{1f512}\uffff\u0800\u07ff\u0080\u007f');
 });
 
+test('a large encoding does not occupy its memory for good', () => {
+  agrees(new Uint8Array(5_000_000));
+  assert.ok(writer.view().buffer.byteLength > 5_000_000);
+  encode(null);
+  assert.ok(writer.view().buffer.byteLength < 10_000);
+});
+
 test('an encoding that was given up leaves nothing in the next', () => {
   writer.begin();
   writer.array(7);

@@ -4,10 +4,12 @@
 import { utf8Length } from './schema/utf8.ts';
 
 const initialLength = 8_192;
+/** A larger buffer is given back: a revision of 30 MB must not occupy a member's memory for good. */
+const maxKeptLength = 4_194_304;
 /** What one value needs besides the bytes that it carries: a 64-bit integer. */
 const maxHeadLength = 9;
 
-/** One buffer, as large as the largest encoding so far. What it gives out is copied before the next value is begun. */
+/** One buffer, as large as the largest encoding so far, up to `maxKeptLength`. What it gives out is copied before the next value is begun. */
 export class Writer {
   #bytes: Uint8Array = new Uint8Array(initialLength);
   #length = 0;
@@ -15,6 +17,7 @@ export class Writer {
   /** Forgets what was written, also what an error left half done. */
   begin(): void {
     this.#length = 0;
+    if (this.#bytes.length > maxKeptLength) this.#bytes = new Uint8Array(initialLength);
   }
 
   /** What was written since `begin`, as a view that later writing overwrites. */
