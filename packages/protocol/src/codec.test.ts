@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import * as arbitrary from '../testing/arbitrary.ts';
 import {
+  decodeClientMutation,
   decodeClientOperation,
+  decodeClientQuery,
   decodeCommand,
   decodeEvents,
   decodeOperation,
@@ -125,6 +127,35 @@ test('a client may not propose what only members propose', () => {
   assert.deepEqual(decodeClientOperation(encodeOperation(put)), put);
 });
 
+test('a mutation is not taken for a query, nor a query for a mutation', () => {
+  const list = encodeOperation({ type: 'leases', after: 0, limit: 0 });
+  assert.throws(() => decodeClientMutation(list), { code: 'INVALID_ARGUMENT', message: /leases is asked as a query/ });
+  assert.throws(() => decodeClientQuery(encodeOperation(put)), {
+    code: 'INVALID_ARGUMENT',
+    message: /this put writes/,
+  });
+  assert.equal(decodeClientQuery(list).type, 'leases');
+  assert.equal(decodeClientMutation(encodeOperation(put)).type, 'put');
+  assert.equal(decodeClientQuery(encodeOperation(txn)).type, 'txn', 'it only reads');
+  assert.equal(decodeClientMutation(encodeOperation(txn)).type, 'txn', 'and may be logged as well');
+});
+
+test('whatever comes in, a decoder gives an operation or names the fault', () => {
+  const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(arbitrary.operation.map(encodeOperation), changes, (bytesOf, damage) => {
+      for (const [at, byte] of damage) bytesOf[at % bytesOf.length] = byte;
+      try {
+        encodeOperation(decodeOperation(bytesOf));
+      } catch (error) {
+        assert.ok(error instanceof ProtocolError, String(error));
+        assert.match(error.code, /^(INVALID_ARGUMENT|TOO_LARGE)$/);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
 test('an operation over a limit is refused by the name of the field and the limit', () => {
   refuses(
     { ...put, key: new Uint8Array(4_097).fill(1) },
@@ -225,6 +256,14 @@ test('a text that is not Unicode is refused instead of changed', () => {
     'INVALID_ARGUMENT',
     /sessionOpen\.metadata: half of a surrogate pair/,
   );
+});
+
+test('a byte order mark in front of a text is refused, because decoders drop it', () => {
+  const reason = `\ufeff${'x'.repeat(70)}`;
+  assert.throws(() => encodeCommand({ ...anonymous, reason }, encodeOperation(put)), {
+    code: 'INVALID_ARGUMENT',
+    message: /command: reason: a byte order mark/,
+  });
 });
 
 test('a name like __proto__ in metadata is a name like any other', () => {

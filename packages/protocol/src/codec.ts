@@ -1,17 +1,19 @@
 // Values to bytes and back: operations, results, events, commands. Decoded binary fields are views of the bytes that were given:
 // whoever keeps a key or a value longer than those bytes copies it.
+import { wireLimits } from './client/wire-limits.ts';
 import { type CommandHeader, commandVersion } from './command.ts';
 import { commandHeader } from './command-schema.ts';
 import { type ErrorCode, type Outcome, ProtocolError } from './error.ts';
 import type { RevisionEvents } from './event.ts';
 import { revisionEvents } from './event-schema.ts';
 import { limits } from './limits.ts';
-import { pack, packView, unpack, unpackPrefix } from './msgpack.ts';
+import { unpack, unpackPrefix } from './msgpack.ts';
 import type { Operation, Query, Txn } from './operation.ts';
 import { operation } from './operation-schema.ts';
 import { PreflightError, preflight, type ScanLimits, scanValue } from './preflight.ts';
 import type { KeyValue, Result } from './result.ts';
 import { result } from './result-schema.ts';
+import { encodedView } from './schema/encode.ts';
 import { list } from './schema/structure.ts';
 import { SchemaViolation, type Type } from './schema/type.ts';
 import { keyValue } from './schema/vocabulary.ts';
@@ -44,7 +46,7 @@ export interface Command {
 
 /** Throws INVALID_ARGUMENT or TOO_LARGE, naming the field and the limit. */
 export function encodeOperation(value: Operation): Uint8Array {
-  const view = packView(writeRaw(operation, value, 'INVALID_ARGUMENT', 'operation'));
+  const view = written(operation, value, 'INVALID_ARGUMENT', 'operation');
   checkSize(view, limits.maxOperationBytes, 'operation');
   const bytes = sliceOfSlab(view.length);
   bytes.set(view);
@@ -66,17 +68,37 @@ export function decodeClientOperation(bytes: Uint8Array): ClientOperation {
   return value;
 }
 
+/** What a `mutate` may ask for. Throws INVALID_ARGUMENT for what only reads, too: it does not belong into the log. */
+export function decodeClientMutation(bytes: Uint8Array): ClientMutation {
+  const value = decodeClientOperation(bytes);
+  if (isQuery(value)) throw new ProtocolError('INVALID_ARGUMENT', `operation: ${value.type} is asked as a query`);
+  return value;
+}
+
+/** What a `query` may ask for: queries, and transactions that only read. */
+export function decodeClientQuery(bytes: Uint8Array): Query | Txn {
+  const value = decodeClientOperation(bytes);
+  if (isReadOnly(value)) return value;
+  throw new ProtocolError('INVALID_ARGUMENT', `operation: this ${value.type} writes, and is no query`);
+}
+
 /** A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay. */
 export type ClientOperation = Exclude<Operation, { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' }>;
 
-export function isClientOperation(value: Operation): value is ClientOperation {
+export type ClientMutation = Exclude<ClientOperation, Query>;
+
+function isClientOperation(value: Operation): value is ClientOperation {
   return value.type !== 'sessionOpen' && value.type !== 'leaseExpire' && value.type !== 'lockDelayEnd';
+}
+
+function isQuery(value: Operation): value is Query {
+  return queryTypes.has(value.type);
 }
 
 /** Changes nothing, so that it can be answered after a read index without a log entry. */
 export function isReadOnly(value: Operation): value is Query | Txn {
   if (value.type === 'txn') return [...value.then, ...value.else].every(({ type }) => type === 'range');
-  return queryTypes.has(value.type);
+  return isQuery(value);
 }
 
 const queryTypes: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks']);
@@ -100,6 +122,7 @@ export function encodeEvents(value: RevisionEvents): Uint8Array {
 
 /** Throws PROTOCOL. */
 export function decodeEvents(bytes: Uint8Array): RevisionEvents {
+  checkSize(bytes, wireLimits.maxRevisionBytes, 'events', 'PROTOCOL');
   return read(revisionEvents, bytes, scanLimits.events, 'PROTOCOL', 'events');
 }
 
@@ -115,8 +138,7 @@ export function decodeEntries(bytes: Uint8Array): readonly KeyValue[] {
 
 /** The header's array, then the operation's bytes as they are. Throws INVALID_ARGUMENT or TOO_LARGE. */
 export function encodeCommand(header: CommandHeader, operationBytes: Uint8Array): Uint8Array {
-  const raw = writeRaw(commandHeader, header, 'INVALID_ARGUMENT', 'command');
-  const head = packView(raw);
+  const head = written(commandHeader, header, 'INVALID_ARGUMENT', 'command');
   const bytes = sliceOfSlab(head.length + operationBytes.length);
   bytes.set(head, 0);
   bytes.set(operationBytes, head.length);
@@ -142,13 +164,14 @@ export function decodeCommand(bytes: Uint8Array): Command {
   return { header: readRaw(commandHeader, raw, 'INTERNAL', 'command'), operation: bytes.subarray(end) };
 }
 
+/** The caller's own: results and events are kept one by one. */
 function write<T>(type: Type<T>, value: T, code: ErrorCode, what: string): Uint8Array {
-  return pack(writeRaw(type, value, code, what));
+  return new Uint8Array(written(type, value, code, what));
 }
 
-function writeRaw<T>(type: Type<T>, value: T, code: ErrorCode, what: string): unknown {
+function written<T>(type: Type<T>, value: T, code: ErrorCode, what: string): Uint8Array {
   try {
-    return type.write(value);
+    return encodedView(type, value);
   } catch (error) {
     throw translated(error, code, what);
   }
@@ -187,9 +210,7 @@ function translated(error: unknown, code: ErrorCode, what: string): unknown {
   return error;
 }
 
-function checkSize(bytes: Uint8Array, limit: number, what: string): void {
+function checkSize(bytes: Uint8Array, limit: number, what: string, code: ErrorCode = 'TOO_LARGE'): void {
   if (bytes.length <= limit) return;
-  throw new ProtocolError('TOO_LARGE', `${what}: ${bytes.length} bytes, the limit is ${limit}`, 'not-applied', {
-    limit,
-  });
+  throw new ProtocolError(code, `${what}: ${bytes.length} bytes, the limit is ${limit}`, 'not-applied', { limit });
 }

@@ -26,6 +26,5 @@ export const commandHeader: Structure<CommandHeader> = structure<CommandHeader>(
     author: nullable(text('author', limits.maxAuthorBytes)),
     reason: nullable(text('reason', limits.maxReasonBytes)),
   },
-  undefined,
-  2,
+  { reserved: 2 },
 );

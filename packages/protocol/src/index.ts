@@ -8,7 +8,15 @@ export type {
   StatusMessage,
   StatusRequest,
 } from './client/cluster.ts';
-export { decodeClientFrame, decodeMemberFrame, encodeClientFrame, encodeMemberFrame } from './client/frame.ts';
+export {
+  decodeClientFrame,
+  decodeMemberFrame,
+  encodeClientFrame,
+  encodeClientMessage,
+  encodeMemberFrame,
+  encodeMemberMessage,
+  joinFrame,
+} from './client/frame.ts';
 export type { Hello, MemberAddress, SessionClaim, SessionStanding, Welcome } from './client/handshake.ts';
 export type { ClientMessage, MemberMessage } from './client/message.ts';
 export {
@@ -46,9 +54,12 @@ export type {
 } from './client/watch.ts';
 export { wireLimits } from './client/wire-limits.ts';
 export {
+  type ClientMutation,
   type ClientOperation,
   type Command,
+  decodeClientMutation,
   decodeClientOperation,
+  decodeClientQuery,
   decodeCommand,
   decodeEntries,
   decodeEvents,
@@ -59,7 +70,6 @@ export {
   encodeEvents,
   encodeOperation,
   encodeResult,
-  isClientOperation,
   isReadOnly,
 } from './codec.ts';
 export * from './command.ts';

@@ -54,7 +54,8 @@ function tableOf(name: string, meaning: ReadonlyMap<string, string>): string {
     ({ name: field, type }, i) => `| ${first + i} | \`${field}\` | ${type.name} | ${meaning.get(field) ?? ''} |\n`,
   );
   const tag = table.tag === null ? '' : `| 0 | | ${table.tag} | the tag |\n`;
-  return `| # | Field | Type | Meaning |\n|---|---|---|---|\n${tag}${rows.join('')}`;
+  const rule = table.rule === null ? '' : `| | | | where ${table.rule} |\n`;
+  return `| # | **${name.split('.').at(-1)}** | Type | Meaning |\n|---|---|---|---|\n${tag}${rows.join('')}${rule}`;
 }
 
 /** By the name in the first cell that is written as code. */

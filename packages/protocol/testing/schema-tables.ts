@@ -27,6 +27,7 @@ interface Table {
   /** Null for a structure without a tag. */
   readonly tag: number | null;
   readonly fields: readonly Field[];
+  readonly rule: string | null;
 }
 
 export const unions: Readonly<Record<string, Pick<Union<object>, 'cases' | 'definition'>>> = {
@@ -41,7 +42,7 @@ export const unions: Readonly<Record<string, Pick<Union<object>, 'cases' | 'defi
   WatchStart: watchStart,
 };
 
-const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'definition'>[] = [
+const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'rule' | 'definition'>[] = [
   keyRange,
   lockName,
   keyValue,
@@ -64,9 +65,9 @@ const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'definiti
 /** `operation.put`, `Compare.value`, `KeyRange`, …  */
 export const tables: ReadonlyMap<string, Table> = new Map<string, Table>([
   ...Object.entries(unions).flatMap(([name, { cases }]) =>
-    cases.map((one): [string, Table] => [`${name}.${one.name}`, { tag: one.tag, fields: one.fields }]),
+    cases.map((one): [string, Table] => [`${name}.${one.name}`, { tag: one.tag, fields: one.fields, rule: one.rule }]),
   ),
-  ...structures.map((one): [string, Table] => [one.name, { tag: null, fields: one.fields }]),
+  ...structures.map((one): [string, Table] => [one.name, { tag: null, fields: one.fields, rule: one.rule }]),
 ]);
 
 /** Everything on which two implementations must agree. */

@@ -1,17 +1,28 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { Packr } from 'msgpackr/pack';
 import * as arbitrary from '../../testing/arbitrary-message.ts';
 import { ProtocolError } from '../error.ts';
-import { pack } from '../msgpack.ts';
-import { decodeClientFrame, decodeMemberFrame, encodeClientFrame, encodeMemberFrame } from './frame.ts';
+import {
+  decodeClientFrame,
+  decodeMemberFrame,
+  encodeClientFrame,
+  encodeClientMessage,
+  encodeMemberFrame,
+  encodeMemberMessage,
+  joinFrame,
+} from './frame.ts';
 import { fromErrorBody, toErrorBody } from './request.ts';
 import { wireLimits } from './wire-limits.ts';
 
 const cancel = { type: 'watchCancel', watch: 7 } as const;
 
 function refuses(messages: unknown, message: RegExp): void {
-  assert.throws(() => decodeClientFrame(pack(messages)), { code: 'PROTOCOL', message });
+  assert.throws(() => decodeClientFrame(new Packr({ useRecords: false }).pack(messages)), {
+    code: 'PROTOCOL',
+    message,
+  });
 }
 
 test('the messages of a client come back as they were', () => {
@@ -30,6 +41,55 @@ test('the messages of a member come back as they were', () => {
     }),
     { numRuns: 500 },
   );
+});
+
+test('messages encoded one by one make the same frame as all at once', () => {
+  const messages = fc.array(arbitrary.clientMessage, { maxLength: 20 });
+  fc.assert(
+    fc.property(messages, (sent) => {
+      assert.deepEqual(joinFrame(sent.map(encodeClientMessage)), encodeClientFrame(sent));
+    }),
+    { numRuns: 200 },
+  );
+  assert.throws(() => joinFrame(Array.from({ length: 1_025 }, () => new Uint8Array([0x91]))), /1025 messages/);
+});
+
+test('a fault in a message is told to its maker by field and limit', () => {
+  const mutate = {
+    type: 'mutate',
+    id: 1,
+    identity: { by: 'none' },
+    deadlineMs: null,
+    operation: new Uint8Array(1),
+  } as const;
+  assert.throws(() => encodeClientMessage({ ...mutate, reason: 'r'.repeat(513) }), {
+    code: 'TOO_LARGE',
+    message: 'message: mutate.reason: 513 bytes of UTF-8, the limit is 512',
+  });
+  assert.throws(() => encodeClientMessage({ ...mutate, reason: null, deadlineMs: -1 }), {
+    code: 'INVALID_ARGUMENT',
+    message: /mutate\.deadlineMs: -1 is below 0/,
+  });
+});
+
+test('whatever comes in, a decoder gives messages or a ProtocolError', () => {
+  const frames = fc.array(arbitrary.clientMessage, { maxLength: 4 }).map(encodeClientFrame);
+  const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 3 });
+  let refused = 0;
+  fc.assert(
+    fc.property(frames, changes, (frame, damage) => {
+      for (const [at, byte] of damage) frame[at % frame.length] = byte;
+      try {
+        encodeClientFrame(decodeClientFrame(frame));
+      } catch (error) {
+        assert.ok(error instanceof ProtocolError, String(error));
+        assert.equal(error.code, 'PROTOCOL');
+        refused += 1;
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+  assert.ok(refused > 100);
 });
 
 test('a message of the wrong shape is refused by its name, the field and what is wrong', () => {
@@ -64,7 +124,7 @@ test('a reserved position must be null until a version fills it', () => {
 
 test('a frame over its limits is refused by the limit', () => {
   const many = Array.from({ length: wireLimits.maxFrameMessages + 1 }, () => cancel);
-  assert.throws(() => encodeClientFrame(many), { code: 'PROTOCOL', message: /1025 elements, the limit is 1024/ });
+  assert.throws(() => encodeClientFrame(many), { code: 'TOO_LARGE', message: /1025 elements, the limit is 1024/ });
   const long = new Uint8Array(wireLimits.maxClientFrameBytes + 1);
   assert.throws(() => decodeClientFrame(long), { code: 'PROTOCOL', message: /2097153 bytes, the limit is 2097152/ });
 });
@@ -79,13 +139,17 @@ test('the largest operation fits into a frame of a client', () => {
 });
 
 test('an error arrives with all that it says, however long its message', () => {
-  const error = new ProtocolError('COMPACTED', 'gone: é'.repeat(1_000), 'not-applied', { oldest: 2 ** 41, name: 'a' });
-  const frame = encodeMemberFrame([{ type: 'error', id: 1, error: toErrorBody(error) }]);
+  const details = { oldest: 2 ** 41, name: 'a', fraction: 0.5, half: '\ud800', long: 'x'.repeat(2_000), no: 1 };
+  const error = new ProtocolError('COMPACTED', `\ufeff${'gone: é\udc00'.repeat(1_000)}`, 'not-applied', details);
+  const frame = joinFrame([encodeMemberMessage({ type: 'error', id: 1, error: toErrorBody(error) })]);
   const [message] = decodeMemberFrame(frame);
   assert.ok(message?.type === 'error');
   const arrived = fromErrorBody(message.error);
   assert.equal(arrived.code, 'COMPACTED');
   assert.equal(arrived.outcome, 'not-applied');
-  assert.deepEqual(arrived.details, { oldest: 2 ** 41, name: 'a' });
-  assert.ok(error.message.startsWith(arrived.message));
+  const { long, ...rest } = arrived.details;
+  assert.deepEqual(rest, { oldest: 2 ** 41, name: 'a', half: '\ufffd' });
+  assert.match(String(long), /^x{900,}$/);
+  assert.ok(arrived.message.startsWith('\ufffdgone: é\ufffdgone: é'));
+  assert.ok(arrived.message.length > 1_000);
 });

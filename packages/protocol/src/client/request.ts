@@ -9,7 +9,7 @@ import { bytes, choice, integer, nullable, text } from '../schema/primitive.ts';
 import { record } from '../schema/record.ts';
 import { type CaseTable, type Structure, structure } from '../schema/structure.ts';
 import type { Type } from '../schema/type.ts';
-import { cutToUtf8Length } from '../schema/utf8.ts';
+import { cutToUtf8Length, utf8Length } from '../schema/utf8.ts';
 import * as shared from '../schema/vocabulary.ts';
 import { wireLimits } from './wire-limits.ts';
 
@@ -77,14 +77,23 @@ export const errorBody: Structure<ErrorBody> = structure<ErrorBody>('ErrorBody',
   details: record<number | string>('details', wireLimits.maxErrorDetailsBytes, true),
 });
 
-/** Shortens a message that is too long to travel: an error must always reach the one who waits for it. */
+/** What an integer counts in a record. */
+const integerDetailBytes = 8;
+
+/** Cuts what is too long to travel and leaves out what cannot: an error must always reach the one who waits for it. */
 export function toErrorBody(error: ProtocolError): ErrorBody {
-  return {
-    code: error.code,
-    message: cutToUtf8Length(error.message, wireLimits.maxErrorMessageBytes),
-    outcome: error.outcome,
-    details: error.details,
-  };
+  const details: Record<string, number | string> = {};
+  let room: number = wireLimits.maxErrorDetailsBytes;
+  for (const [name, value] of Object.entries(error.details)) {
+    if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= 0)) continue;
+    const needed = utf8Length(name) + (typeof value === 'number' ? integerDetailBytes : 0);
+    if (needed > room || cutToUtf8Length(name, room) !== name) continue;
+    const kept = typeof value === 'string' ? cutToUtf8Length(value, room - needed) : value;
+    room -= needed + (typeof kept === 'string' ? utf8Length(kept) : 0);
+    details[name] = kept;
+  }
+  const message = cutToUtf8Length(error.message, wireLimits.maxErrorMessageBytes);
+  return { code: error.code, message, outcome: error.outcome, details };
 }
 
 export function fromErrorBody(body: ErrorBody): ProtocolError {

@@ -17,6 +17,8 @@ export const wireLimits = {
   maxProgressMs: 600_000,
   /** Events or entries travel in pieces of at most so many bytes; a larger revision in several. */
   maxEventFragmentBytes: 1_048_576,
+  /** The pieces of one revision, joined: `limits.maxEventBytesPerEntry` twice, with what was there before, and the rest of the encoding. */
+  maxRevisionBytes: 37_748_736,
   maxSnapshotChunkEntries: 10_000,
   /** Flow control: what a watch may have outstanding. */
   maxCreditBytes: 67_108_864,
