@@ -33,6 +33,9 @@ export const maxValueBytes: number = 64 * mib;
 /** What the state machine may put beside a checkpoint to recognise its own state. */
 export const maxDigestBytes = 256;
 
+/** Records of a checkpoint that are put together before the event loop has its turn: about a millisecond. */
+export const checkpointSliceRecords = 512;
+
 /** One step of a scan: whichever is reached first. */
 export const scanBatchRecords = 512;
 export const scanBatchBytes: number = mib;

@@ -88,7 +88,10 @@ export interface StateStore {
   /** The last durable checkpoint, or null in a store that never had one. */
   readonly checkpointed: Checkpoint | null;
 
-  /** Writes changes and checkpoint as one synced batch. One at a time; positions never go back. */
+  /**
+   * Writes changes and checkpoint as one synced batch. One at a time; positions never go back. It is put together in slices, so the
+   * changes and their bytes must stay as they are until it resolves.
+   */
   checkpoint(next: Checkpoint & { readonly changes: readonly StateChange[] }): Promise<void>;
 
   get(key: Uint8Array): Uint8Array | null;

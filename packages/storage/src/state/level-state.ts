@@ -1,4 +1,5 @@
-import { scanBatchBytes, scanBatchRecords } from '../bounds.ts';
+import { setImmediate } from 'node:timers/promises';
+import { checkpointSliceRecords, scanBatchBytes, scanBatchRecords } from '../bounds.ts';
 import { asBuffer } from '../bytes.ts';
 import { Lane } from '../lane.ts';
 import { asStorageError } from '../leveldb/failure.ts';
@@ -36,16 +37,10 @@ export class LevelState implements StateStore {
     assertCheckpoint(this.checkpointed, next);
     const { position, configuration, digest } = next;
     const record = { ...this.#record, checkpoint: { position, configuration, digest: digest.slice() } };
-    // First, like the log's meta record, so that the store's uuid stands near the beginning of the batch.
-    const operations = [
-      { type: 'put' as const, key: checkpointKey, value: encodeCheckpoint(record) },
-      ...next.changes.map(operation),
-    ];
+    const head = encodeCheckpoint(record);
     this.#writing = true;
     try {
-      await this.#lane.run(async () =>
-        this.#poison.guard('the state', async () => this.#level.batch(operations, { sync: true })),
-      );
+      await this.#lane.run(async () => this.#poison.guard('the state', async () => this.#write(head, next.changes)));
       this.#record = record;
     } finally {
       this.#writing = false;
@@ -90,6 +85,26 @@ export class LevelState implements StateStore {
     await this.#level.close();
   }
 
+  /**
+   * A chained batch costs a tenth of an array of operations on the event loop (1.5 against 15 µs a record, measured), and can be
+   * put together in slices: 20,000 records in one go would hold up heartbeats for 300 ms. It is still one write.
+   */
+  async #write(head: Buffer, changes: readonly StateChange[]): Promise<void> {
+    const batch = this.#level.batch();
+    try {
+      // First, like the log's meta record, so that the store's uuid stands near the beginning of the batch.
+      batch.put(checkpointKey, head);
+      for (const [at, { key, value }] of changes.entries()) {
+        if (value === null) batch.del(dataKey(key));
+        else batch.put(dataKey(key), frameValue(key, value));
+        if (at % checkpointSliceRecords === checkpointSliceRecords - 1) await setImmediate();
+      }
+      await batch.write({ sync: true });
+    } finally {
+      await batch.close();
+    }
+  }
+
   async *#scan(range: ScanRange, fillCache: boolean): AsyncGenerator<readonly StateRecord[], void, void> {
     this.#assertOpen();
     const iterator = this.#level.iterator({
@@ -131,12 +146,6 @@ function reading<T>(read: () => T): T {
 
 function readFailed(error: unknown): never {
   throw asStorageError(error, 'Reading the state failed');
-}
-
-function operation({ key, value }: StateChange) {
-  return value === null
-    ? { type: 'del' as const, key: dataKey(key) }
-    : { type: 'put' as const, key: dataKey(key), value: frameValue(key, value) };
 }
 
 function verified(key: Uint8Array, stored: Uint8Array): Uint8Array {

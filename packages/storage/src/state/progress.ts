@@ -1,4 +1,4 @@
-import { maxDigestBytes, maxValueBytes } from '../bounds.ts';
+import { maxDigestBytes, maxKeyBytes, maxValueBytes } from '../bounds.ts';
 import type { Checkpoint, StateChange } from '../storage.ts';
 import { assertUse } from '../storage-error.ts';
 
@@ -17,7 +17,8 @@ export function assertCheckpoint(
     next.digest.length <= maxDigestBytes,
     `a digest of ${next.digest.length} bytes; the limit is ${maxDigestBytes}`,
   );
-  for (const { value } of next.changes) {
+  for (const { key, value } of next.changes) {
+    assertUse(key.length <= maxKeyBytes, `a key of ${key.length} bytes; the limit is ${maxKeyBytes}`);
     assertUse(
       value === null || value.length <= maxValueBytes,
       `a value of ${value?.length} bytes; the limit is ${maxValueBytes}`,

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { entries, founders, index, job, plain } from '../conformance/entries.ts';
 import { refusedAs } from '../conformance/log-claims.ts';
 import { initStorage } from '../init.ts';
-import { identity, newDirectory, reopen } from './directories.ts';
+import { identity, newDirectory, reopen, temporaryPlace } from './directories.ts';
 import { exited, hasCommand, linesOf, start } from './processes.ts';
 import { SmallDisk } from './small-disk.ts';
 
@@ -89,6 +89,28 @@ test('one persist is one fdatasync of the log, and an anchor sync only when it i
     calls[termSync],
     'the change of term is synced to the anchor right behind the log',
   );
+});
+
+test('an initialisation syncs every name that it makes, and the member file is the last', {
+  skip: lacksStrace,
+}, async (context) => {
+  const place = await temporaryPlace(context);
+  const trace = join(place, 'trace');
+  const strace = ['strace', '-f', '-y', '-o', trace, '-e', 'trace=fsync,rename'];
+  await exited(start('./init.process.ts', [join(place, 'deep', 'member')], strace));
+  const calls = (await readFile(trace, 'utf8')).split('\n');
+  const last = (path: string): number =>
+    calls.findLastIndex((line) => /fsync\(/.test(line) && line.includes(`${path}>`));
+  const renamed = calls.findIndex((line) => line.includes('rename(') && line.includes('/member.json"'));
+  for (const path of [place, `${place}/deep`, '/member/log', '/member/state', '/member/anchor', '/member/reserve']) {
+    assert.ok(last(path) >= 0 && last(path) < renamed, path);
+  }
+  assert.ok(last('/deep/member') > renamed);
+  // LevelDB renames CURRENT and leaves the rest to the file system.
+  for (const name of ['log', 'state']) {
+    const current = calls.findLastIndex((line) => line.includes('rename(') && line.includes(`/${name}/CURRENT"`));
+    assert.ok(current >= 0 && last(`/member/${name}`) > current, name);
+  }
 });
 
 test('a failed fdatasync poisons the store, and what was durable before it is there', {
