@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { type Configuration, integerBetween, type MemberId } from '@conclave/core';
 import {
@@ -36,7 +37,7 @@ async function cluster(): Promise<Member[]> {
       configuration,
     });
     const storage = await openMemoryStorage(disk, { clusterId, memberId: id });
-    let seed = id;
+    let seed: number = id;
     const environment: Environment = {
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
       timers: {
@@ -55,7 +56,7 @@ async function cluster(): Promise<Member[]> {
         },
       },
       store: storage,
-      hash: (value) => value.slice(0, 16),
+      hash: (value) => createHash('sha256').update(value).digest(),
       onFatal: (error) => {
         throw error;
       },
@@ -92,7 +93,15 @@ class RawClient {
       resume: () => {},
       close: () => {},
     });
-    this.send({ type: 'hello', minVersion: 1, maxVersion: 1, features: [], author: 'test', clusterId: null, sessions: [] });
+    this.send({
+      type: 'hello',
+      minVersion: 1,
+      maxVersion: 1,
+      features: [],
+      author: 'test',
+      clusterId: null,
+      sessions: [],
+    });
   }
 
   send(...messages: ClientMessage[]): void {
@@ -118,7 +127,14 @@ class RawClient {
     const encoded = encodeOperation(operation);
     const reads = operation.type === 'range' || operation.type === 'lock';
     if (reads) {
-      this.send({ type: 'query', id, consistency: 'linearizable', minRevision: 0, deadlineMs: null, operation: encoded });
+      this.send({
+        type: 'query',
+        id,
+        consistency: 'linearizable',
+        minRevision: 0,
+        deadlineMs: null,
+        operation: encoded,
+      });
     } else {
       const by =
         identity === 'none'
@@ -184,7 +200,10 @@ test('a write through any member is read through any other, and a watch sees it'
     }
     for (const client of clients) {
       const result = await client.ask(get('k1'));
-      assert.equal(result.type === 'range' ? new TextDecoder().decode(result.entries[0]?.value ?? undefined) : '', 'v1');
+      assert.equal(
+        result.type === 'range' ? new TextDecoder().decode(result.entries[0]?.value ?? undefined) : '',
+        'v1',
+      );
     }
     await clients[2]?.wait('watchEvents', ({ bytes: events }) => decodeEvents(events).revision === 3);
     const seen = clients[2]?.received.flatMap((message) =>
@@ -203,7 +222,11 @@ test('a lock goes to the first that asked, then to the next when it is released 
   const acquire: Operation = { type: 'lockAcquire', name, wait: true, value: null, lockDelayMs: 0 };
   try {
     for (const client of [a, b, c]) await client.wait('welcome');
-    const [first, second, third] = [await a.openSession(60_000), await b.openSession(1_000), await c.openSession(60_000)];
+    const [first, second, third] = [
+      await a.openSession(60_000),
+      await b.openSession(1_000),
+      await c.openSession(60_000),
+    ];
     const held = await a.ask(acquire, { session: first, sequence: 1 });
     assert.equal(held.type === 'lockAcquire' && held.state, 'held');
     const queued = await b.ask(acquire, { session: second, sequence: 1 });
