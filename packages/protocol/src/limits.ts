@@ -7,6 +7,7 @@ export const limits = {
   maxValueBytes: 1_048_576,
   /** One encoded operation; a transaction's keys and values together. */
   maxOperationBytes: 1_572_864,
+  /** `then` and `else` together: both are sent, logged and checked. */
   maxTxnOperations: 1_024,
   maxTxnCompares: 1_024,
   /** Keys and holds that one entry may change: a range delete, the end of a lease. Enforced where keys are attached, too. */
@@ -16,9 +17,14 @@ export const limits = {
   /** One answer of a range; the rest comes with the next request. */
   maxRangeEntries: 10_000,
   maxRangeBytes: 1_048_576,
+  /** One encoded result: a full range with its overhead fits. A transaction or a delete that would answer more is refused, TOO_LARGE. */
+  maxResponseBytes: 2_097_152,
+  /** Leases or locks in one answer of a list. */
+  maxListEntries: 1_000,
   minTtlMs: 1_000,
   maxTtlMs: 300_000,
   maxLockNameBytes: 1_024,
+  maxLockDelayMs: 60_000,
   /** Requests waiting for one lock. */
   maxLockQueue: 10_000,
   /** Mutations of one session that are not answered yet: the window above `acknowledgedBelow`. */
@@ -26,6 +32,8 @@ export const limits = {
   /** Answers up to this size are remembered whole; of a larger one only that it was applied, and at which revision. */
   maxRememberedResponseBytes: 65_536,
   maxSessions: 200_000,
+  /** SHA-256 of the session's secret. */
+  sessionSecretHashBytes: 32,
   maxSessionMetadataBytes: 1_024,
   maxIdempotencyKeyBytes: 128,
   maxIdempotencyKeys: 100_000,

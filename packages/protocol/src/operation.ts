@@ -108,6 +108,8 @@ export interface LockAcquire {
   readonly wait: boolean;
   /** Elections: published under `electionKey(name)` at the revision of the grant. Locks: null. */
   readonly value: Uint8Array | null;
+  /** When the hold ends in disorder (its session expired), nobody is granted for so long. 0: the next in the queue at once. */
+  readonly lockDelayMs: number;
 }
 
 /** Ends the hold that has this fence, never a newer one. The next in the queue is granted in the same entry. */
@@ -115,6 +117,17 @@ export interface LockRelease {
   readonly type: 'lockRelease';
   readonly name: LockName;
   readonly fence: Fence;
+}
+
+/**
+ * An operator ends somebody else's hold, the one with this fence. The next grant waits out the TTL of the holder's session, by when its
+ * signal has aborted, unless `now` says that the fence alone must protect.
+ */
+export interface LockBreak {
+  readonly type: 'lockBreak';
+  readonly name: LockName;
+  readonly fence: Fence;
+  readonly now: boolean;
 }
 
 /** Takes the request back: leaves the queue, or releases the hold if it was granted meanwhile. */
@@ -147,6 +160,14 @@ export interface LeaseExpire {
   readonly term: number;
 }
 
+/** Proposed by the leader alone: the delay behind the hold of this fence is over. Does nothing in another term or after another grant. */
+export interface LockDelayEnd {
+  readonly type: 'lockDelayEnd';
+  readonly name: LockName;
+  readonly fence: Fence;
+  readonly term: number;
+}
+
 export type Mutation =
   | Put
   | Delete
@@ -157,10 +178,12 @@ export type Mutation =
   | SessionClose
   | LockAcquire
   | LockRelease
+  | LockBreak
   | LockCancel
   | Proclaim
   | Compact
-  | LeaseExpire;
+  | LeaseExpire
+  | LockDelayEnd;
 
 // --- Queries -------------------------------------------------------------------------------------------------------------
 
@@ -174,6 +197,8 @@ export interface Range {
   readonly order: 'ascending' | 'descending';
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
+  /** The caller has the values as they were at this revision: one not written since comes as null. Null: send all. */
+  readonly modifiedSince: Revision | null;
 }
 
 export interface LeaseQuery {
@@ -181,8 +206,12 @@ export interface LeaseQuery {
   readonly lease: LeaseId;
 }
 
+/** All leases with an id above `after`, in the order of their ids; 0 begins. */
 export interface LeaseList {
   readonly type: 'leases';
+  readonly after: LeaseId;
+  /** 0: as many as fit into one answer, at most `limits.maxListEntries`. The answer says `more`. */
+  readonly limit: number;
 }
 
 export interface LockQuery {
@@ -190,11 +219,16 @@ export interface LockQuery {
   readonly name: LockName;
 }
 
+/** Locks that are held, awaited or delayed, in the order of their names, behind `after`; null begins. */
 export interface LockList {
   readonly type: 'locks';
   readonly kind: 'lock' | 'election';
+  readonly after: Uint8Array | null;
+  /** As in `LeaseList`. */
+  readonly limit: number;
 }
 
 export type Query = Range | LeaseQuery | LeaseList | LockQuery | LockList;
 
+/** A transaction that only reads may also be asked as a query: then it is not logged (`isReadOnly`). */
 export type Operation = Mutation | Query;

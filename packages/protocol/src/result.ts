@@ -1,10 +1,11 @@
-// What comes back. One result type per operation, by the same name; errors are `ProtocolError`s (`error.ts`).
+// What comes back. One result type per operation that can be asked for, by the same name; what a leader proposes by itself has no
+// result, because nobody waits for one; errors are `ProtocolError`s (`error.ts`).
 import type { Fence, Key, LeaseId, LockName, Revision } from './operation.ts';
 
 /** A key as it stands at some revision. */
 export interface KeyValue {
   readonly key: Key;
-  /** Null when only keys were asked for. */
+  /** Null when only keys were asked for, or when the caller has it already (`Range.modifiedSince`). */
   readonly value: Uint8Array | null;
   /** Revision at which the key came into being; a key that is deleted and written again has a new one. */
   readonly createRevision: Revision;
@@ -88,6 +89,15 @@ export interface LockReleaseResult {
   readonly released: boolean;
 }
 
+export interface LockBreakResult {
+  readonly type: 'lockBreak';
+  readonly revision: Revision;
+  /** False when no hold has this fence any more. */
+  readonly broken: boolean;
+  /** How long the next grant waits. */
+  readonly delayMs: number;
+}
+
 export interface LockCancelResult {
   readonly type: 'lockCancel';
   readonly revision: Revision;
@@ -116,6 +126,7 @@ export interface LeaseQueryResult {
 export interface LeaseListResult {
   readonly type: 'leases';
   readonly leases: readonly LeaseDescription[];
+  readonly more: boolean;
 }
 
 export interface LeaseDescription {
@@ -134,18 +145,37 @@ export interface LockQueryResult {
 
 export interface LockListResult {
   readonly type: 'locks';
-  readonly locks: readonly LockDescription[];
+  readonly locks: readonly LockSummary[];
+  readonly more: boolean;
+}
+
+/** A lock among others: the length of its queue instead of the queue. */
+export interface LockSummary {
+  readonly name: LockName;
+  readonly holder: LockHolder | null;
+  readonly waiting: number;
+  /** Free, but nobody is granted yet: the lock-delay of an ended hold runs. */
+  readonly delayed: boolean;
 }
 
 export interface LockDescription {
   readonly name: LockName;
-  readonly holder: {
-    readonly session: LeaseId;
-    readonly sequence: number;
-    readonly fence: Fence;
-    readonly sinceWallMs: number;
-  } | null;
-  readonly queue: readonly { readonly session: LeaseId; readonly sequence: number; readonly sinceWallMs: number }[];
+  readonly holder: LockHolder | null;
+  readonly queue: readonly LockWaiter[];
+  readonly delayed: boolean;
+}
+
+export interface LockHolder {
+  readonly session: LeaseId;
+  readonly sequence: number;
+  readonly fence: Fence;
+  readonly sinceWallMs: number;
+}
+
+export interface LockWaiter {
+  readonly session: LeaseId;
+  readonly sequence: number;
+  readonly sinceWallMs: number;
 }
 
 export type Result =
@@ -158,6 +188,7 @@ export type Result =
   | SessionOpenResult
   | LockAcquireResult
   | LockReleaseResult
+  | LockBreakResult
   | LockCancelResult
   | ProclaimResult
   | CompactResult

@@ -1,0 +1,132 @@
+// The table of operations. Tags and the order of fields are the wire: never renumbered, never reordered.
+import { limits } from './limits.ts';
+import type { Compare, Delete, LockName, Operation, Put, Range, Relation, TxnOperation } from './operation.ts';
+import { boolean, bytes, choice, integer, nullable } from './schema/primitive.ts';
+import { record } from './schema/record.ts';
+import { type CaseTable, list, type Union, union } from './schema/structure.ts';
+import { SchemaViolation, type Type } from './schema/type.ts';
+import * as shared from './schema/vocabulary.ts';
+import { txnRule } from './txn-rule.ts';
+
+const putCase: CaseTable<Put, 'type'> = {
+  tag: 1,
+  fields: {
+    key: shared.writtenKey,
+    value: shared.value,
+    lease: nullable(shared.leaseId),
+    returnPrevious: boolean,
+  },
+};
+
+const deleteCase: CaseTable<Delete, 'type'> = {
+  tag: 2,
+  fields: { range: shared.deletedRange, returnPrevious: boolean },
+};
+
+const rangeCase: CaseTable<Range, 'type'> = {
+  tag: 32,
+  fields: {
+    range: shared.keyRange,
+    revision: nullable(shared.revision),
+    limit: integer('count', 0, limits.maxRangeEntries),
+    order: choice('order', { ascending: 0, descending: 1 }),
+    keysOnly: boolean,
+    countOnly: boolean,
+    modifiedSince: nullable(shared.revision),
+  },
+};
+
+export const relation: Type<Relation> = choice<Relation>('relation', { '=': 0, '!=': 1, '<': 2, '>': 3 });
+
+const counterCompare = { key: shared.key, relation, operand: integer('number', 0) };
+
+export const compare: Union<Compare> = union<Compare, 'target'>('Compare', 'target', {
+  version: { tag: 1, fields: counterCompare },
+  create: { tag: 2, fields: counterCompare },
+  mod: { tag: 3, fields: counterCompare },
+  lease: { tag: 4, fields: counterCompare },
+  value: { tag: 5, fields: { key: shared.key, relation, operand: shared.value } },
+  lock: { tag: 6, fields: { name: shared.lockName, fence: shared.fence } },
+});
+
+export const txnOperation: Union<TxnOperation> = union<TxnOperation, 'type'>('TxnOperation', 'type', {
+  put: putCase,
+  delete: deleteCase,
+  range: rangeCase,
+});
+
+const term = integer('term', 1);
+
+/** Tags 1 to 31: mutations of clients. 32 to 47: queries. 48 to 63: mutations that only members make. */
+export const operation: Union<Operation> = union<Operation, 'type'>('operation', 'type', {
+  put: putCase,
+  delete: deleteCase,
+  txn: {
+    tag: 3,
+    fields: {
+      compares: list(compare, limits.maxTxnCompares),
+      then: list(txnOperation, limits.maxTxnOperations),
+      else: list(txnOperation, limits.maxTxnOperations),
+    },
+    rule: txnRule,
+  },
+  leaseGrant: { tag: 4, fields: { ttlMs: shared.ttlMs } },
+  leaseRevoke: { tag: 5, fields: { lease: shared.leaseId } },
+  sessionClose: { tag: 6, fields: { session: shared.leaseId } },
+  lockAcquire: {
+    tag: 7,
+    fields: {
+      name: shared.lockName,
+      wait: boolean,
+      value: nullable(shared.value),
+      lockDelayMs: integer('delay in ms', 0, limits.maxLockDelayMs),
+    },
+    rule: {
+      text: 'an election has a value and a lock has none',
+      check: ({ name, value }) => {
+        if ((name.kind === 'election') !== (value !== null)) {
+          throw new SchemaViolation(
+            name.kind === 'lock' ? 'a lock publishes none' : 'a campaign needs one',
+            false,
+            'value',
+          );
+        }
+      },
+    },
+  },
+  lockRelease: { tag: 8, fields: { name: shared.lockName, fence: shared.fence } },
+  lockCancel: { tag: 9, fields: { name: shared.lockName, sequence: shared.sequence } },
+  proclaim: {
+    tag: 10,
+    fields: { name: shared.lockName, fence: shared.fence, value: shared.value },
+    rule: { text: 'the name is that of an election', check: ({ name }) => mustBeElection(name) },
+  },
+  compact: { tag: 11, fields: { revision: integer('revision', 1) } },
+  lockBreak: { tag: 12, fields: { name: shared.lockName, fence: shared.fence, now: boolean } },
+  range: rangeCase,
+  lease: { tag: 33, fields: { lease: shared.leaseId } },
+  leases: { tag: 34, fields: { after: integer('id or 0', 0), limit: integer('count', 0, limits.maxListEntries) } },
+  lock: { tag: 35, fields: { name: shared.lockName } },
+  locks: {
+    tag: 36,
+    fields: {
+      kind: shared.lockKind,
+      after: nullable(shared.lockNameBytes),
+      limit: integer('count', 0, limits.maxListEntries),
+    },
+  },
+  sessionOpen: {
+    tag: 48,
+    fields: {
+      ttlMs: shared.ttlMs,
+      secretHash: bytes('hash', limits.sessionSecretHashBytes, limits.sessionSecretHashBytes),
+      metadata: record<string>('metadata', limits.maxSessionMetadataBytes, false),
+    },
+  },
+  leaseExpire: { tag: 49, fields: { lease: shared.leaseId, generation: integer('generation', 0), term } },
+  lockDelayEnd: { tag: 50, fields: { name: shared.lockName, fence: shared.fence, term } },
+});
+
+function mustBeElection(name: LockName): void {
+  if (name.kind !== 'election') throw new SchemaViolation('only an election publishes a value', false, 'name');
+}

@@ -1,0 +1,155 @@
+// The table of results. A result has the tag of its operation.
+import { limits } from './limits.ts';
+import type {
+  DeleteResult,
+  LeaseDescription,
+  LockAcquireResult,
+  LockCancelResult,
+  LockDescription,
+  LockHolder,
+  LockState,
+  LockSummary,
+  LockWaiter,
+  PutResult,
+  RangeResult,
+  Result,
+  TxnResult,
+} from './result.ts';
+import { boolean, choice, integer, nullable } from './schema/primitive.ts';
+import { record } from './schema/record.ts';
+import { type CaseTable, list, type Structure, structure, type Union, union } from './schema/structure.ts';
+import type { Type } from './schema/type.ts';
+import * as shared from './schema/vocabulary.ts';
+
+const putCase: CaseTable<PutResult, 'type'> = {
+  tag: 1,
+  fields: { revision: shared.revision, previous: nullable(shared.keyValue) },
+};
+
+const deleteCase: CaseTable<DeleteResult, 'type'> = {
+  tag: 2,
+  fields: {
+    revision: shared.revision,
+    deleted: shared.count,
+    previous: list(shared.keyValue, limits.maxChangesPerEntry),
+  },
+};
+
+const rangeCase: CaseTable<RangeResult, 'type'> = {
+  tag: 32,
+  fields: {
+    revision: shared.revision,
+    entries: list(shared.keyValue, limits.maxRangeEntries),
+    more: boolean,
+    count: shared.count,
+  },
+};
+
+export const txnOperationResult: Union<TxnResult['results'][number]> = union<TxnResult['results'][number], 'type'>(
+  'TxnOperationResult',
+  'type',
+  { put: putCase, delete: deleteCase, range: rangeCase },
+);
+
+export const lockState: Union<LockState> = union<LockState, 'state'>('LockState', 'state', {
+  held: { tag: 1, fields: { fence: shared.fence } },
+  queued: { tag: 2, fields: { ahead: shared.count } },
+  refused: { tag: 3, fields: {} },
+  released: { tag: 4, fields: { fence: shared.fence } },
+  cancelled: { tag: 5, fields: {} },
+});
+
+export const leaseDescription: Structure<LeaseDescription> = structure<LeaseDescription>('LeaseDescription', {
+  lease: shared.leaseId,
+  ttlMs: shared.ttlMs,
+  isSession: boolean,
+  metadata: record<string>('metadata', limits.maxSessionMetadataBytes, false),
+  keys: shared.count,
+  holds: shared.count,
+});
+
+export const lockHolder: Structure<LockHolder> = structure<LockHolder>('LockHolder', {
+  session: shared.leaseId,
+  sequence: shared.sequence,
+  fence: shared.fence,
+  sinceWallMs: shared.wallTimeMs,
+});
+
+export const lockWaiter: Structure<LockWaiter> = structure<LockWaiter>('LockWaiter', {
+  session: shared.leaseId,
+  sequence: shared.sequence,
+  sinceWallMs: shared.wallTimeMs,
+});
+
+export const lockDescription: Structure<LockDescription> = structure<LockDescription>('LockDescription', {
+  name: shared.lockName,
+  holder: nullable(lockHolder),
+  queue: list(lockWaiter, limits.maxLockQueue),
+  delayed: boolean,
+});
+
+export const lockSummary: Structure<LockSummary> = structure<LockSummary>('LockSummary', {
+  name: shared.lockName,
+  holder: nullable(lockHolder),
+  waiting: shared.count,
+  delayed: boolean,
+});
+
+/** In memory the state of the request stands beside the revision; on the wire it is a value of its own. */
+interface LockAcquireOnWire {
+  readonly type: 'lockAcquire';
+  readonly revision: number;
+  readonly request: LockState;
+}
+
+type OnWire = Exclude<Result, LockAcquireResult> | LockAcquireOnWire;
+
+export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type', {
+  put: putCase,
+  delete: deleteCase,
+  txn: {
+    tag: 3,
+    fields: {
+      revision: shared.revision,
+      succeeded: boolean,
+      results: list(txnOperationResult, limits.maxTxnOperations),
+    },
+  },
+  leaseGrant: { tag: 4, fields: { lease: shared.leaseId, ttlMs: shared.ttlMs } },
+  leaseRevoke: { tag: 5, fields: { revision: shared.revision, existed: boolean } },
+  lockAcquire: { tag: 7, fields: { revision: shared.revision, request: lockState } },
+  lockRelease: { tag: 8, fields: { revision: shared.revision, released: boolean } },
+  lockCancel: {
+    tag: 9,
+    fields: {
+      revision: shared.revision,
+      was: choice<LockCancelResult['was']>('state', { queued: 0, held: 1, ended: 2 }),
+    },
+  },
+  proclaim: { tag: 10, fields: { revision: shared.revision, written: boolean } },
+  compact: { tag: 11, fields: { revision: shared.revision } },
+  lockBreak: {
+    tag: 12,
+    fields: { revision: shared.revision, broken: boolean, delayMs: integer('ms', 0, limits.maxTtlMs) },
+  },
+  range: rangeCase,
+  lease: { tag: 33, fields: { lease: nullable(leaseDescription) } },
+  leases: { tag: 34, fields: { leases: list(leaseDescription, limits.maxListEntries), more: boolean } },
+  lock: { tag: 35, fields: { lock: lockDescription } },
+  locks: { tag: 36, fields: { locks: list(lockSummary, limits.maxListEntries), more: boolean } },
+  sessionOpen: { tag: 48, fields: { session: shared.leaseId, ttlMs: shared.ttlMs } },
+});
+
+export const result: Type<Result> = {
+  name: resultOnWire.name,
+  definition: resultOnWire.definition,
+  write: (value, out) => {
+    const acquired = value.type === 'lockAcquire';
+    resultOnWire.write(acquired ? { type: 'lockAcquire', revision: value.revision, request: value } : value, out);
+  },
+  read: (raw) => {
+    const value = resultOnWire.read(raw);
+    if (value.type !== 'lockAcquire') return value;
+    return { type: 'lockAcquire', revision: value.revision, ...value.request };
+  },
+};

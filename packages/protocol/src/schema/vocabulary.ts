@@ -1,0 +1,85 @@
+// The types that operations, results, events and messages share.
+import { limits } from '../limits.ts';
+import type { KeyRange, LockName } from '../operation.ts';
+import { isReservedKey } from '../reserved-key.ts';
+import type { KeyValue } from '../result.ts';
+import { bytes, choice, integer, nullable } from './primitive.ts';
+import { type Structure, structure } from './structure.ts';
+import { SchemaViolation, type Type } from './type.ts';
+
+export const revision: Type<number> = integer('revision', 0);
+export const fence: Type<number> = integer('fence', 1);
+export const leaseId: Type<number> = integer('id', 1);
+export const sequence: Type<number> = integer('sequence', 1);
+export const count: Type<number> = integer('count', 0);
+export const wallTimeMs: Type<number> = integer('milliseconds since 1970', 0);
+export const ttlMs: Type<number> = integer('ttl in ms', limits.minTtlMs, limits.maxTtlMs);
+
+/** A key that is read: the reserved ones too. */
+export const key: Type<Uint8Array> = bytes('key', 1, limits.maxKeyBytes);
+
+/** A key that a client writes. */
+export const writtenKey: Type<Uint8Array> = {
+  name: `${key.name}, the first not 0x00`,
+  definition: `${key.definition} not beginning with 0x00`,
+  write: (bytesOfKey, out) => {
+    key.write(bytesOfKey, out);
+    notReserved(bytesOfKey);
+  },
+  read: (raw) => notReserved(key.read(raw)),
+};
+
+export const value: Type<Uint8Array> = bytes('value', 0, limits.maxValueBytes);
+
+/** One byte more than a key: the key directly behind the longest one, where the next page begins. */
+const rangeBound = bytes('bound', 0, limits.maxKeyBytes + 1);
+
+export const keyRange: Structure<KeyRange> = structure<KeyRange>(
+  'KeyRange',
+  { key: rangeBound, end: nullable(rangeBound) },
+  {
+    rule: {
+      text: `a single key has 1 to ${limits.maxKeyBytes} bytes`,
+      check: ({ key: only, end }) => {
+        if (end !== null || (only.length >= 1 && only.length <= limits.maxKeyBytes)) return;
+        const problem = `a single key has 1 to ${limits.maxKeyBytes} bytes, not ${only.length}`;
+        throw new SchemaViolation(problem, only.length > limits.maxKeyBytes, 'key');
+      },
+    },
+  },
+);
+
+/** What a client deletes: it may begin at the empty key, which stands behind the reserved ones, but not among them. */
+export const deletedRange: Type<KeyRange> = {
+  name: 'KeyRange, key not beginning with 0x00',
+  definition: `${keyRange.definition} key not beginning with 0x00`,
+  write: (range, out) => {
+    keyRange.write(range, out);
+    notReserved(range.key);
+  },
+  read: (raw) => {
+    const range = keyRange.read(raw);
+    notReserved(range.key);
+    return range;
+  },
+};
+
+export const lockKind: Type<'lock' | 'election'> = choice('lock or election', { lock: 0, election: 1 });
+
+export const lockNameBytes: Type<Uint8Array> = bytes('lock name', 1, limits.maxLockNameBytes);
+
+export const lockName: Structure<LockName> = structure<LockName>('LockName', { kind: lockKind, name: lockNameBytes });
+
+export const keyValue: Structure<KeyValue> = structure<KeyValue>('KeyValue', {
+  key,
+  value: nullable(value),
+  createRevision: revision,
+  modRevision: revision,
+  version: integer('version', 1),
+  lease: nullable(leaseId),
+});
+
+function notReserved(bytesOfKey: Uint8Array): Uint8Array {
+  if (isReservedKey(bytesOfKey)) throw new SchemaViolation('keys that begin with 0x00 are reserved');
+  return bytesOfKey;
+}

@@ -1,0 +1,234 @@
+// Every operation, result, event and command that the schema allows, for property tests.
+import * as fc from 'fast-check';
+import type { CommandHeader, Identity } from '../src/command.ts';
+import { commandVersion } from '../src/command.ts';
+import type { KeyEvent, RevisionEvents } from '../src/event.ts';
+import { limits } from '../src/limits.ts';
+import type {
+  Compare,
+  Delete,
+  KeyRange,
+  LockName,
+  Operation,
+  Put,
+  Range,
+  Txn,
+  TxnOperation,
+} from '../src/operation.ts';
+import type { KeyValue, LockAcquireResult, LockHolder, LockState, Result, TxnResult } from '../src/result.ts';
+
+/** Objects as the decoder makes them: fast-check leaves the prototype away now and then, and deepEqual sees it. */
+export const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
+  fc.record<T>(fields, { noNullPrototype: true });
+
+const safe = (min: number): fc.Arbitrary<number> =>
+  fc.oneof(
+    fc.integer({ min, max: 300 }),
+    fc.constantFrom(0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, Number.MAX_SAFE_INTEGER),
+    fc.maxSafeNat().map((n) => Math.max(n, min)),
+  );
+export const revision: fc.Arbitrary<number> = safe(0);
+export const id: fc.Arbitrary<number> = safe(1);
+export const bool: fc.Arbitrary<boolean> = fc.boolean();
+export const orNull = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(arbitrary, { nil: null });
+export const bin = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array> =>
+  // A plain copy: fast-check answers subclasses that deepEqual tells from a Uint8Array.
+  fc.uint8Array({ minLength, maxLength }).map((bytes) => new Uint8Array(bytes));
+export const key: fc.Arbitrary<Uint8Array> = bin(1, 40);
+export const writtenKey: fc.Arbitrary<Uint8Array> = key.filter((bytes) => bytes[0] !== 0);
+export const value: fc.Arbitrary<Uint8Array> = fc.oneof(bin(0, 40), bin(250, 300));
+/** Every text that the protocol carries: a byte order mark in front is refused. */
+export const unicode = (maxLength: number): fc.Arbitrary<string> =>
+  fc.string({ unit: 'binary', maxLength }).filter((one) => !one.startsWith('\ufeff'));
+export const text = (maxBytes: number): fc.Arbitrary<string> => unicode(Math.floor(maxBytes / 4));
+export const metadata: fc.Arbitrary<Record<string, string>> = fc.dictionary(unicode(12), unicode(12), {
+  maxKeys: 5,
+  noNullPrototype: true,
+});
+const ttlMs = fc.integer({ min: limits.minTtlMs, max: limits.maxTtlMs });
+
+export const keyRange: fc.Arbitrary<KeyRange> = fc.oneof(
+  record({ key, end: fc.constant(null) }),
+  record({ key: bin(0, 20), end: bin(0, 20) }),
+);
+export const lockName: fc.Arbitrary<LockName> = record({
+  kind: fc.constantFrom('lock', 'election'),
+  name: bin(1, 40),
+});
+
+const typed = <N extends string, T extends object>(type: N, fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<{ type: N } & T>;
+
+const put: fc.Arbitrary<Put> = typed('put', { key: writtenKey, value, lease: orNull(id), returnPrevious: bool });
+const del: fc.Arbitrary<Delete> = typed('delete', {
+  range: keyRange.filter(({ key: first }) => first[0] !== 0),
+  returnPrevious: bool,
+});
+const rangeAt = (at: fc.Arbitrary<number | null>): fc.Arbitrary<Range> =>
+  typed('range', {
+    range: keyRange,
+    revision: at,
+    limit: fc.integer({ min: 0, max: limits.maxRangeEntries }),
+    order: fc.constantFrom('ascending' as const, 'descending' as const),
+    keysOnly: bool,
+    countOnly: bool,
+    modifiedSince: orNull(revision),
+  });
+const relation = fc.constantFrom('=' as const, '!=' as const, '<' as const, '>' as const);
+
+export const compare: fc.Arbitrary<Compare> = fc.oneof(
+  record({
+    target: fc.constantFrom('version' as const, 'create' as const, 'mod' as const, 'lease' as const),
+    key,
+    relation,
+    operand: revision,
+  }),
+  record({ target: fc.constant('value' as const), key, relation, operand: value }),
+  record({ target: fc.constant('lock' as const), name: lockName, fence: id }),
+);
+
+/** At most one range delete, and puts at keys of their own: a key may be written once in one branch. */
+const branch: fc.Arbitrary<TxnOperation[]> = fc
+  .tuple(
+    fc.uniqueArray(put, { maxLength: 4, selector: (one) => one.key.join() }),
+    fc.array(rangeAt(fc.constant(null)), { maxLength: 3 }),
+    fc.option(del, { nil: null }),
+  )
+  .map(([puts, ranges, gone]) => (gone === null ? [puts, ranges] : [ranges, [gone]]).flat());
+
+const txn: fc.Arbitrary<Txn> = typed('txn', {
+  compares: fc.array(compare, { maxLength: 4 }),
+  then: branch,
+  else: branch,
+});
+
+export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operation>[]>(
+  put,
+  del,
+  txn,
+  rangeAt(orNull(revision)),
+  typed('leaseGrant', { ttlMs }),
+  typed('leaseRevoke', { lease: id }),
+  typed('sessionOpen', { ttlMs, secretHash: bin(32, 32), metadata }),
+  typed('sessionClose', { session: id }),
+  fc
+    .record({ name: lockName, wait: bool, value, lockDelayMs: fc.integer({ min: 0, max: limits.maxLockDelayMs }) })
+    .map(({ name, wait, value: published, lockDelayMs }) => ({
+      type: 'lockAcquire',
+      name,
+      wait,
+      value: name.kind === 'lock' ? null : published,
+      lockDelayMs,
+    })),
+  typed('lockRelease', { name: lockName, fence: id }),
+  typed('lockBreak', { name: lockName, fence: id, now: bool }),
+  typed('lockCancel', { name: lockName, sequence: id }),
+  record({ name: bin(1, 40), fence: id, value }).map(({ name, fence, value: published }) => ({
+    type: 'proclaim',
+    name: { kind: 'election', name },
+    fence,
+    value: published,
+  })),
+  typed('compact', { revision: id }),
+  typed('leaseExpire', { lease: id, generation: revision, term: id }),
+  typed('lockDelayEnd', { name: lockName, fence: id, term: id }),
+  typed('lease', { lease: id }),
+  typed('leases', { after: revision, limit: fc.integer({ min: 0, max: limits.maxListEntries }) }),
+  typed('lock', { name: lockName }),
+  typed('locks', {
+    kind: fc.constantFrom('lock' as const, 'election' as const),
+    after: orNull(bin(1, 40)),
+    limit: fc.integer({ min: 0, max: limits.maxListEntries }),
+  }),
+);
+
+export const keyValue: fc.Arbitrary<KeyValue> = record({
+  key,
+  value: orNull(value),
+  createRevision: revision,
+  modRevision: revision,
+  version: id,
+  lease: orNull(id),
+});
+const entries = fc.array(keyValue, { maxLength: 5 });
+const putResult = typed('put', { revision, previous: orNull(keyValue) });
+const deleteResult = typed('delete', { revision, deleted: revision, previous: entries });
+const rangeResult = typed('range', { revision, entries, more: bool, count: revision });
+const txnResults: fc.Arbitrary<TxnResult['results']> = fc.array(
+  fc.oneof<fc.Arbitrary<TxnResult['results'][number]>[]>(putResult, deleteResult, rangeResult),
+  { maxLength: 4 },
+);
+const lockState: fc.Arbitrary<LockState> = fc.oneof<fc.Arbitrary<LockState>[]>(
+  record({ state: fc.constantFrom('held' as const, 'released' as const), fence: id }),
+  record({ state: fc.constant('queued' as const), ahead: revision }),
+  record({ state: fc.constantFrom('refused' as const, 'cancelled' as const) }),
+);
+const holder: fc.Arbitrary<LockHolder> = record({ session: id, sequence: id, fence: id, sinceWallMs: revision });
+const waiter = record({ session: id, sequence: id, sinceWallMs: revision });
+const lease = record({ lease: id, ttlMs, isSession: bool, metadata, keys: revision, holds: revision });
+
+export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
+  putResult,
+  deleteResult,
+  rangeResult,
+  typed('txn', { revision, succeeded: bool, results: txnResults }),
+  typed('leaseGrant', { lease: id, ttlMs }),
+  typed('leaseRevoke', { revision, existed: bool }),
+  typed('sessionOpen', { session: id, ttlMs }),
+  fc
+    .tuple(revision, lockState)
+    .map(([at, state]): LockAcquireResult => Object.assign({ type: 'lockAcquire' as const, revision: at }, state)),
+  typed('lockRelease', { revision, released: bool }),
+  typed('lockBreak', { revision, broken: bool, delayMs: fc.integer({ min: 0, max: limits.maxTtlMs }) }),
+  typed('lockCancel', { revision, was: fc.constantFrom('queued' as const, 'held' as const, 'ended' as const) }),
+  typed('proclaim', { revision, written: bool }),
+  typed('compact', { revision }),
+  typed('lease', { lease: orNull(lease) }),
+  typed('leases', { leases: fc.array(lease, { maxLength: 4 }), more: bool }),
+  typed('lock', {
+    lock: record({
+      name: lockName,
+      holder: orNull(holder),
+      queue: fc.array(waiter, { maxLength: 4 }),
+      delayed: bool,
+    }),
+  }),
+  typed('locks', {
+    locks: fc.array(record({ name: lockName, holder: orNull(holder), waiting: revision, delayed: bool }), {
+      maxLength: 4,
+    }),
+    more: bool,
+  }),
+);
+
+const keyEvent: fc.Arbitrary<KeyEvent> = fc.oneof<fc.Arbitrary<KeyEvent>[]>(
+  typed('put', { entry: keyValue, previous: orNull(keyValue) }),
+  typed('delete', {
+    key,
+    previous: orNull(keyValue),
+    cause: fc.constantFrom('delete' as const, 'lease' as const, 'release' as const),
+  }),
+);
+
+export const events: fc.Arbitrary<RevisionEvents> = record({
+  revision,
+  events: fc.array(keyEvent, { maxLength: 6 }),
+  author: orNull(text(limits.maxAuthorBytes)),
+  reason: orNull(text(limits.maxReasonBytes)),
+  wallTimeMs: revision,
+});
+
+export const identity: fc.Arbitrary<Identity> = fc.oneof<fc.Arbitrary<Identity>[]>(
+  record({ by: fc.constant('none' as const) }),
+  record({ by: fc.constant('session' as const), session: id, sequence: id, acknowledgedBelow: id }),
+  record({ by: fc.constant('key' as const), key: bin(1, limits.maxIdempotencyKeyBytes) }),
+);
+
+export const header: fc.Arbitrary<CommandHeader> = record({
+  version: fc.constant(commandVersion),
+  clusterTimeMs: revision,
+  wallTimeMs: revision,
+  identity,
+  author: orNull(text(limits.maxAuthorBytes)),
+  reason: orNull(text(limits.maxReasonBytes)),
+});
