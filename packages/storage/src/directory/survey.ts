@@ -1,0 +1,37 @@
+import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isErrno } from './errno.ts';
+import type { Layout } from './layout.ts';
+
+/** What is in a place before anything is done to it. */
+export type Survey =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'empty' }
+  /** An initialisation began and did not end; nothing in it was ever relied on. */
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'initialised' }
+  /** Parts of a member without its member file: someone removed it, or the disk did. */
+  | { readonly kind: 'headless'; readonly found: readonly string[] }
+  | { readonly kind: 'foreign'; readonly found: readonly string[] };
+
+/** What mkfs leaves at the top of a file system that serves as a data directory. */
+const harmless = new Set(['lost+found']);
+
+export async function survey(layout: Layout): Promise<Survey> {
+  const found = await listing(layout.directory);
+  if (found === null) return { kind: 'absent' };
+  if (found.includes(basename(layout.memberFile))) return { kind: 'initialised' };
+  if (found.includes(basename(layout.initialising))) return { kind: 'interrupted' };
+  if (found.length === 0) return { kind: 'empty' };
+  const parts = ['log', 'state', basename(layout.anchor)];
+  return { kind: parts.some((part) => found.includes(part)) ? 'headless' : 'foreign', found };
+}
+
+async function listing(directory: string): Promise<string[] | null> {
+  try {
+    return (await readdir(directory)).filter((name) => !harmless.has(name)).toSorted();
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return null;
+    throw error;
+  }
+}

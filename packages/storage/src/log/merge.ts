@@ -1,0 +1,97 @@
+// Neighbouring persist jobs as one write, and every claim that a job makes about the log checked before anything is written. Pure:
+// the memory and the LevelDB store share it.
+import type { Acknowledged, Entry, HardState, Index, LogPosition, PersistJob, TermRun } from '@conclave/core';
+import { maxEntryBytes, maxPersistBytes } from '../bounds.ts';
+import { compareAcknowledged } from '../storage.ts';
+import { assertUse } from '../storage-error.ts';
+import { runsBefore, runsWith, termAt } from './term-runs.ts';
+
+/** What the store knows of its log without reading it. */
+export interface LogHead {
+  readonly hardState: HardState;
+  readonly acknowledged: Acknowledged;
+  readonly base: LogPosition;
+  readonly tail: Index;
+  readonly terms: readonly TermRun[];
+}
+
+export interface LogWrite {
+  /** After the write. */
+  readonly head: LogHead;
+  /** Everything from this index on is replaced by `entries`; null when the log itself does not change. */
+  readonly from: Index | null;
+  readonly entries: readonly Entry[];
+}
+
+/** Throws `misuse` when the jobs contradict the log or each other. */
+export function mergeJobs(head: LogHead, jobs: readonly PersistJob[]): LogWrite {
+  assertUse(jobs.length > 0, 'to persist no job at all');
+  let merged: LogWrite = { head, from: null, entries: [] };
+  let sequence = -1;
+  let bytes = 0;
+  for (const job of jobs) {
+    assertUse(job.sequence > sequence, `job ${job.sequence} behind job ${sequence}`);
+    sequence = job.sequence;
+    for (const entry of job.entries) bytes += entry.data.length;
+    assertUse(bytes <= maxPersistBytes, `more than ${maxPersistBytes} bytes in one batch`);
+    merged = addJob(merged, job);
+  }
+  return merged;
+}
+
+function addJob({ head, from, entries }: LogWrite, job: PersistJob): LogWrite {
+  assertPledgeKept(head, job);
+  const first = job.entries[0]?.index ?? ((job.tail + 1) as Index);
+  assertUse(first <= head.tail + 1, `entry ${first} behind a log that ends at ${head.tail}`);
+  const terms = first <= head.tail ? truncated(head, first) : head.terms;
+  assertContiguous(head, terms, first, job);
+  const next: LogHead = {
+    hardState: job.hardState,
+    acknowledged: job.acknowledged,
+    base: head.base,
+    tail: job.tail,
+    terms: runsWith(terms, job.entries),
+  };
+  if (first > head.tail && job.entries.length === 0) return { head: next, from, entries };
+  if (from === null || first <= from) return { head: next, from: first, entries: job.entries };
+  return { head: next, from, entries: [...entries.slice(0, first - from), ...job.entries] };
+}
+
+function truncated(head: LogHead, first: Index): readonly TermRun[] {
+  assertUse(
+    first > head.base.index,
+    `to replace entry ${first}, which lies at or before the log's base ${head.base.index}`,
+  );
+  // A follower that truncates what is committed destroys what clients were told (study/raft.md §5, 18).
+  assertUse(first > head.hardState.commit, `to replace entry ${first} when ${head.hardState.commit} is committed`);
+  return runsBefore(head.terms, first);
+}
+
+function assertPledgeKept(head: LogHead, job: PersistJob): void {
+  const { term, vote } = head.hardState;
+  const next = job.hardState;
+  assertUse(next.term >= term, `term ${next.term} after term ${term}`);
+  assertUse(
+    next.term > term || vote === null || next.vote === vote,
+    `in term ${term} a vote for ${next.vote} after one for ${vote}`,
+  );
+  assertUse(
+    compareAcknowledged(job.acknowledged, head.acknowledged) >= 0,
+    `to have acknowledged index ${job.acknowledged.index} in term ${job.acknowledged.term} after index ` +
+      `${head.acknowledged.index} in term ${head.acknowledged.term}`,
+  );
+}
+
+function assertContiguous(head: LogHead, terms: readonly TermRun[], first: Index, job: PersistJob): void {
+  let term = termAt(terms, head.base, (first - 1) as Index);
+  let index: number = first;
+  for (const entry of job.entries) {
+    assertUse(entry.index === index, `entry ${entry.index} where ${index} is due`);
+    assertUse(entry.term >= term, `entry ${index} of term ${entry.term} behind one of term ${term}`);
+    assertUse(entry.data.length <= maxEntryBytes, `entry ${index} with ${entry.data.length} bytes of data`);
+    term = entry.term;
+    index++;
+  }
+  assertUse(job.tail === index - 1, `a tail of ${job.tail} after entry ${index - 1}`);
+  assertUse(term <= job.hardState.term, `an entry of term ${term} in term ${job.hardState.term}`);
+}

@@ -1,0 +1,28 @@
+import type { Entry, Index, LogPosition, Term, TermRun } from '@conclave/core';
+
+/** The term of an entry behind `base` or of `base` itself. `runs` must reach it. */
+export function termAt(runs: readonly TermRun[], base: LogPosition, index: Index): Term {
+  if (index === base.index) return base.term;
+  for (let at = runs.length - 1; at >= 0; at--) {
+    if (runs[at]!.first <= index) return runs[at]!.term;
+  }
+  throw new RangeError(`no term is known for index ${index}`);
+}
+
+/** The runs of a log that ends in front of `from`. */
+export function runsBefore(runs: readonly TermRun[], from: Index): readonly TermRun[] {
+  return runs.length > 0 && runs.at(-1)!.first >= from ? runs.filter((run) => run.first < from) : runs;
+}
+
+/** The runs of a log to which entries were appended; the same array when no new term began. */
+export function runsWith(runs: readonly TermRun[], entries: readonly Entry[]): readonly TermRun[] {
+  let term = runs.at(-1)?.term;
+  let longer: TermRun[] | null = null;
+  for (const entry of entries) {
+    if (entry.term === term) continue;
+    term = entry.term;
+    longer ??= [...runs];
+    longer.push({ term, first: entry.index });
+  }
+  return longer ?? runs;
+}

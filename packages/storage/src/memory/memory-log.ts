@@ -1,0 +1,104 @@
+import type { Entry, Index, MemberId, PersistJob } from '@conclave/core';
+import { maxPeerStores } from '../bounds.ts';
+import { isMemberId, isUuid } from '../identity.ts';
+import { Lane } from '../lane.ts';
+import { type LogHead, type LogWrite, mergeJobs } from '../log/merge.ts';
+import { Poison } from '../poison.ts';
+import type { LogStore, RecoveredLog } from '../storage.ts';
+import { assertUse, StorageError } from '../storage-error.ts';
+import type { MemoryDisk } from './memory-disk.ts';
+
+export class MemoryLog implements LogStore {
+  readonly recovered: RecoveredLog;
+  readonly #disk: MemoryDisk;
+  readonly #alive: () => boolean;
+  readonly #lane = new Lane();
+  readonly #poison = new Poison();
+  #head: LogHead;
+  #persisting = false;
+
+  constructor(disk: MemoryDisk, alive: () => boolean, recovered: RecoveredLog) {
+    this.#disk = disk;
+    this.#alive = alive;
+    this.#head = { ...recovered };
+    this.recovered = recovered;
+  }
+
+  get tail(): Index {
+    return this.#head.tail;
+  }
+
+  get peerStores(): ReadonlyMap<MemberId, string> {
+    return this.#disk.image.log.peerStores;
+  }
+
+  async persist(jobs: readonly PersistJob[]): Promise<void> {
+    this.#assertOpen();
+    assertUse(!this.#persisting, 'to persist while another persist is under way');
+    const write = mergeJobs(this.#head, jobs);
+    this.#persisting = true;
+    try {
+      await this.#lane.run(async () =>
+        this.#poison.guard('the log', async () => this.#disk.write('log', () => this.#reach(write))),
+      );
+      this.#head = write.head;
+    } finally {
+      this.#persisting = false;
+    }
+  }
+
+  async read(from: Index, to: Index, maxBytes: number): Promise<readonly Entry[]> {
+    this.#assertOpen();
+    const { base, tail } = this.#head;
+    assertUse(
+      base.index < from && from <= to && to <= tail,
+      `entries ${from} to ${to} of ${base.index + 1} to ${tail}`,
+    );
+    const entries: Entry[] = [];
+    let bytesLeft = maxBytes;
+    for (const entry of this.#disk.image.log.entries.slice(from - base.index - 1, to - base.index)) {
+      bytesLeft -= entry.data.length;
+      if (bytesLeft < 0 && entries.length > 0) break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  async notePeerStore(memberId: MemberId, storeUuid: string): Promise<void> {
+    this.#assertOpen();
+    assertUse(isMemberId(memberId) && isUuid(storeUuid), `the store ${storeUuid} of member ${memberId}`);
+    await this.#lane.run(async () => {
+      const known = this.peerStores.get(memberId);
+      if (known === storeUuid) return;
+      if (known !== undefined) {
+        throw new StorageError('wrong-peer-store', `Member ${memberId} has store ${storeUuid}, and once had ${known}`);
+      }
+      assertUse(this.peerStores.size < maxPeerStores, `to remember the stores of more than ${maxPeerStores} peers`);
+      const { log } = this.#disk.image;
+      await this.#poison.guard('the log', async () =>
+        this.#disk.write('log', () => void log.peerStores.set(memberId, storeUuid)),
+      );
+    });
+  }
+
+  async idle(): Promise<void> {
+    await this.#lane.idle();
+  }
+
+  /** What the batch and, behind it, the anchor leave on the disk. */
+  #reach({ head, from, entries }: LogWrite): void {
+    const { image } = this.#disk;
+    const { hardState, acknowledged, base, tail } = head;
+    if (from !== null) {
+      image.log.entries.length = from - base.index - 1;
+      for (const entry of entries) image.log.entries.push(entry);
+    }
+    Object.assign(image.log, { hardState, acknowledged, tail });
+    image.anchor = { term: hardState.term, vote: hardState.vote, acknowledged };
+  }
+
+  #assertOpen(): void {
+    if (!this.#alive()) throw new StorageError('closed', 'The log is closed');
+    this.#poison.check();
+  }
+}
