@@ -1,0 +1,148 @@
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Member } from '@conclave/member';
+import { subprotocol, wireLimits } from '@conclave/protocol';
+import type { Logger } from 'pino';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Doorkeeper } from './admission.ts';
+import { bounds } from './bounds.ts';
+import { answerHttp } from './http.ts';
+import type { Endpoint } from './options.ts';
+
+/** Where clients and browsers connect: WebSocket for the protocol, HTTP for everything else. */
+export class ClientListener {
+  readonly #member: Member;
+  readonly #doorkeeper: Doorkeeper;
+  readonly #log: Logger;
+  readonly #http: Server;
+  readonly #sockets: WebSocketServer;
+  readonly #alive = new WeakSet<WebSocket>();
+  readonly #pings: NodeJS.Timeout;
+
+  constructor(member: Member, doorkeeper: Doorkeeper, log: Logger) {
+    this.#member = member;
+    this.#doorkeeper = doorkeeper;
+    this.#log = log;
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: wireLimits.maxClientFrameBytes,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+    });
+    this.#http = createServer((request, response) => answerHttp(member, doorkeeper, request, response));
+    this.#http.headersTimeout = bounds.headersTimeoutMs;
+    this.#http.requestTimeout = bounds.headersTimeoutMs;
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
+    this.#pings = setInterval(() => this.#ping(), bounds.clientPingIntervalMs);
+    this.#pings.unref();
+  }
+
+  /** Rejects when the address is in use. Resolves to the port, which the system chose if it was 0. */
+  async listen({ host, port }: Endpoint): Promise<number> {
+    return await listen(this.#http, host, port);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#pings);
+    await closeSockets(this.#sockets);
+    this.#http.closeAllConnections();
+    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Until the upgrade is done nobody else listens, and a peer that resets must not end the process.
+    const onError = (): void => {
+      socket.destroy();
+    };
+    socket.on('error', onError);
+    const refusal = this.#refusal(request);
+    if (refusal !== null) {
+      this.#log.warn({ address: request.socket.remoteAddress, status: refusal.status, reason: refusal.reason }, 'refused a client');
+      return refuse(socket, refusal.status, refusal.reason);
+    }
+    this.#sockets.handleUpgrade(request, socket, head, (client) => {
+      socket.off('error', onError);
+      this.#accept(client);
+    });
+  }
+
+  #refusal(request: IncomingMessage): { readonly status: number; readonly reason: string } | null {
+    const reason = this.#doorkeeper.refusal(request);
+    if (reason !== null) return { status: 403, reason };
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((one) => one.trim());
+    if (!offered.includes(subprotocol)) return { status: 400, reason: `the WebSocket subprotocol must be ${subprotocol}` };
+    if (this.#sockets.clients.size >= bounds.maxClientConnections) {
+      return { status: 503, reason: `this member has ${bounds.maxClientConnections} client connections, which is its limit` };
+    }
+    return null;
+  }
+
+  #accept(client: WebSocket): void {
+    client.binaryType = 'nodebuffer';
+    const connection = this.#member.connectClient({
+      send: (frame) => client.send(frame),
+      get bufferedBytes(): number {
+        return client.bufferedAmount;
+      },
+      pause: () => client.pause(),
+      resume: () => client.resume(),
+      close: () => client.close(),
+    });
+    this.#alive.add(client);
+    client.on('pong', () => this.#alive.add(client));
+    client.on('message', (data: Buffer, isBinary) => {
+      this.#alive.add(client);
+      if (isBinary) connection.receive(data);
+      else client.close(1003, 'binary frames only');
+    });
+    client.on('error', (error) => this.#log.warn({ error: error.message }, 'client connection broke'));
+    client.on('close', () => connection.closed());
+  }
+
+  /** A client that vanished without a word is noticed by its silence. */
+  #ping(): void {
+    for (const client of this.#sockets.clients) {
+      if (!this.#alive.has(client)) {
+        client.terminate();
+        continue;
+      }
+      this.#alive.delete(client);
+      client.ping();
+    }
+  }
+}
+
+function refuse(socket: Duplex, status: number, reason: string): void {
+  const body = `${reason}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}
+
+export async function listen(server: Server, host: string, port: number): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+/** Gives them a moment to take what was sent, then ends them. */
+export async function closeSockets(sockets: WebSocketServer): Promise<void> {
+  const open = [...sockets.clients];
+  const closed = Promise.all(open.map(async (socket) => await new Promise<void>((resolve) => socket.once('close', () => resolve()))));
+  for (const socket of open) socket.close(1001);
+  const timer = setTimeout(() => {
+    for (const socket of open) socket.terminate();
+  }, bounds.closeTimeoutMs);
+  await closed;
+  clearTimeout(timer);
+  sockets.close();
+}

@@ -1,0 +1,2 @@
+export { type MemberOptions, OptionError } from './options.ts';
+export { type RunningMember, startMember } from './start-member.ts';

@@ -1,0 +1,95 @@
+import type { MemberId } from '@conclave/core';
+import { decodeHello, type Lane, type Member } from '@conclave/member';
+import type { Logger } from 'pino';
+import { WebSocket } from 'ws';
+import { bounds } from './bounds.ts';
+import { peerSubprotocol } from './peer-listener.ts';
+
+/** One lane to one peer: dialled, greeted, and dialled again when it breaks. Only sends. */
+export class PeerLink {
+  readonly #peer: MemberId;
+  readonly #url: string;
+  readonly #member: () => Member;
+  readonly #log: Logger;
+  #socket: WebSocket | null = null;
+  #ready = false;
+  #closed = false;
+  #attempts = 0;
+  #retry: NodeJS.Timeout | null = null;
+
+  constructor(peer: MemberId, peerUrl: string, lane: Lane, member: () => Member, log: Logger) {
+    this.#peer = peer;
+    this.#url = new URL(`/${lane}`, peerUrl).href;
+    this.#member = member;
+    this.#log = log.child({ peer, lane });
+  }
+
+  dial(): void {
+    if (this.#closed) return;
+    const socket = new WebSocket(this.#url, peerSubprotocol, {
+      perMessageDeflate: false,
+      handshakeTimeout: bounds.peerHelloTimeoutMs,
+      maxPayload: bounds.maxPeerFrameBytes,
+      // Masking protects proxies from browsers; between members it would cost a copy of every frame.
+      generateMask: (mask) => mask.fill(0),
+    });
+    this.#socket = socket;
+    socket.on('open', () => socket.send(this.#member().hello(this.#peer)));
+    socket.on('message', (data: Buffer) => this.#greeted(socket, data));
+    socket.on('error', (error) => this.#log.debug({ error: error.message }, 'link failed'));
+    socket.on('close', (_code, reason) => this.#broken(socket, reason.toString()));
+  }
+
+  /** False when it was dropped: not connected, or too much waits already. */
+  send(frame: Uint8Array): boolean {
+    const socket = this.#socket;
+    if (socket === null || !this.#ready || socket.bufferedAmount > bounds.maxPeerBufferedBytes) return false;
+    socket.send(frame);
+    return true;
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#socket?.terminate();
+  }
+
+  /** The peer says who it is, and that it takes us: only now does this link carry anything. */
+  #greeted(socket: WebSocket, data: Buffer): void {
+    if (this.#ready || socket !== this.#socket) return;
+    const hello = (): Promise<void> => {
+      const said = decodeHello(data);
+      if (said.memberId !== this.#peer) throw new Error(`member ${said.memberId} answers at the address of ${this.#peer}`);
+      return this.#member().admit(said);
+    };
+    Promise.resolve()
+      .then(hello)
+      .then(
+        () => {
+          if (socket !== this.#socket || socket.readyState !== WebSocket.OPEN) return;
+          this.#ready = true;
+          this.#attempts = 0;
+          this.#log.info('linked');
+        },
+        (error: unknown) => {
+          this.#log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'refused a peer');
+          socket.terminate();
+        },
+      );
+  }
+
+  #broken(socket: WebSocket, reason: string): void {
+    if (socket !== this.#socket || this.#closed) return;
+    const wasReady = this.#ready;
+    this.#socket = null;
+    this.#ready = false;
+    if (wasReady) {
+      this.#log.warn({ reason }, 'link lost');
+      this.#member().peerLost(this.#peer);
+    } else if (reason !== '') {
+      this.#log.warn({ reason }, 'the peer refused the link');
+    }
+    const ceiling = Math.min(bounds.maxReconnectMs, bounds.minReconnectMs * 2 ** this.#attempts++);
+    this.#retry = setTimeout(() => this.dial(), ceiling * (0.5 + Math.random() / 2));
+  }
+}

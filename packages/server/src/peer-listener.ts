@@ -1,0 +1,84 @@
+import { createServer, type Server } from 'node:http';
+import type { MemberId } from '@conclave/core';
+import { decodeHello, type Member } from '@conclave/member';
+import type { Logger } from 'pino';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { bounds } from './bounds.ts';
+import { closeSockets, listen } from './client-listener.ts';
+import type { Endpoint } from './options.ts';
+
+export const peerSubprotocol = 'conclave-peer.v1';
+
+/** Where the other members connect, once for each lane. What comes here is only read; what this member sends goes over its own links. */
+export class PeerListener {
+  readonly #member: Member;
+  readonly #log: Logger;
+  readonly #http: Server;
+  readonly #sockets: WebSocketServer;
+
+  constructor(member: Member, log: Logger) {
+    this.#member = member;
+    this.#log = log;
+    this.#http = createServer((_request, response) => response.writeHead(426).end('members connect here\n'));
+    this.#http.headersTimeout = bounds.headersTimeoutMs;
+    this.#sockets = new WebSocketServer({
+      server: this.#http,
+      maxPayload: bounds.maxPeerFrameBytes,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => (offered.has(peerSubprotocol) ? peerSubprotocol : false),
+      // A browser has no business here, whatever page it shows.
+      verifyClient: ({ req }) => req.headers.origin === undefined,
+    });
+    this.#sockets.on('connection', (socket) => this.#accept(socket));
+  }
+
+  async listen({ host, port }: Endpoint): Promise<number> {
+    return await listen(this.#http, host, port);
+  }
+
+  async close(): Promise<void> {
+    await closeSockets(this.#sockets);
+    this.#http.closeAllConnections();
+    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
+  }
+
+  #accept(socket: WebSocket): void {
+    let from: MemberId | null = null;
+    const timer = setTimeout(() => this.#drop(socket, `no hello within ${bounds.peerHelloTimeoutMs} ms`), bounds.peerHelloTimeoutMs);
+    socket.on('error', (error) => this.#log.warn({ error: error.message }, 'a link from a peer broke'));
+    socket.on('close', () => clearTimeout(timer));
+    socket.on('message', (data: Buffer) => {
+      if (from !== null) return this.#receive(socket, from, data);
+      clearTimeout(timer);
+      // Nothing behind the hello is read before it is decided on: a peer's store is on record before its first message counts.
+      socket.pause();
+      this.#admit(data).then(
+        (peer) => {
+          from = peer;
+          socket.send(this.#member.hello(peer));
+          socket.resume();
+        },
+        (error: unknown) => this.#drop(socket, error instanceof Error ? error.message : String(error)),
+      );
+    });
+  }
+
+  async #admit(data: Buffer): Promise<MemberId> {
+    const hello = decodeHello(data);
+    await this.#member.admit(hello);
+    return hello.memberId;
+  }
+
+  #receive(socket: WebSocket, from: MemberId, data: Buffer): void {
+    try {
+      this.#member.receivePeer(from, data);
+    } catch (error) {
+      this.#drop(socket, `member ${from}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  #drop(socket: WebSocket, reason: string): void {
+    this.#log.warn({ reason }, 'dropped a link from a peer');
+    socket.close(1008, reason.slice(0, 120));
+  }
+}
