@@ -30,7 +30,10 @@ export class Doorkeeper {
 
   #knowsHost(host: string | undefined): boolean {
     if (host === undefined) return false;
-    const name = host.replace(/:\d+$/, '').replaceAll(/^\[|\]$/g, '').toLowerCase();
+    const name = host
+      .replace(/:\d+$/, '')
+      .replaceAll(/^\[|\]$/g, '')
+      .toLowerCase();
     return isIP(name) !== 0 || this.#hosts.has(name);
   }
 }

@@ -32,7 +32,9 @@ export class ClientListener {
     this.#http = createServer((request, response) => answerHttp(member, doorkeeper, request, response));
     this.#http.headersTimeout = bounds.headersTimeoutMs;
     this.#http.requestTimeout = bounds.headersTimeoutMs;
-    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
+    this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
     this.#pings = setInterval(() => this.#ping(), bounds.clientPingIntervalMs);
     this.#pings.unref();
   }
@@ -57,7 +59,10 @@ export class ClientListener {
     socket.on('error', onError);
     const refusal = this.#refusal(request);
     if (refusal !== null) {
-      this.#log.warn({ address: request.socket.remoteAddress, status: refusal.status, reason: refusal.reason }, 'refused a client');
+      this.#log.warn(
+        { address: request.socket.remoteAddress, status: refusal.status, reason: refusal.reason },
+        'refused a client',
+      );
       return refuse(socket, refusal.status, refusal.reason);
     }
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
@@ -70,9 +75,13 @@ export class ClientListener {
     const reason = this.#doorkeeper.refusal(request);
     if (reason !== null) return { status: 403, reason };
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((one) => one.trim());
-    if (!offered.includes(subprotocol)) return { status: 400, reason: `the WebSocket subprotocol must be ${subprotocol}` };
+    if (!offered.includes(subprotocol))
+      return { status: 400, reason: `the WebSocket subprotocol must be ${subprotocol}` };
     if (this.#sockets.clients.size >= bounds.maxClientConnections) {
-      return { status: 503, reason: `this member has ${bounds.maxClientConnections} client connections, which is its limit` };
+      return {
+        status: 503,
+        reason: `this member has ${bounds.maxClientConnections} client connections, which is its limit`,
+      };
     }
     return null;
   }
@@ -137,7 +146,9 @@ export async function listen(server: Server, host: string, port: number): Promis
 /** Gives them a moment to take what was sent, then ends them. */
 export async function closeSockets(sockets: WebSocketServer): Promise<void> {
   const open = [...sockets.clients];
-  const closed = Promise.all(open.map(async (socket) => await new Promise<void>((resolve) => socket.once('close', () => resolve()))));
+  const closed = Promise.all(
+    open.map(async (socket) => await new Promise<void>((resolve) => socket.once('close', () => resolve()))),
+  );
   for (const socket of open) socket.close(1001);
   const timer = setTimeout(() => {
     for (const socket of open) socket.terminate();

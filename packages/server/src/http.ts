@@ -4,7 +4,12 @@ import type { ClusterStatus } from '@conclave/protocol';
 import type { Doorkeeper } from './admission.ts';
 
 /** The HTTP side of the client port: health for machines, a page for people. */
-export function answerHttp(member: Member, doorkeeper: Doorkeeper, request: IncomingMessage, response: ServerResponse): void {
+export function answerHttp(
+  member: Member,
+  doorkeeper: Doorkeeper,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const refusal = doorkeeper.refusal(request);
   if (refusal !== null) return text(response, 403, refusal);
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'only GET is answered');

@@ -41,7 +41,9 @@ const clusterName = /^[\x21-\x7e]+$/;
 export function checkOptions(options: MemberOptions): void {
   const { cluster, id, members } = options;
   if (!clusterName.test(cluster) || cluster.length > maxClusterNameBytes) {
-    throw new OptionError(`cluster name ${JSON.stringify(cluster)}: 1 to ${maxClusterNameBytes} printable ASCII characters without spaces`);
+    throw new OptionError(
+      `cluster name ${JSON.stringify(cluster)}: 1 to ${maxClusterNameBytes} printable ASCII characters without spaces`,
+    );
   }
   if (!isMemberId(id)) throw new OptionError(`member id ${id}: a whole number from 1 to 4294967295`);
   const seen = new Set<number>();
@@ -62,12 +64,19 @@ function isMemberId(id: number): boolean {
 /** The same for all who are started with the same name and members, whatever their addresses: those may change. */
 export function clusterIdOf({ cluster, members }: MemberOptions): string {
   const ids = members.map(({ id }) => id).toSorted((a, b) => a - b);
-  const digest = createHash('sha256').update(JSON.stringify([cluster, ids])).digest('hex');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([cluster, ids]))
+    .digest('hex');
   return `${cluster}-${digest.slice(0, 12)}`;
 }
 
 export function addressesOf({ members }: MemberOptions): MemberAddress[] {
-  return members.map(({ clientUrl, id, peerUrl }) => ({ id: id as MemberId, name: `member-${id}`, clientUrl, peerUrl }));
+  return members.map(({ clientUrl, id, peerUrl }) => ({
+    id: id as MemberId,
+    name: `member-${id}`,
+    clientUrl,
+    peerUrl,
+  }));
 }
 
 export function endpointOf(url: string): Endpoint {
@@ -86,7 +95,8 @@ export function parseListen(text: string): Endpoint {
   const match = /^(?:\[(?<six>[^\]]+)\]|(?<host>[^:]+)):(?<port>\d+)$/.exec(text);
   const port = Number(match?.groups?.['port']);
   const host = match?.groups?.['six'] ?? match?.groups?.['host'];
-  if (host === undefined || port > 65_535) throw new OptionError(`address ${JSON.stringify(text)}: host:port, like 127.0.0.1:7401`);
+  if (host === undefined || port > 65_535)
+    throw new OptionError(`address ${JSON.stringify(text)}: host:port, like 127.0.0.1:7401`);
   return { host, port };
 }
 

@@ -59,7 +59,8 @@ export class PeerLink {
     if (this.#ready || socket !== this.#socket) return;
     const hello = (): Promise<void> => {
       const said = decodeHello(data);
-      if (said.memberId !== this.#peer) throw new Error(`member ${said.memberId} answers at the address of ${this.#peer}`);
+      if (said.memberId !== this.#peer)
+        throw new Error(`member ${said.memberId} answers at the address of ${this.#peer}`);
       return this.#member().admit(said);
     };
     Promise.resolve()

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { MemberId } from '@conclave/core';
 import { decodeHello, type Member } from '@conclave/member';
 import type { Logger } from 'pino';
@@ -27,7 +27,7 @@ export class PeerListener {
       perMessageDeflate: false,
       handleProtocols: (offered) => (offered.has(peerSubprotocol) ? peerSubprotocol : false),
       // A browser has no business here, whatever page it shows.
-      verifyClient: ({ req }) => req.headers.origin === undefined,
+      verifyClient: ({ req }: { readonly req: IncomingMessage }) => req.headers.origin === undefined,
     });
     this.#sockets.on('connection', (socket) => this.#accept(socket));
   }
@@ -44,7 +44,10 @@ export class PeerListener {
 
   #accept(socket: WebSocket): void {
     let from: MemberId | null = null;
-    const timer = setTimeout(() => this.#drop(socket, `no hello within ${bounds.peerHelloTimeoutMs} ms`), bounds.peerHelloTimeoutMs);
+    const timer = setTimeout(
+      () => this.#drop(socket, `no hello within ${bounds.peerHelloTimeoutMs} ms`),
+      bounds.peerHelloTimeoutMs,
+    );
     socket.on('error', (error) => this.#log.warn({ error: error.message }, 'a link from a peer broke'));
     socket.on('close', () => clearTimeout(timer));
     socket.on('message', (data: Buffer) => {

@@ -113,14 +113,20 @@ async function run(
   member.start();
   log.info({ member: id, cluster: settings.clusterId, clients: clientPort, peers: peerPort }, 'member is running');
 
-  return lifecycle(member, clientPort, peerPort, (reject) => (fail = reject), async () => {
-    await member.stop();
-    await clients.close();
-    for (const link of links.values()) link.close();
-    await peers.close();
-    await storage.close();
-    log.info('member has stopped');
-  });
+  return lifecycle(
+    member,
+    clientPort,
+    peerPort,
+    (reject) => (fail = reject),
+    async () => {
+      await member.stop();
+      await clients.close();
+      for (const link of links.values()) link.close();
+      await peers.close();
+      await storage.close();
+      log.info('member has stopped');
+    },
+  );
 }
 
 function lifecycle(

@@ -1,0 +1,85 @@
+import { type RunningMember, startMember } from '@conclave/server';
+import type { Arguments, Command } from '../command.ts';
+import { exitCode, UsageError } from '../exit.ts';
+import { parseMember, timeOptions, times } from './member-flags.ts';
+
+export const server: Command = {
+  name: 'server',
+  usage: '--data DIR --id N --cluster NAME --member ID=CLIENT_URL,PEER_URL …',
+  summary: 'Runs one member. The same command at its first start, which makes its directory, and at every later one.',
+  options: {
+    data: { type: 'string', value: 'DIR', help: 'its directory' },
+    id: { type: 'string', value: 'N', help: 'which of the members it is' },
+    cluster: { type: 'string', value: 'NAME', help: 'name of the cluster, the same for all members' },
+    member: { type: 'string', multiple: true, value: 'ID=C,P', help: 'each member: URL for clients, URL for peers' },
+    listen: { type: 'string', value: 'H:P', help: 'address for clients, if not that of its URL' },
+    'listen-peer': { type: 'string', value: 'H:P', help: 'address for peers, if not that of its URL' },
+    'allow-origin': { type: 'string', multiple: true, value: 'URL', help: 'a page of this origin may connect' },
+    ...timeOptions,
+    'log-level': { type: 'string', value: 'LEVEL', help: 'debug, info (default), warn, error or silent' },
+    insecure: { type: 'boolean', help: 'listen beyond this machine without encryption and authentication' },
+  },
+  run,
+};
+
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+
+async function run(parsed: Arguments): Promise<number> {
+  if (parsed.positionals.length > 0)
+    throw new UsageError(`unexpected argument ${JSON.stringify(parsed.positionals[0])}`);
+  const listen = parsed.text('listen');
+  const listenPeer = parsed.text('listen-peer');
+  parsed.required('id');
+  const running = await startMember({
+    directory: parsed.required('data'),
+    id: parsed.number('id', 1, 2 ** 32 - 1, 0),
+    cluster: parsed.required('cluster'),
+    members: parsed.texts('member').map(parseMember),
+    ...(listen === undefined ? {} : { listen }),
+    ...(listenPeer === undefined ? {} : { listenPeer }),
+    allowOrigins: parsed.texts('allow-origin'),
+    ...times(parsed),
+    insecure: parsed.flag('insecure'),
+    logLevel: logLevel(parsed.text('log-level')),
+  });
+  stopWithSignalsAndParent(running);
+  tellParent(running);
+  await running.stopped;
+  return exitCode.ok;
+}
+
+function logLevel(text: string | undefined): (typeof logLevels)[number] {
+  const level = logLevels.find((one) => one === (text ?? 'info'));
+  if (level === undefined) throw new UsageError(`--log-level ${JSON.stringify(text)}: one of ${logLevels.join(', ')}`);
+  return level;
+}
+
+/** Under `conclave dev` a member ends with its parent, also when that is killed: the channel closes then. */
+function stopWithSignalsAndParent(running: RunningMember): void {
+  const stop = (): void => {
+    running.stop().catch((error: unknown) => {
+      console.error(error);
+      process.exit(1);
+    });
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+  if (process.channel !== undefined) process.once('disconnect', stop);
+}
+
+/** How long the parent may be left without a word about who leads. */
+const tellIntervalMs = 50;
+
+/** Says when it listens, and then who leads, whenever that changes. */
+function tellParent({ clientPort, member, stopped }: RunningMember): void {
+  if (process.send === undefined) return;
+  process.send({ event: 'listening', clientPort });
+  let told: number | null = null;
+  const timer = setInterval(() => {
+    const { leader } = member.status;
+    if (leader === told) return;
+    told = leader;
+    process.send?.({ event: 'leader', leader });
+  }, tellIntervalMs);
+  void stopped.finally(() => clearInterval(timer)).catch(() => {});
+}

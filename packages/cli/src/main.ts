@@ -1,0 +1,54 @@
+import { OptionError } from '@conclave/server';
+import { StorageError } from '@conclave/storage';
+import { type Command, helpOf, parse } from './command.ts';
+import { dev } from './commands/dev.ts';
+import { server } from './commands/server.ts';
+import { exitCode, UsageError } from './exit.ts';
+
+const commands: readonly Command[] = [dev, server];
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main([name, ...argv]: readonly string[]): Promise<number> {
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    console.log(overview());
+    return name === undefined ? exitCode.usage : exitCode.ok;
+  }
+  const command = commands.find((one) => one.name === name);
+  if (command === undefined) {
+    console.error(`conclave: there is no command ${JSON.stringify(name)}; \`conclave help\` lists them`);
+    return exitCode.usage;
+  }
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  if (own.includes('--help') || own.includes('-h')) {
+    console.log(helpOf(command));
+    return exitCode.ok;
+  }
+  try {
+    return await command.run(parse(command, argv));
+  } catch (error) {
+    return explain(command, error);
+  }
+}
+
+function overview(): string {
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`);
+  return ['conclave COMMAND …', '', ...lines, '', '`conclave COMMAND --help` says more.'].join('\n');
+}
+
+function explain(command: Command, error: unknown): number {
+  if (error instanceof UsageError || error instanceof OptionError) {
+    console.error(`conclave ${command.name}: ${error.message}`);
+    return exitCode.usage;
+  }
+  if (error instanceof StorageError) {
+    console.error(`conclave ${command.name}: ${error.message}\n${error.action}`);
+    return exitCode.unavailable;
+  }
+  const { code, message } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
+  console.error(
+    `conclave ${command.name}: ${code === 'EADDRINUSE' ? `${message}: is another member running there?` : message}`,
+  );
+  return exitCode.unavailable;
+}
