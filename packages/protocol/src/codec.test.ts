@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import * as arbitrary from '../testing/arbitrary.ts';
 import {
+  decodeClientMutation,
   decodeClientOperation,
+  decodeClientQuery,
   decodeCommand,
   decodeEvents,
   decodeOperation,
@@ -16,11 +19,19 @@ import {
 import { ProtocolError } from './error.ts';
 import { limits } from './limits.ts';
 import type { Delete, Operation, Put, Txn } from './operation.ts';
-import * as arbitrary from './testing/arbitrary.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const put: Put = { type: 'put', key: bytes('k'), value: bytes('v'), lease: null, returnPrevious: false };
 const txn: Txn = { type: 'txn', compares: [], then: [], else: [] };
+
+const anonymous = {
+  version: 1,
+  clusterTimeMs: 1,
+  wallTimeMs: 1,
+  identity: { by: 'none' },
+  author: null,
+  reason: null,
+} as const;
 
 function gone(key: string, end: string | null): Delete {
   return { type: 'delete', range: { key: bytes(key), end: end === null ? null : bytes(end) }, returnPrevious: false };
@@ -78,11 +89,24 @@ test('a command comes back with its header and exactly the bytes of its operatio
 });
 
 test('what was encoded stays as it is when something else is encoded after it', () => {
-  const first = encodeOperation(put);
-  const copy = new Uint8Array(first);
-  for (let i = 0; i < 100; i++) encodeOperation({ ...put, value: new Uint8Array(i * 1_000).fill(i) });
-  assert.deepEqual(first, copy);
-  assert.equal(first.buffer.byteLength, first.length, 'it holds no larger buffer');
+  fc.assert(
+    fc.property(fc.array(arbitrary.operation, { minLength: 1, maxLength: 20 }), (operations) => {
+      const encoded = operations.map((operation) => encodeCommand(anonymous, encodeOperation(operation)));
+      for (const [i, operation] of operations.entries()) {
+        assert.deepEqual(decodeOperation(decodeCommand(encoded[i]!).operation), operation);
+      }
+    }),
+  );
+});
+
+test('a result that is kept keeps no larger buffer', () => {
+  const result = encodeResult({ type: 'range', revision: 1, entries: [], more: false, count: 0 });
+  assert.equal(result.buffer.byteLength, result.length);
+});
+
+test('keys decoded from a Node Buffer are plain arrays, whose slice copies', () => {
+  const decoded = decodeOperation(Buffer.from(encodeOperation(put))) as Put;
+  assert.equal(decoded.key.constructor, Uint8Array);
 });
 
 test('decoded keys and values are views: the bytes of the frame are not copied', () => {
@@ -101,6 +125,35 @@ test('a client may not propose what only members propose', () => {
     assert.throws(() => decodeClientOperation(encodeOperation(operation)), /is proposed by members only/);
   }
   assert.deepEqual(decodeClientOperation(encodeOperation(put)), put);
+});
+
+test('a mutation is not taken for a query, nor a query for a mutation', () => {
+  const list = encodeOperation({ type: 'leases', after: 0, limit: 0 });
+  assert.throws(() => decodeClientMutation(list), { code: 'INVALID_ARGUMENT', message: /leases is asked as a query/ });
+  assert.throws(() => decodeClientQuery(encodeOperation(put)), {
+    code: 'INVALID_ARGUMENT',
+    message: /this put writes/,
+  });
+  assert.equal(decodeClientQuery(list).type, 'leases');
+  assert.equal(decodeClientMutation(encodeOperation(put)).type, 'put');
+  assert.equal(decodeClientQuery(encodeOperation(txn)).type, 'txn', 'it only reads');
+  assert.equal(decodeClientMutation(encodeOperation(txn)).type, 'txn', 'and may be logged as well');
+});
+
+test('whatever comes in, a decoder gives an operation or names the fault', () => {
+  const changes = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(arbitrary.operation.map(encodeOperation), changes, (bytesOf, damage) => {
+      for (const [at, byte] of damage) bytesOf[at % bytesOf.length] = byte;
+      try {
+        encodeOperation(decodeOperation(bytesOf));
+      } catch (error) {
+        assert.ok(error instanceof ProtocolError, String(error));
+        assert.match(error.code, /^(INVALID_ARGUMENT|TOO_LARGE)$/);
+      }
+    }),
+    { numRuns: 3_000 },
+  );
 });
 
 test('an operation over a limit is refused by the name of the field and the limit', () => {
@@ -203,6 +256,14 @@ test('a text that is not Unicode is refused instead of changed', () => {
     'INVALID_ARGUMENT',
     /sessionOpen\.metadata: half of a surrogate pair/,
   );
+});
+
+test('a byte order mark in front of a text is refused, because decoders drop it', () => {
+  const reason = `\ufeff${'x'.repeat(70)}`;
+  assert.throws(() => encodeCommand({ ...anonymous, reason }, encodeOperation(put)), {
+    code: 'INVALID_ARGUMENT',
+    message: /command: reason: a byte order mark/,
+  });
 });
 
 test('a name like __proto__ in metadata is a name like any other', () => {

@@ -1,18 +1,23 @@
 // Values to bytes and back: operations, results, events, commands. Decoded binary fields are views of the bytes that were given:
 // whoever keeps a key or a value longer than those bytes copies it.
+import { wireLimits } from './client/wire-limits.ts';
 import { type CommandHeader, commandVersion } from './command.ts';
-import { headerOnWire } from './command-schema.ts';
-import { type ErrorCode, ProtocolError } from './error.ts';
+import { commandHeader } from './command-schema.ts';
+import { type ErrorCode, type Outcome, ProtocolError } from './error.ts';
 import type { RevisionEvents } from './event.ts';
 import { revisionEvents } from './event-schema.ts';
 import { limits } from './limits.ts';
-import { pack, packView, unpack, unpackPrefix } from './msgpack.ts';
+import { unpack, unpackPrefix } from './msgpack.ts';
 import type { Operation, Query, Txn } from './operation.ts';
 import { operation } from './operation-schema.ts';
 import { PreflightError, preflight, type ScanLimits, scanValue } from './preflight.ts';
-import type { Result } from './result.ts';
+import type { KeyValue, Result } from './result.ts';
 import { result } from './result-schema.ts';
+import { encodedView } from './schema/encode.ts';
+import { list } from './schema/structure.ts';
 import { SchemaViolation, type Type } from './schema/type.ts';
+import { keyValue } from './schema/vocabulary.ts';
+import { sliceOfSlab } from './slab.ts';
 
 /** What the scanner lets through for each kind of bytes. The depths are those of the schemas, which do not recurse. */
 const scanLimits = {
@@ -22,11 +27,15 @@ const scanLimits = {
   result: { maxDepth: 6, maxItems: 1_048_576 },
   /** `limits.maxChangesPerEntry` events of up to 17 values, and the head. */
   events: { maxDepth: 5, maxItems: 200_000 },
+  /** `limits.maxRangeEntries` of 7 values, and their list. */
+  entries: { maxDepth: 2, maxItems: 70_001 },
   header: { maxDepth: 2, maxItems: 32 },
 } as const satisfies Record<string, ScanLimits>;
 
 /** Bytes of an encoded `CommandHeader`: author, reason, key and the numbers, with room. */
 const maxHeaderBytes = 1_024;
+
+const entries: Type<readonly KeyValue[]> = list(keyValue, limits.maxRangeEntries);
 
 /** What the log holds: an operation and who asked for it. */
 export interface Command {
@@ -37,8 +46,10 @@ export interface Command {
 
 /** Throws INVALID_ARGUMENT or TOO_LARGE, naming the field and the limit. */
 export function encodeOperation(value: Operation): Uint8Array {
-  const bytes = write(operation, value, 'INVALID_ARGUMENT', 'operation');
-  checkSize(bytes, limits.maxOperationBytes, 'operation');
+  const view = written(operation, value, 'INVALID_ARGUMENT', 'operation');
+  checkSize(view, limits.maxOperationBytes, 'operation');
+  const bytes = sliceOfSlab(view.length);
+  bytes.set(view);
   return bytes;
 }
 
@@ -57,17 +68,37 @@ export function decodeClientOperation(bytes: Uint8Array): ClientOperation {
   return value;
 }
 
+/** What a `mutate` may ask for. Throws INVALID_ARGUMENT for what only reads, too: it does not belong into the log. */
+export function decodeClientMutation(bytes: Uint8Array): ClientMutation {
+  const value = decodeClientOperation(bytes);
+  if (isQuery(value)) throw new ProtocolError('INVALID_ARGUMENT', `operation: ${value.type} is asked as a query`);
+  return value;
+}
+
+/** What a `query` may ask for: queries, and transactions that only read. */
+export function decodeClientQuery(bytes: Uint8Array): Query | Txn {
+  const value = decodeClientOperation(bytes);
+  if (isReadOnly(value)) return value;
+  throw new ProtocolError('INVALID_ARGUMENT', `operation: this ${value.type} writes, and is no query`);
+}
+
 /** A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay. */
 export type ClientOperation = Exclude<Operation, { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' }>;
 
-export function isClientOperation(value: Operation): value is ClientOperation {
+export type ClientMutation = Exclude<ClientOperation, Query>;
+
+function isClientOperation(value: Operation): value is ClientOperation {
   return value.type !== 'sessionOpen' && value.type !== 'leaseExpire' && value.type !== 'lockDelayEnd';
+}
+
+function isQuery(value: Operation): value is Query {
+  return queryTypes.has(value.type);
 }
 
 /** Changes nothing, so that it can be answered after a read index without a log entry. */
 export function isReadOnly(value: Operation): value is Query | Txn {
   if (value.type === 'txn') return [...value.then, ...value.else].every(({ type }) => type === 'range');
-  return queryTypes.has(value.type);
+  return isQuery(value);
 }
 
 const queryTypes: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks']);
@@ -91,14 +122,24 @@ export function encodeEvents(value: RevisionEvents): Uint8Array {
 
 /** Throws PROTOCOL. */
 export function decodeEvents(bytes: Uint8Array): RevisionEvents {
+  checkSize(bytes, wireLimits.maxRevisionBytes, 'events', 'PROTOCOL');
   return read(revisionEvents, bytes, scanLimits.events, 'PROTOCOL', 'events');
+}
+
+/** Entries of a snapshot, in the order of their keys. Throws INTERNAL for what the schema does not know. */
+export function encodeEntries(value: readonly KeyValue[]): Uint8Array {
+  return write(entries, value, 'INTERNAL', 'entries');
+}
+
+/** Throws PROTOCOL. */
+export function decodeEntries(bytes: Uint8Array): readonly KeyValue[] {
+  return read(entries, bytes, scanLimits.entries, 'PROTOCOL', 'entries');
 }
 
 /** The header's array, then the operation's bytes as they are. Throws INVALID_ARGUMENT or TOO_LARGE. */
 export function encodeCommand(header: CommandHeader, operationBytes: Uint8Array): Uint8Array {
-  const raw = writeRaw(headerOnWire, onWire(header), 'INVALID_ARGUMENT', 'command');
-  const head = packView(raw);
-  const bytes = new Uint8Array(head.length + operationBytes.length);
+  const head = written(commandHeader, header, 'INVALID_ARGUMENT', 'command');
+  const bytes = sliceOfSlab(head.length + operationBytes.length);
   bytes.set(head, 0);
   bytes.set(operationBytes, head.length);
   return bytes;
@@ -120,40 +161,17 @@ export function decodeCommand(bytes: Uint8Array): Command {
   if (typeof version === 'number' && version !== commandVersion) {
     throw new ProtocolError('UNSUPPORTED_VERSION', `command version ${version}; this member knows ${commandVersion}`);
   }
-  const header = readRaw(headerOnWire, raw, 'INTERNAL', 'command');
-  return {
-    header: {
-      version: header.version,
-      clusterTimeMs: header.clusterTimeMs,
-      wallTimeMs: header.wallTimeMs,
-      identity: header.identity,
-      author: header.author,
-      reason: header.reason,
-    },
-    operation: bytes.subarray(end),
-  };
+  return { header: readRaw(commandHeader, raw, 'INTERNAL', 'command'), operation: bytes.subarray(end) };
 }
 
-function onWire(header: CommandHeader): CommandHeader & { principal: null; authRevision: null } {
-  return {
-    version: header.version,
-    clusterTimeMs: header.clusterTimeMs,
-    wallTimeMs: header.wallTimeMs,
-    identity: header.identity,
-    author: header.author,
-    reason: header.reason,
-    principal: null,
-    authRevision: null,
-  };
-}
-
+/** The caller's own: results and events are kept one by one. */
 function write<T>(type: Type<T>, value: T, code: ErrorCode, what: string): Uint8Array {
-  return pack(writeRaw(type, value, code, what));
+  return new Uint8Array(written(type, value, code, what));
 }
 
-function writeRaw<T>(type: Type<T>, value: T, code: ErrorCode, what: string): unknown {
+function written<T>(type: Type<T>, value: T, code: ErrorCode, what: string): Uint8Array {
   try {
-    return type.write(value);
+    return encodedView(type, value);
   } catch (error) {
     throw translated(error, code, what);
   }
@@ -176,21 +194,23 @@ function readRaw<T>(type: Type<T>, raw: unknown, code: ErrorCode, what: string):
   }
 }
 
-/** Only a caller's own mistake is told apart by size; on the connection and in the log every violation is the same. */
+/**
+ * Only a caller's own mistake is told apart by size; on the connection and in the log every violation is the same. Of a mutation
+ * whose answer cannot be read nobody knows the outcome.
+ */
 function translated(error: unknown, code: ErrorCode, what: string): unknown {
+  const outcome: Outcome = code === 'PROTOCOL' ? 'unknown' : 'not-applied';
   if (error instanceof SchemaViolation) {
     const tooLarge = error.tooLarge && code === 'INVALID_ARGUMENT';
-    return new ProtocolError(tooLarge ? 'TOO_LARGE' : code, `${what}: ${error.message}`);
+    return new ProtocolError(tooLarge ? 'TOO_LARGE' : code, `${what}: ${error.message}`, outcome);
   }
   if (error instanceof PreflightError) {
-    return new ProtocolError(code, `${what}: ${error.message}`, 'not-applied', { offset: error.offset });
+    return new ProtocolError(code, `${what}: ${error.message}`, outcome, { offset: error.offset });
   }
   return error;
 }
 
-function checkSize(bytes: Uint8Array, limit: number, what: string): void {
+function checkSize(bytes: Uint8Array, limit: number, what: string, code: ErrorCode = 'TOO_LARGE'): void {
   if (bytes.length <= limit) return;
-  throw new ProtocolError('TOO_LARGE', `${what}: ${bytes.length} bytes, the limit is ${limit}`, 'not-applied', {
-    limit,
-  });
+  throw new ProtocolError(code, `${what}: ${bytes.length} bytes, the limit is ${limit}`, 'not-applied', { limit });
 }

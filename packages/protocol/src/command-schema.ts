@@ -2,7 +2,7 @@
 import type { CommandHeader, Identity } from './command.ts';
 import { commandVersion } from './command.ts';
 import { limits } from './limits.ts';
-import { bytes, integer, nullable, reserved, text } from './schema/primitive.ts';
+import { bytes, integer, nullable, text } from './schema/primitive.ts';
 import { type Structure, structure, type Union, union } from './schema/structure.ts';
 import * as shared from './schema/vocabulary.ts';
 
@@ -15,19 +15,16 @@ export const identity: Union<Identity> = union<Identity, 'by'>('Identity', 'by',
   key: { tag: 2, fields: { key: bytes('idempotency key', 1, limits.maxIdempotencyKeyBytes) } },
 });
 
-/** With two positions kept free, for who was let in and under which revision of the rights. */
-export interface HeaderOnWire extends CommandHeader {
-  readonly principal: null;
-  readonly authRevision: null;
-}
-
-export const headerOnWire: Structure<HeaderOnWire> = structure<HeaderOnWire>('CommandHeader', {
-  version: integer('version', commandVersion, commandVersion),
-  clusterTimeMs: integer('ms of cluster time', 0),
-  wallTimeMs: shared.wallTimeMs,
-  identity,
-  author: nullable(text('author', limits.maxAuthorBytes)),
-  reason: nullable(text('reason', limits.maxReasonBytes)),
-  principal: reserved,
-  authRevision: reserved,
-});
+/** The two reserved positions: who was let in, and under which revision of the rights. */
+export const commandHeader: Structure<CommandHeader> = structure<CommandHeader>(
+  'CommandHeader',
+  {
+    version: integer('version', commandVersion, commandVersion),
+    clusterTimeMs: integer('ms of cluster time', 0),
+    wallTimeMs: shared.wallTimeMs,
+    identity,
+    author: nullable(text('author', limits.maxAuthorBytes)),
+    reason: nullable(text('reason', limits.maxReasonBytes)),
+  },
+  { reserved: 2 },
+);

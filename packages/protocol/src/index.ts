@@ -1,17 +1,75 @@
 export * from './byte-order.ts';
+export type {
+  ClusterStatus,
+  Goodbye,
+  MemberRole,
+  MemberStatus,
+  MembersChanged,
+  StatusMessage,
+  StatusRequest,
+} from './client/cluster.ts';
 export {
+  decodeClientFrame,
+  decodeMemberFrame,
+  encodeClientFrame,
+  encodeClientMessage,
+  encodeMemberFrame,
+  encodeMemberMessage,
+  joinFrame,
+} from './client/frame.ts';
+export type { Hello, MemberAddress, SessionClaim, SessionStanding, Welcome } from './client/handshake.ts';
+export type { ClientMessage, MemberMessage } from './client/message.ts';
+export {
+  type Consistency,
+  type ErrorBody,
+  type ErrorMessage,
+  fromErrorBody,
+  type Mutate,
+  type QueryRequest,
+  type ResultMessage,
+  toErrorBody,
+} from './client/request.ts';
+export type {
+  Granted,
+  Keepalive,
+  KeepaliveAnswer,
+  LeaseStanding,
+  SessionEndCause,
+  SessionEnded,
+  SessionOpenRequest,
+  SessionResume,
+  SessionsResumed,
+} from './client/session.ts';
+export type {
+  WatchCancel,
+  WatchCreate,
+  WatchCreated,
+  WatchCredit,
+  WatchEnded,
+  WatchEvents,
+  WatchProgress,
+  WatchSnapshot,
+  WatchStart,
+  WatchSynced,
+} from './client/watch.ts';
+export { wireLimits } from './client/wire-limits.ts';
+export {
+  type ClientMutation,
   type ClientOperation,
   type Command,
+  decodeClientMutation,
   decodeClientOperation,
+  decodeClientQuery,
   decodeCommand,
+  decodeEntries,
   decodeEvents,
   decodeOperation,
   decodeResult,
   encodeCommand,
+  encodeEntries,
   encodeEvents,
   encodeOperation,
   encodeResult,
-  isClientOperation,
   isReadOnly,
 } from './codec.ts';
 export * from './command.ts';
@@ -19,5 +77,6 @@ export * from './error.ts';
 export * from './event.ts';
 export { limits } from './limits.ts';
 export * from './operation.ts';
+export * from './protocol-version.ts';
 export * from './reserved-key.ts';
 export * from './result.ts';

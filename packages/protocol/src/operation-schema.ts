@@ -6,7 +6,7 @@ import { record } from './schema/record.ts';
 import { type CaseTable, list, type Union, union } from './schema/structure.ts';
 import { SchemaViolation, type Type } from './schema/type.ts';
 import * as shared from './schema/vocabulary.ts';
-import { checkTxn } from './txn-check.ts';
+import { txnRule } from './txn-rule.ts';
 
 const putCase: CaseTable<Put, 'type'> = {
   tag: 1,
@@ -68,7 +68,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
       then: list(txnOperation, limits.maxTxnOperations),
       else: list(txnOperation, limits.maxTxnOperations),
     },
-    check: checkTxn,
+    rule: txnRule,
   },
   leaseGrant: { tag: 4, fields: { ttlMs: shared.ttlMs } },
   leaseRevoke: { tag: 5, fields: { lease: shared.leaseId } },
@@ -81,14 +81,17 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
       value: nullable(shared.value),
       lockDelayMs: integer('delay in ms', 0, limits.maxLockDelayMs),
     },
-    check: ({ name, value }) => {
-      if ((name.kind === 'election') !== (value !== null)) {
-        throw new SchemaViolation(
-          name.kind === 'lock' ? 'a lock publishes none' : 'a campaign needs one',
-          false,
-          'value',
-        );
-      }
+    rule: {
+      text: 'an election has a value and a lock has none',
+      check: ({ name, value }) => {
+        if ((name.kind === 'election') !== (value !== null)) {
+          throw new SchemaViolation(
+            name.kind === 'lock' ? 'a lock publishes none' : 'a campaign needs one',
+            false,
+            'value',
+          );
+        }
+      },
     },
   },
   lockRelease: { tag: 8, fields: { name: shared.lockName, fence: shared.fence } },
@@ -96,7 +99,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   proclaim: {
     tag: 10,
     fields: { name: shared.lockName, fence: shared.fence, value: shared.value },
-    check: ({ name }) => mustBeElection(name),
+    rule: { text: 'the name is that of an election', check: ({ name }) => mustBeElection(name) },
   },
   compact: { tag: 11, fields: { revision: integer('revision', 1) } },
   lockBreak: { tag: 12, fields: { name: shared.lockName, fence: shared.fence, now: boolean } },

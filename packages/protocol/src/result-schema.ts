@@ -143,9 +143,9 @@ export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type
 export const result: Type<Result> = {
   name: resultOnWire.name,
   definition: resultOnWire.definition,
-  write: (value) => {
-    if (value.type !== 'lockAcquire') return resultOnWire.write(value);
-    return resultOnWire.write({ type: 'lockAcquire', revision: value.revision, request: value });
+  write: (value, out) => {
+    const acquired = value.type === 'lockAcquire';
+    resultOnWire.write(acquired ? { type: 'lockAcquire', revision: value.revision, request: value } : value, out);
   },
   read: (raw) => {
     const value = resultOnWire.read(raw);

@@ -1,5 +1,5 @@
+import { textLength } from './primitive.ts';
 import { kindOf, SchemaViolation, type Type } from './type.ts';
-import { utf8Length } from './utf8.ts';
 
 /**
  * Names with values, as one array `[name, value, name, value, …]`: MessagePack maps are not part of the protocol. Names are texts, each
@@ -16,13 +16,18 @@ export function record<V extends string | number>(
     for (let i = 0; i < pairs.length; i += 2) total += size(pairs[i], false) + size(pairs[i + 1], numbers);
     if (total > maxBytes) throw new SchemaViolation(`${total} bytes of UTF-8, the limit is ${maxBytes}`, true);
   };
+  const definition = `record of ${numbers ? 'texts and integers' : 'texts'} ≤ ${maxBytes} bytes`;
   return {
-    name,
-    definition: `record of ${numbers ? 'texts and integers' : 'texts'} ≤ ${maxBytes}`,
-    write: (value) => {
+    name: `${name}: ${definition}`,
+    definition,
+    write: (value, out) => {
       const pairs = Object.entries(value).flat();
       check(pairs);
-      return pairs.map((part) => (typeof part === 'number' && part > 0xffff_ffff ? BigInt(part) : part));
+      out.array(pairs.length);
+      for (const part of pairs) {
+        if (typeof part === 'number') out.integer(part);
+        else out.text(part);
+      }
     },
     read: (raw) => {
       if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where a list of names and values belongs`);
@@ -44,7 +49,5 @@ export function record<V extends string | number>(
 function size(part: unknown, mayBeNumber: boolean): number {
   if (typeof part === 'number' && mayBeNumber && Number.isSafeInteger(part) && part >= 0) return 8;
   if (typeof part !== 'string') throw new SchemaViolation(`${kindOf(part)} where a text belongs`);
-  const length = utf8Length(part);
-  if (length === -1) throw new SchemaViolation('half of a surrogate pair in a text');
-  return length;
+  return textLength(part);
 }

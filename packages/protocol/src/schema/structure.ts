@@ -1,5 +1,6 @@
 // The branches: lists, positional structures, and unions told apart by a tag. Fields stand on the wire in the order in which the
 // table lists them; the compiler checks that a table has every field of the type it is for, with the right type, and no other.
+import type { Writer } from '../writer.ts';
 import { kindOf, SchemaViolation, type Type, within } from './type.ts';
 
 export type Fields<T> = { readonly [F in keyof T]: Type<T[F]> };
@@ -9,9 +10,24 @@ export interface Field {
   readonly type: Pick<Type<unknown>, 'name' | 'definition'>;
 }
 
+/** What the fields cannot say one by one. */
+export interface Rule<T> {
+  /** For the documentation and the definition: two implementations must agree on it, too. */
+  readonly text: string;
+  /** Throws `SchemaViolation`. The fields are as they should be. */
+  readonly check: (value: T) => void;
+}
+
+interface Extras<T> {
+  /** Positions behind the fields that are null until a later version fills them. They are no properties of the value. */
+  readonly reserved?: number;
+  readonly rule?: Rule<T>;
+}
+
 /** A positional array: `[field, field, …]`. */
 export interface Structure<T> extends Type<T> {
   readonly fields: readonly Field[];
+  readonly rule: string | null;
 }
 
 export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
@@ -19,18 +35,18 @@ export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
     if (length > max) throw new SchemaViolation(`${length} elements, the limit is ${max}`, true);
   };
   return {
-    name: `list of ${element.name}, ≤ ${max}`,
+    name: `list of ≤ ${max} × ${element.name}`,
     definition: `list ≤ ${max} of ${element.definition}`,
-    write: (values) => {
+    write: (values, out) => {
+      if (!Array.isArray(values)) throw new SchemaViolation(`${kindOf(values)} where a list belongs`);
       checkLength(values.length);
-      const raw: unknown[] = [];
+      out.array(values.length);
       let i = 0;
       try {
-        for (; i < values.length; i++) raw.push(element.write(values[i]!));
+        for (; i < values.length; i++) element.write(values[i] as T, out);
       } catch (error) {
         throw within(error, `[${i}]`);
       }
-      return raw;
     },
     read: (raw) => {
       if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where a list belongs`);
@@ -47,37 +63,25 @@ export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
   };
 }
 
-export function structure<T extends object>(
-  name: string,
-  fields: Fields<T>,
-  check: (value: T) => void = () => {},
-): Structure<T> {
-  const shape = new Shape<T>([], fields, {});
+export function structure<T extends object>(name: string, fields: Fields<T>, extras: Extras<T> = {}): Structure<T> {
+  const shape = new Shape<T>([], fields, {}, extras);
   return {
     name,
     fields: shape.fields,
+    rule: extras.rule?.text ?? null,
     definition: `[${shape.definition}]`,
-    write: (value) => {
-      check(value);
-      return shape.write(value, []);
-    },
-    read: (raw) => {
-      const value = shape.read(elements(raw));
-      check(value);
-      return value;
-    },
+    write: (value, out) => shape.write(value, out),
+    read: (raw) => shape.read(elements(raw)),
   };
 }
 
 /** The member of the union `U` whose discriminator `K` is `N`. */
 type Case<U, K extends keyof U, N> = U extends Record<K, infer M> ? (N extends M ? U : never) : never;
 
-export interface CaseTable<T, K extends keyof T> {
+export interface CaseTable<T, K extends keyof T> extends Extras<T> {
   /** Never renumbered, never used again for something else. */
   readonly tag: number;
   readonly fields: Fields<Omit<T, K>>;
-  /** What the fields cannot say one by one. Throws `SchemaViolation`. */
-  readonly check?: (value: T) => void;
 }
 
 export type Cases<U, K extends keyof U> = {
@@ -88,6 +92,7 @@ export interface UnionCase {
   readonly name: string;
   readonly tag: number;
   readonly fields: readonly Field[];
+  readonly rule: string | null;
 }
 
 /** `[tag, field, …]`, one shape for each value of the discriminator. */
@@ -106,8 +111,8 @@ export function union<U extends object, K extends keyof U & string>(
     const built: BuiltCase<U> = {
       name: word,
       tag: table.tag,
-      shape: new Shape<U>([table.tag], table.fields, { [discriminator]: word }),
-      check: table.check ?? (() => {}),
+      shape: new Shape<U>([table.tag], table.fields, { [discriminator]: word }, table),
+      rule: table.rule?.text ?? null,
     };
     if (byTag[table.tag] !== undefined) throw new Error(`${name}: tag ${table.tag} is used twice`);
     byName.set(word, built);
@@ -116,14 +121,14 @@ export function union<U extends object, K extends keyof U & string>(
   const cases = [...byName.values()].toSorted((a, b) => a.tag - b.tag);
   return {
     name,
-    cases: cases.map((built) => ({ name: built.name, tag: built.tag, fields: built.shape.fields })),
+    cases: cases.map((built) => ({ name: built.name, tag: built.tag, fields: built.shape.fields, rule: built.rule })),
     definition: `union {${cases.map((built) => `${built.name} [${built.tag}, ${built.shape.definition}]`).join('; ')}}`,
-    write: (value) => {
+    write: (value, out) => {
+      checkObject(value);
       const built = byName.get(value[discriminator]);
       if (built === undefined) throw new SchemaViolation(`${String(value[discriminator])} is no ${name}`);
       try {
-        built.check(value);
-        return built.shape.write(value, [built.tag]);
+        built.shape.write(value, out);
       } catch (error) {
         throw within(error, built.name);
       }
@@ -136,9 +141,7 @@ export function union<U extends object, K extends keyof U & string>(
         throw new SchemaViolation(`${typeof tag === 'number' ? `tag ${tag}` : kindOf(tag)} is no ${name}`);
       }
       try {
-        const value = built.shape.read(array);
-        built.check(value);
-        return value;
+        return built.shape.read(array);
       } catch (error) {
         throw within(error, built.name);
       }
@@ -150,52 +153,77 @@ interface BuiltCase<T> {
   readonly name: string;
   readonly tag: number;
   readonly shape: Shape<T>;
-  readonly check: (value: T) => void;
+  readonly rule: string | null;
 }
 
-/** Fixed positions followed by fields. */
+const reservedField: Field = { name: '(reserved)', type: { name: 'null', definition: 'reserved' } };
+
+/** Fixed positions, fields, reserved positions. */
 class Shape<T> {
   readonly fields: readonly Field[];
   readonly definition: string;
   readonly #names: readonly string[];
   readonly #types: readonly Type<unknown>[];
-  readonly #first: number;
+  readonly #fixed: readonly number[];
+  readonly #reserved: number;
+  readonly #check: ((value: T) => void) | null;
   /** Every value read is a copy of it, so that all of them have one hidden class and later code stays monomorphic. */
   readonly #template: Record<string, unknown>;
 
-  constructor(fixed: readonly number[], fields: object, constants: Readonly<Record<string, string>>) {
+  constructor(
+    fixed: readonly number[],
+    fields: object,
+    constants: Readonly<Record<string, string>>,
+    extras: Extras<T>,
+  ) {
+    const reserved = extras.reserved ?? 0;
+    const rule = extras.rule === undefined ? '' : ` where ${extras.rule.text}`;
     const entries = Object.entries(fields as Readonly<Record<string, Type<unknown>>>);
-    this.fields = entries.map(([name, type]) => ({ name, type }));
-    this.definition = entries.map(([name, type]) => `${name}: ${type.definition}`).join(', ');
+    const own: Field[] = entries.map(([name, type]) => ({ name, type }));
+    this.fields = own.concat(Array.from({ length: reserved }, () => reservedField));
+    this.definition = this.fields.map(({ name, type }) => `${name}: ${type.definition}`).join(', ') + rule;
     this.#names = entries.map(([name]) => name);
     this.#types = entries.map(([, type]) => type);
-    this.#first = fixed.length;
+    this.#fixed = fixed;
+    this.#reserved = reserved;
+    this.#check = extras.rule?.check ?? null;
     this.#template = { ...constants };
     for (const name of this.#names) this.#template[name] = null;
   }
 
-  /** `raw` holds the fixed positions already. */
-  write(value: T, raw: unknown[]): unknown[] {
+  write(value: T, out: Writer): void {
+    checkObject(value);
     const from = value as Record<string, unknown>;
+    const names = this.#names;
+    out.array(this.#fixed.length + names.length + this.#reserved);
+    for (const fixed of this.#fixed) out.integer(fixed);
     let i = 0;
     try {
-      for (; i < this.#names.length; i++) raw.push(this.#types[i]!.write(from[this.#names[i]!]));
+      for (; i < names.length; i++) this.#types[i]!.write(from[names[i]!], out);
     } catch (error) {
-      throw within(error, this.#names[i]!);
+      throw within(error, names[i]!);
     }
-    return raw;
+    for (let free = 0; free < this.#reserved; free++) out.null();
+    this.#check?.(value);
   }
 
   read(raw: readonly unknown[]): T {
-    const wanted = this.#first + this.#names.length;
+    const first = this.#fixed.length;
+    const end = first + this.#names.length;
+    const wanted = end + this.#reserved;
     if (raw.length !== wanted) throw new SchemaViolation(`${raw.length} elements where ${wanted} belong`);
+    for (let free = end; free < wanted; free++) {
+      if (raw[free] !== null)
+        throw new SchemaViolation(`${kindOf(raw[free])} in a reserved position, which must be null`);
+    }
     const value = { ...this.#template };
     let i = 0;
     try {
-      for (; i < this.#names.length; i++) value[this.#names[i]!] = this.#types[i]!.read(raw[this.#first + i]);
+      for (; i < this.#names.length; i++) value[this.#names[i]!] = this.#types[i]!.read(raw[first + i]);
     } catch (error) {
       throw within(error, this.#names[i]!);
     }
+    this.#check?.(value as T);
     return value as T;
   }
 }
@@ -203,4 +231,9 @@ class Shape<T> {
 function elements(raw: unknown): readonly unknown[] {
   if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where an array belongs`);
   return raw as unknown[];
+}
+
+function checkObject(value: unknown): void {
+  if (typeof value !== 'object' || value === null)
+    throw new SchemaViolation(`${kindOf(value)} where an object belongs`);
 }

@@ -2,14 +2,16 @@
 // version hashes. Values are checked on both sides, when they are written and when they are read: a member never sends what a
 // client would refuse, and a client's mistake is told to it before it leaves.
 
+import type { Writer } from '../writer.ts';
+
 /** How values of `T` look on the wire. */
 export interface Type<T> {
-  /** As the documentation prints it: `id`, `bytes ≤ 4096`, `KeyRange`. */
+  /** As the documentation prints it: `id: integer 1..2^53-1`, `KeyRange`. */
   readonly name: string;
   /** Everything that two implementations must agree on, spelt out to the bottom. */
   readonly definition: string;
-  /** To what msgpackr packs: null, boolean, number, bigint, string, bytes, arrays of these. Throws `SchemaViolation`. */
-  write(value: T): unknown;
+  /** Throws `SchemaViolation`. */
+  write(value: T, out: Writer): void;
   /** From what msgpackr unpacked. Throws `SchemaViolation`. */
   read(raw: unknown): T;
 }

@@ -15,3 +15,21 @@ export function utf8Length(text: string): number {
   }
   return length;
 }
+
+/**
+ * The longest beginning of `text` that takes at most `maxBytes` as UTF-8 and arrives as it is: halves of surrogate pairs become U+FFFD,
+ * as does a byte order mark in front.
+ */
+export function cutToUtf8Length(text: string, maxBytes: number): string {
+  let length = 0;
+  let cut = '';
+  for (const character of text) {
+    const point = character.codePointAt(0)!;
+    const travels = (point < 0xd800 || point > 0xdfff) && !(point === 0xfeff && cut === '');
+    const kept = travels ? character : '\ufffd';
+    length += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x1_0000 ? 3 : 4;
+    if (length > maxBytes) break;
+    cut += kept;
+  }
+  return cut;
+}

@@ -20,9 +20,12 @@ export const key: Type<Uint8Array> = bytes('key', 1, limits.maxKeyBytes);
 
 /** A key that a client writes. */
 export const writtenKey: Type<Uint8Array> = {
-  name: 'key, not reserved',
+  name: `${key.name}, the first not 0x00`,
   definition: `${key.definition} not beginning with 0x00`,
-  write: (value) => notReserved(key.write(value) as Uint8Array),
+  write: (bytesOfKey, out) => {
+    key.write(bytesOfKey, out);
+    notReserved(bytesOfKey);
+  },
   read: (raw) => notReserved(key.read(raw)),
 };
 
@@ -34,24 +37,25 @@ const rangeBound = bytes('bound', 0, limits.maxKeyBytes + 1);
 export const keyRange: Structure<KeyRange> = structure<KeyRange>(
   'KeyRange',
   { key: rangeBound, end: nullable(rangeBound) },
-  (range) => {
-    if (range.end === null && (range.key.length < 1 || range.key.length > limits.maxKeyBytes)) {
-      throw new SchemaViolation(
-        `a single key has 1 to ${limits.maxKeyBytes} bytes, not ${range.key.length}`,
-        range.key.length > limits.maxKeyBytes,
-        'key',
-      );
-    }
+  {
+    rule: {
+      text: `a single key has 1 to ${limits.maxKeyBytes} bytes`,
+      check: ({ key: only, end }) => {
+        if (end !== null || (only.length >= 1 && only.length <= limits.maxKeyBytes)) return;
+        const problem = `a single key has 1 to ${limits.maxKeyBytes} bytes, not ${only.length}`;
+        throw new SchemaViolation(problem, only.length > limits.maxKeyBytes, 'key');
+      },
+    },
   },
 );
 
 /** What a client deletes: it may begin at the empty key, which stands behind the reserved ones, but not among them. */
 export const deletedRange: Type<KeyRange> = {
-  name: 'KeyRange, not reserved',
+  name: 'KeyRange, key not beginning with 0x00',
   definition: `${keyRange.definition} key not beginning with 0x00`,
-  write: (range) => {
+  write: (range, out) => {
+    keyRange.write(range, out);
     notReserved(range.key);
-    return keyRange.write(range);
   },
   read: (raw) => {
     const range = keyRange.read(raw);

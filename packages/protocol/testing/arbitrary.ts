@@ -1,11 +1,21 @@
 // Every operation, result, event and command that the schema allows, for property tests.
 import * as fc from 'fast-check';
-import type { CommandHeader, Identity } from '../command.ts';
-import { commandVersion } from '../command.ts';
-import type { KeyEvent, RevisionEvents } from '../event.ts';
-import { limits } from '../limits.ts';
-import type { Compare, Delete, KeyRange, LockName, Operation, Put, Range, Txn, TxnOperation } from '../operation.ts';
-import type { KeyValue, LockAcquireResult, LockHolder, LockState, Result, TxnResult } from '../result.ts';
+import type { CommandHeader, Identity } from '../src/command.ts';
+import { commandVersion } from '../src/command.ts';
+import type { KeyEvent, RevisionEvents } from '../src/event.ts';
+import { limits } from '../src/limits.ts';
+import type {
+  Compare,
+  Delete,
+  KeyRange,
+  LockName,
+  Operation,
+  Put,
+  Range,
+  Txn,
+  TxnOperation,
+} from '../src/operation.ts';
+import type { KeyValue, LockAcquireResult, LockHolder, LockState, Result, TxnResult } from '../src/result.ts';
 
 /** Objects as the decoder makes them: fast-check leaves the prototype away now and then, and deepEqual sees it. */
 export const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>

@@ -2,9 +2,15 @@
 import { compareBytes } from './byte-order.ts';
 import { limits } from './limits.ts';
 import type { KeyRange, Txn, TxnOperation } from './operation.ts';
+import type { Rule } from './schema/structure.ts';
 import { SchemaViolation } from './schema/type.ts';
 
-export function checkTxn(txn: Txn): void {
+export const txnRule: Rule<Txn> = {
+  text: `then and else together have at most ${limits.maxTxnOperations} operations, a branch writes no key twice, its ranges have no revision`,
+  check: checkTxn,
+};
+
+function checkTxn(txn: Txn): void {
   const operations = txn.then.length + txn.else.length;
   if (operations > limits.maxTxnOperations) {
     throw new SchemaViolation(`${operations} operations, the limit is ${limits.maxTxnOperations}`, true);

@@ -1,0 +1,121 @@
+// All messages of the connection between a client and a member. A tag says who sends it: 1 to 63 the client, 64 to 127 the member.
+import { type Union, union } from '../schema/structure.ts';
+import {
+  type Goodbye,
+  goodbyeCase,
+  type MembersChanged,
+  membersChangedCase,
+  type StatusMessage,
+  type StatusRequest,
+  statusCase,
+  statusRequestCase,
+} from './cluster.ts';
+import { type Hello, helloCase, type Welcome, welcomeCase } from './handshake.ts';
+import {
+  type ErrorMessage,
+  errorCase,
+  type Mutate,
+  mutateCase,
+  type QueryRequest,
+  queryCase,
+  type ResultMessage,
+  resultCase,
+} from './request.ts';
+import {
+  type Granted,
+  grantedCase,
+  type Keepalive,
+  type KeepaliveAnswer,
+  keepaliveAnswerCase,
+  keepaliveCase,
+  type SessionEnded,
+  type SessionOpenRequest,
+  type SessionResume,
+  type SessionsResumed,
+  sessionEndedCase,
+  sessionOpenCase,
+  sessionResumeCase,
+  sessionsResumedCase,
+} from './session.ts';
+import {
+  type WatchCancel,
+  type WatchCreate,
+  type WatchCreated,
+  type WatchCredit,
+  type WatchEnded,
+  type WatchEvents,
+  type WatchProgress,
+  type WatchSnapshot,
+  type WatchSynced,
+  watchCancelCase,
+  watchCreateCase,
+  watchCreatedCase,
+  watchCreditCase,
+  watchEndedCase,
+  watchEventsCase,
+  watchProgressCase,
+  watchSnapshotCase,
+  watchSyncedCase,
+} from './watch.ts';
+
+export type ClientMessage =
+  | Hello
+  | Mutate
+  | QueryRequest
+  | SessionOpenRequest
+  | SessionResume
+  | Keepalive
+  | WatchCreate
+  | WatchCredit
+  | WatchCancel
+  | StatusRequest;
+
+export type MemberMessage =
+  | Welcome
+  | ResultMessage
+  | ErrorMessage
+  | SessionsResumed
+  | KeepaliveAnswer
+  | Granted
+  | SessionEnded
+  | WatchCreated
+  | WatchEvents
+  | WatchSnapshot
+  | WatchSynced
+  | WatchProgress
+  | WatchEnded
+  | StatusMessage
+  | MembersChanged
+  | Goodbye;
+
+export const clientMessage: Union<ClientMessage> = union<ClientMessage, 'type'>('client message', 'type', {
+  hello: helloCase,
+  mutate: mutateCase,
+  query: queryCase,
+  sessionOpen: sessionOpenCase,
+  sessionResume: sessionResumeCase,
+  keepalive: keepaliveCase,
+  watchCreate: watchCreateCase,
+  watchCredit: watchCreditCase,
+  watchCancel: watchCancelCase,
+  statusRequest: statusRequestCase,
+});
+
+export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>('member message', 'type', {
+  welcome: welcomeCase,
+  result: resultCase,
+  error: errorCase,
+  sessionsResumed: sessionsResumedCase,
+  keepaliveAnswer: keepaliveAnswerCase,
+  granted: grantedCase,
+  sessionEnded: sessionEndedCase,
+  watchCreated: watchCreatedCase,
+  watchEvents: watchEventsCase,
+  watchSnapshot: watchSnapshotCase,
+  watchSynced: watchSyncedCase,
+  watchProgress: watchProgressCase,
+  watchEnded: watchEndedCase,
+  status: statusCase,
+  membersChanged: membersChangedCase,
+  goodbye: goodbyeCase,
+});

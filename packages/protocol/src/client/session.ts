@@ -1,0 +1,122 @@
+// Sessions and leases of one connection: opened, taken over, kept alive, granted to, ended.
+import { limits } from '../limits.ts';
+import type { Fence, LeaseId } from '../operation.ts';
+import { choice, nullable } from '../schema/primitive.ts';
+import { record } from '../schema/record.ts';
+import { type CaseTable, list, type Structure, structure } from '../schema/structure.ts';
+import * as shared from '../schema/vocabulary.ts';
+import { type SessionClaim, type SessionStanding, sessionClaim, sessionSecret, sessionStanding } from './handshake.ts';
+import { requestId } from './request.ts';
+import { wireLimits } from './wire-limits.ts';
+
+/**
+ * Answered by `result` (of the operation `sessionOpen`) or `error`. Safe to send again with the same secret: it names the session until
+ * the client knows the id.
+ */
+export interface SessionOpenRequest {
+  readonly type: 'sessionOpen';
+  readonly id: number;
+  readonly ttlMs: number;
+  /** 128 random bits, made by the client. Members log only its SHA-256. */
+  readonly secret: Uint8Array;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Takes sessions over to this connection after the hello. Answered by `sessionsResumed` or `error`. */
+export interface SessionResume {
+  readonly type: 'sessionResume';
+  readonly id: number;
+  readonly sessions: readonly SessionClaim[];
+}
+
+export interface SessionsResumed {
+  readonly type: 'sessionsResumed';
+  readonly id: number;
+  readonly sessions: readonly SessionStanding[];
+}
+
+/** Renews sessions of this connection, and leases, which anybody may renew. Answered by `keepaliveAnswer` or `error`. */
+export interface Keepalive {
+  readonly type: 'keepalive';
+  readonly id: number;
+  readonly leases: readonly LeaseId[];
+}
+
+export interface LeaseStanding {
+  readonly lease: LeaseId;
+  /** Confirmed, counted from when the keepalive was sent. Null: it has ended. */
+  readonly ttlMs: number | null;
+}
+
+/** In the order of the request. Given only after a confirmation of leadership that began after the keepalive had arrived. */
+export interface KeepaliveAnswer {
+  readonly type: 'keepaliveAnswer';
+  readonly id: number;
+  readonly leases: readonly LeaseStanding[];
+}
+
+/** A queued `lockAcquire` was granted. May come more than once, and before the answer that says `queued`. */
+export interface Granted {
+  readonly type: 'granted';
+  readonly session: LeaseId;
+  /** Of the acquire. */
+  readonly sequence: number;
+  readonly fence: Fence;
+}
+
+/** `fenced`: another connection resumed it with a larger epoch; the session lives on there. `revoked`: somebody else ended it. */
+export type SessionEndCause = 'expired' | 'closed' | 'revoked' | 'fenced';
+
+export interface SessionEnded {
+  readonly type: 'sessionEnded';
+  readonly session: LeaseId;
+  readonly cause: SessionEndCause;
+}
+
+export const leaseStanding: Structure<LeaseStanding> = structure<LeaseStanding>('LeaseStanding', {
+  lease: shared.leaseId,
+  ttlMs: nullable(shared.ttlMs),
+});
+
+export const sessionOpenCase: CaseTable<SessionOpenRequest, 'type'> = {
+  tag: 4,
+  fields: {
+    id: requestId,
+    ttlMs: shared.ttlMs,
+    secret: sessionSecret,
+    metadata: record<string>('metadata', limits.maxSessionMetadataBytes, false),
+  },
+};
+
+export const sessionResumeCase: CaseTable<SessionResume, 'type'> = {
+  tag: 5,
+  fields: { id: requestId, sessions: list(sessionClaim, wireLimits.maxSessionsPerConnection) },
+};
+
+export const keepaliveCase: CaseTable<Keepalive, 'type'> = {
+  tag: 6,
+  fields: { id: requestId, leases: list(shared.leaseId, wireLimits.maxLeasesPerKeepalive) },
+};
+
+export const sessionsResumedCase: CaseTable<SessionsResumed, 'type'> = {
+  tag: 67,
+  fields: { id: requestId, sessions: list(sessionStanding, wireLimits.maxSessionsPerConnection) },
+};
+
+export const keepaliveAnswerCase: CaseTable<KeepaliveAnswer, 'type'> = {
+  tag: 68,
+  fields: { id: requestId, leases: list(leaseStanding, wireLimits.maxLeasesPerKeepalive) },
+};
+
+export const grantedCase: CaseTable<Granted, 'type'> = {
+  tag: 69,
+  fields: { session: shared.leaseId, sequence: shared.sequence, fence: shared.fence },
+};
+
+export const sessionEndedCase: CaseTable<SessionEnded, 'type'> = {
+  tag: 70,
+  fields: {
+    session: shared.leaseId,
+    cause: choice<SessionEndCause>('cause', { expired: 0, closed: 1, revoked: 2, fenced: 3 }),
+  },
+};
