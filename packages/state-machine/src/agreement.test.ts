@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeCommand, type Identity, type RevisionEvents } from '@conclave/protocol';
 import * as fc from 'fast-check';
+import { type LogEntry, Member } from '../testing/member.ts';
+import { Model, type ModelOutcome, type ModelRevision } from '../testing/model.ts';
+import { readModel } from '../testing/model-store.ts';
+import { everything, range } from '../testing/operations.ts';
+import { plain, plainEvents } from '../testing/plain.ts';
+import { type Intent, intents, rangeQuery, Writer } from '../testing/random-log.ts';
 import type { Applied } from './apply/apply.ts';
-import { type LogEntry, Member } from './testing/member.ts';
-import { Model, type ModelOutcome, type ModelRevision } from './testing/model.ts';
-import { readModel } from './testing/model-store.ts';
-import { everything, range } from './testing/operations.ts';
-import { plain, plainEvents } from './testing/plain.ts';
-import { type Intent, intents, rangeQuery, Writer } from './testing/random-log.ts';
 
 const runs = Number(process.env['CONCLAVE_PROPERTY_RUNS'] ?? 300);
 

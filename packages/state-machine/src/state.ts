@@ -6,7 +6,7 @@ import { KeyIndex } from './keys/key-index.ts';
 import { SweepCursor } from './keys/sweep-cursor.ts';
 import { Timeline } from './keys/timeline.ts';
 import type { ValueSource } from './keys/values.ts';
-import type { Lease } from './leases/lease.ts';
+import type { Lease, SessionLease } from './leases/lease.ts';
 import type { Lock } from './locks/lock.ts';
 import type { Keyed } from './sessions/remembered.ts';
 
@@ -19,6 +19,8 @@ export interface State {
   readonly pinned: PinnedHistory;
   /** In the order of their ids. */
   readonly leases: Map<LeaseId, Lease>;
+  /** Sessions by the hash of their secret, latin1. */
+  readonly secrets: Map<string, SessionLease>;
   readonly locks: Map<string, Lock>;
   /** In the order of expiry, which is that of the log. */
   readonly keyed: Map<string, Keyed>;
@@ -34,6 +36,7 @@ export function emptyState(values: ValueSource): State {
     sweepCursor: new SweepCursor(),
     pinned: new PinnedHistory(),
     leases: new Map(),
+    secrets: new Map(),
     locks: new Map(),
     keyed: new Map(),
     ledger: new Ledger(),

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DamagedStateError, UnknownCommandError } from '../damage.ts';
-import { StateMachine } from '../state-machine.ts';
-import { command, Member } from '../testing/member.ts';
+import { command, Member } from '../../testing/member.ts';
 import {
   acquire,
   compact,
@@ -16,8 +14,10 @@ import {
   remove,
   session,
   sessionOpen,
-} from '../testing/operations.ts';
-import { bytes, hex } from '../testing/plain.ts';
+} from '../../testing/operations.ts';
+import { bytes, hex } from '../../testing/plain.ts';
+import { DamagedStateError, UnknownCommandError } from '../damage.ts';
+import { StateMachine } from '../state-machine.ts';
 import { StateLoader } from './load.ts';
 
 test('every flipped bit, every missing record and every record of another place is found while loading', () => {
@@ -140,8 +140,8 @@ test('values stay in memory until a durable checkpoint holds them', () => {
 /** A state with a record in each table. */
 function lived(): Member {
   const member = new Member();
-  member.do(sessionOpen());
-  member.do(sessionOpen());
+  member.do(sessionOpen(1));
+  member.do(sessionOpen(2));
   member.do(put('k', 'kept', { lease: 2 }), session(2, 1));
   member.do(put('k2', '1'), { identity: { by: 'key', key: bytes('key') }, author: 'ann', reason: 'why' });
   member.do(remove(one('k2')));

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { electionKey, type LockName, limits, type Result } from '@conclave/protocol';
-import { maxElectionValueBytes } from '../bounds.ts';
-import type { Refusal } from '../response.ts';
-import { Member } from '../testing/member.ts';
+import { Member } from '../../testing/member.ts';
 import {
   acquire,
   election,
@@ -17,8 +15,10 @@ import {
   session,
   sessionOpen,
   txn,
-} from '../testing/operations.ts';
-import { bytes, plain, text } from '../testing/plain.ts';
+} from '../../testing/operations.ts';
+import { bytes, plain, text } from '../../testing/plain.ts';
+import { maxElectionValueBytes } from '../bounds.ts';
+import type { Refusal } from '../response.ts';
 
 const a = lock('a');
 
@@ -110,7 +110,7 @@ test('a lock-delay counts after an expiry, and not after an orderly end', () => 
     const member = withSessions(1);
     member.do(acquire(a, { lockDelayMs: 700 }), session(1, 1));
     member.do(orderly ? { type: 'sessionClose', session: 1 } : expire(1, member.term));
-    member.do(sessionOpen());
+    member.do(sessionOpen(9));
     const state = ask(member, 2, 1, a);
     assert.deepEqual(state, orderly ? { state: 'held', fence: 2 } : { state: 'queued', ahead: 0 });
   }
@@ -247,7 +247,7 @@ test('an election publishes small values only', () => {
 
 function withSessions(count: number): Member {
   const member = new Member();
-  for (let i = 0; i < count; i++) member.do(sessionOpen());
+  for (let i = 0; i < count; i++) member.do(sessionOpen(i));
   return member;
 }
 

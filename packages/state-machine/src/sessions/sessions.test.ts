@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits, type Put } from '@conclave/protocol';
+import { type Header, Member } from '../../testing/member.ts';
+import { acquire, everything, lock, put, range, remove, session, sessionOpen, txn } from '../../testing/operations.ts';
+import { bytes } from '../../testing/plain.ts';
 import { maxEvictionsPerEntry, maxRememberedBytesPerSession } from '../bounds.ts';
 import type { Response } from '../response.ts';
-import { type Header, Member } from '../testing/member.ts';
-import { acquire, everything, lock, put, range, remove, session, sessionOpen, txn } from '../testing/operations.ts';
-import { bytes } from '../testing/plain.ts';
 
 test('a command of a session that has ended, or never was, is not applied', () => {
   const member = withSession();
@@ -143,6 +143,20 @@ test('the end of its own session is answered, and remembered by nobody', () => {
   const close = { type: 'sessionClose', session: 1 } as const;
   assert.equal(member.do(close, session(1, 1)).response?.type, 'leaseRevoke');
   assert.equal(codeOf(member.do(close, session(1, 1)).response), 'SESSION_EXPIRED');
+});
+
+test('an open that comes again finds the session that it made, until that has ended', () => {
+  const member = withSession();
+  const again = (): unknown => {
+    const { response } = member.do(sessionOpen());
+    return response?.type === 'sessionOpen' && response.session;
+  };
+  assert.equal(again(), 1);
+  member.checkpoint();
+  member.restart();
+  assert.equal(again(), 1);
+  member.do({ type: 'sessionClose', session: 1 });
+  assert.equal(again(), 2);
 });
 
 test('a lock needs a session', () => {

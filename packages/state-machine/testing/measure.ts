@@ -1,8 +1,8 @@
 // What an apply, a checkpoint and a load cost. From the root:
-//   node --import tsx --conditions=conclave-source --expose-gc packages/state-machine/bench/measure.ts [keys]
+//   node --import tsx --conditions=conclave-source --expose-gc packages/state-machine/testing/measure.ts [keys]
 import { StateLoader, StateMachine, type StateRecord } from '../src/index.ts';
-import { command, Store } from '../src/testing/member.ts';
-import { acquire, lock, put, release, session, sessionOpen } from '../src/testing/operations.ts';
+import { command, Store } from './member.ts';
+import { acquire, lock, put, release, session, sessionOpen } from './operations.ts';
 
 const value = 'v'.repeat(256);
 const manyKeys = Number(process.argv[2] ?? 1_000_000);

@@ -1,10 +1,10 @@
 // What a member is to the state machine: a log in front of it, a store of records behind it.
 import { type CommandHeader, commandVersion, encodeCommand, encodeOperation, type Operation } from '@conclave/protocol';
-import type { Applied } from '../apply/apply.ts';
-import type { Change } from '../checkpoint/ledger.ts';
-import { StateLoader, type StateRecord } from '../checkpoint/load.ts';
-import type { ValueSource } from '../keys/values.ts';
-import { type Checkpoint, StateMachine } from '../state-machine.ts';
+import type { Applied } from '../src/apply/apply.ts';
+import type { Change } from '../src/checkpoint/ledger.ts';
+import { StateLoader, type StateRecord } from '../src/checkpoint/load.ts';
+import type { ValueSource } from '../src/keys/values.ts';
+import { type Checkpoint, StateMachine } from '../src/state-machine.ts';
 import { hex } from './plain.ts';
 
 /** The state store: records in the order of their keys. */
