@@ -15,7 +15,7 @@ const runs = Number(process.env['CONCLAVE_PROPERTY_RUNS'] ?? 300);
 
 /** What a member does between two entries. */
 const chore = fc.record({
-  checkpoint: fc.boolean(),
+  checkpoint: fc.constantFrom('none', 'begin', 'finish', 'both'),
   sweep: fc.nat({ max: 4 }),
   restart: fc.constantFrom(false, false, true),
   digest: fc.boolean(),
@@ -179,7 +179,8 @@ function doChore(
 ): void {
   if (what.sweep > 0) member.machine.sweep(what.sweep);
   if (what.digest) member.machine.digest();
-  if (what.checkpoint) member.checkpoint();
+  if (what.checkpoint === 'finish' || what.checkpoint === 'both') member.finishCheckpoint();
+  if (what.checkpoint === 'begin' || what.checkpoint === 'both') member.beginCheckpoint();
   if (!what.restart || entries.length === 0) return;
   const from = member.restart();
   for (const entry of entries.slice(from)) member.apply(entry);

@@ -3,6 +3,7 @@ import { Ledger } from './checkpoint/ledger.ts';
 import { PinnedHistory } from './checkpoint/pinned-history.ts';
 import { Counters } from './counters.ts';
 import { KeyIndex } from './keys/key-index.ts';
+import { LiveKeys } from './keys/live-keys.ts';
 import { SweepCursor } from './keys/sweep-cursor.ts';
 import { Timeline } from './keys/timeline.ts';
 import type { ValueSource } from './keys/values.ts';
@@ -14,6 +15,7 @@ export interface State {
   readonly counters: Counters;
   readonly values: ValueSource;
   readonly keys: KeyIndex;
+  readonly liveKeys: LiveKeys;
   readonly timeline: Timeline;
   readonly sweepCursor: SweepCursor;
   readonly pinned: PinnedHistory;
@@ -32,6 +34,7 @@ export function emptyState(values: ValueSource): State {
     counters: new Counters(),
     values,
     keys: new KeyIndex(),
+    liveKeys: new LiveKeys(),
     timeline: new Timeline(),
     sweepCursor: new SweepCursor(),
     pinned: new PinnedHistory(),

@@ -25,13 +25,13 @@ export class KeyIndex {
     this.#tree.delete(key);
   }
 
-  /** In ascending order. Nothing may be inserted or removed meanwhile. */
-  forEach(span: Span, visit: (node: KeyNode) => void): void {
+  /** In ascending order, until `visit` answers false. Nothing may be inserted or removed meanwhile. */
+  forEach(span: Span, visit: (node: KeyNode) => boolean): void {
     if (span.low >= span.high) return;
-    this.#tree.forRange(span.low, span.high, false, (_key, node) => visit(node));
+    this.#tree.editRange(span.low, span.high, false, (_key, node) => (visit(node) ? undefined : stop));
   }
 
-  /** In descending order, until `visit` answers false. */
+  /** The same in descending order. */
   forEachDescending(span: Span, visit: (node: KeyNode) => boolean): void {
     for (const [key, node] of this.#tree.entriesReversed(span.high, reused())) {
       if (key < span.low) return;
@@ -39,6 +39,8 @@ export class KeyIndex {
     }
   }
 }
+
+const stop = { break: true };
 
 /** The iterator fills one array again and again instead of allocating a pair per key. */
 function reused(): (string | KeyNode)[] {

@@ -51,19 +51,25 @@ export class Plan {
 
   delete(operation: Delete): PlannedDelete {
     const nodes: KeyNode[] = [];
-    let found = 0;
     let bytes = 0;
-    this.#state.keys.forEach(spanOf(operation.range), (node) => {
+    const span = spanOf(operation.range);
+    // Refused by the count alone, before a million keys are visited.
+    this.#count(operation.range.end === null ? 0 : this.#state.liveKeys.count(span));
+    const visit = (node: KeyNode): boolean => {
       const version = living(node);
-      if (version === null) return;
-      found += 1;
-      // More than the limit are refused below: they need not be held until then.
-      if (found > limits.maxChangesPerEntry) return;
+      if (version === null) return true;
       nodes.push(node);
       bytes += deletionBytes(node, version);
       if (operation.returnPrevious) this.#answer(node.key.length, version.valueBytes);
-    });
-    this.#count(found);
+      return true;
+    };
+    if (operation.range.end === null) {
+      const node = this.#state.keys.get(span.low);
+      if (node !== undefined) visit(node);
+      this.#count(nodes.length);
+    } else {
+      this.#state.keys.forEach(span, visit);
+    }
     this.#weigh(bytes);
     return { nodes };
   }

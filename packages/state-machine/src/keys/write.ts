@@ -37,6 +37,7 @@ export function writeKey(
     if (previous !== null) detach(state, node, previous);
     pushNext(node, version);
   }
+  if (previous === null) state.liveKeys.add(key);
   attach(state, node, version);
   state.timeline.append(draft.revision, node);
   draft.changes.push({ node, key: keyBytes, version, previous });
@@ -49,6 +50,7 @@ export function deleteKey(state: State, draft: Draft, node: KeyNode, keyBytes: U
   invariant(previous !== null, 'a key is deleted that is not there');
   const version = new KeyVersion(draft.revision, draft.changes.length, kindOfCause(cause), 0, 0, 0, 0, null);
   detach(state, node, previous);
+  state.liveKeys.delete(node.key);
   pushNext(node, version);
   state.timeline.append(draft.revision, node);
   draft.changes.push({ node, key: keyBytes, version, previous });

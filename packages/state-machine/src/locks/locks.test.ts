@@ -239,6 +239,17 @@ test('the keys of a lease are bounded in bytes of events', () => {
   assert.equal(codeOf(member.do(put('more', large, { lease: 1 })).response), null);
 });
 
+test('a key that moves to another lease counts there', () => {
+  const member = new Member();
+  for (let i = 0; i < 2; i++) member.do({ type: 'leaseGrant', ttlMs: 5_000 });
+  const large = 'x'.repeat(1_000_000);
+  for (let i = 0; i < 16; i++) member.do(put(`${i}`, large, { lease: 1 }));
+  member.do(put('mover', large, { lease: 2 }));
+  assert.equal(codeOf(member.do(put('mover', large, { lease: 1 })).response), 'LIMIT_EXCEEDED');
+  member.do(put('0', large, { lease: 2 }));
+  assert.equal(codeOf(member.do(put('mover', large, { lease: 1 })).response), null);
+});
+
 test('an election publishes small values only', () => {
   const member = withSessions(1);
   const value = new Uint8Array(maxElectionValueBytes + 1);

@@ -126,6 +126,14 @@ test('an idempotency key counts for its time, and then is free again', () => {
   assert.equal(member.machine.revision, 2);
 });
 
+test('an expired key counts as new before it is removed', () => {
+  const member = new Member();
+  const count = maxEvictionsPerEntry * 3;
+  for (let i = 0; i < count; i++) member.do(put('a', '1'), keyed(`${i}`));
+  assert.equal(member.do(put('a', '1'), keyed(`${count - 1}`, limits.idempotencyTtlMs)).repeated, false);
+  assert.equal(member.do(put('a', '1'), keyed(`${count - 1}`, limits.idempotencyTtlMs)).repeated, true);
+});
+
 test('cluster time never goes back', () => {
   const member = new Member();
   member.do(put('a', '1'), { clusterTimeMs: 5_000 });
