@@ -22,6 +22,7 @@ import { listLeases, queryLease } from './leases/lease-query.ts';
 import { listLocks, queryLock } from './locks/lock-query.ts';
 import { RecordWriter } from './records/record-writer.ts';
 import { type Refusal, refusal } from './response.ts';
+import { reincarnate } from './restore.ts';
 import { emptyState, type State } from './state.ts';
 
 /** The last entry that is in the state. */
@@ -149,6 +150,14 @@ export class StateMachine {
       leases: [...leases.values()].map(({ id, generation, ttlMs }) => ({ lease: id, generation, ttlMs })),
       delays: [...locks.values()].flatMap(({ name, delay }) => (delay === null ? [] : [{ name, ...delay }])),
     };
+  }
+
+  /**
+   * Makes a new cluster's state out of a restored backup, before its first entry: all sessions and leases end, revisions and fences
+   * jump by 2^40, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
+   */
+  reincarnate(wallTimeMs: number): void {
+    reincarnate(this.#state, wallTimeMs);
   }
 
   /** Removes some of what was compacted; the next checkpoint deletes the records. To be called again until `done`. */

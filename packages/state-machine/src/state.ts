@@ -10,6 +10,7 @@ import type { ValueSource } from './keys/values.ts';
 import type { Lease, SessionLease } from './leases/lease.ts';
 import type { Lock } from './locks/lock.ts';
 import type { Keyed } from './sessions/remembered.ts';
+import { type SortedMap, sortedMap } from './sorted-map.ts';
 
 export interface State {
   readonly counters: Counters;
@@ -23,7 +24,7 @@ export interface State {
   readonly leases: Map<LeaseId, Lease>;
   /** Sessions by the hash of their secret, latin1. */
   readonly secrets: Map<string, SessionLease>;
-  readonly locks: Map<string, Lock>;
+  readonly locks: SortedMap<Lock>;
   /** In the order of expiry, which is that of the log. */
   readonly keyed: Map<string, Keyed>;
   readonly ledger: Ledger;
@@ -40,7 +41,7 @@ export function emptyState(values: ValueSource): State {
     pinned: new PinnedHistory(),
     leases: new Map(),
     secrets: new Map(),
-    locks: new Map(),
+    locks: sortedMap(),
     keyed: new Map(),
     ledger: new Ledger(),
   };

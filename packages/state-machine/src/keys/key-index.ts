@@ -1,13 +1,10 @@
-import sorted from 'sorted-btree';
+import { type SortedMap, sortedMap } from '../sorted-map.ts';
 import type { Span } from './key-bytes.ts';
 import type { KeyNode } from './key-version.ts';
 
-// A CommonJS module with a default export: Node wraps it once more than bundlers do.
-const BTree: typeof sorted.default = 'default' in sorted ? sorted.default : sorted;
-
 /** Every key that history still knows, deleted ones included, in the order of their bytes. */
 export class KeyIndex {
-  readonly #tree: sorted.default<string, KeyNode> = new BTree<string, KeyNode>(undefined, compareKeys);
+  readonly #tree: SortedMap<KeyNode> = sortedMap();
 
   get size(): number {
     return this.#tree.size;
@@ -45,9 +42,4 @@ const stop = { break: true };
 /** The iterator fills one array again and again instead of allocating a pair per key. */
 function reused(): (string | KeyNode)[] {
   return [];
-}
-
-function compareKeys(a: string, b: string): number {
-  if (a < b) return -1;
-  return a === b ? 0 : 1;
 }

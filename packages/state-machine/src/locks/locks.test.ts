@@ -225,6 +225,9 @@ test('holds and keys of a session are bounded where they are made, so that its e
   assert.equal(stateOf(member.do(acquire(lock('last')), next()).response).state, 'held');
   assert.equal(codeOf(member.do(acquire(lock('one too many')), next()).response), 'LIMIT_EXCEEDED');
   assert.equal(codeOf(member.do(put('k', 'v', { lease: 1 }), next()).response), 'LIMIT_EXCEEDED');
+  // What was released makes room again.
+  assert.deepEqual(member.do(release(lock('0'), 1), next()).response?.type, 'lockRelease');
+  assert.equal(stateOf(member.do(acquire(lock('again')), next()).response).state, 'held');
   assert.equal(member.do({ type: 'sessionClose', session: 1 }).notifications.length, 1);
 });
 
@@ -282,6 +285,24 @@ function published(member: Member, name: string): object {
 function codeOf(response: Result | Refusal | null): string | null {
   return response?.type === 'error' ? response.code : null;
 }
+
+test('locks are listed in the order of their names, page by page', () => {
+  const member = withSessions(1);
+  for (const [i, name] of ['b', 'a', 'c', 'ab'].entries()) ask(member, 1, i + 1, lock(name));
+  member.do(acquire(election('a')), session(1, 5));
+  const page = (after: string | null): unknown => {
+    const found = member.machine.query({
+      type: 'locks',
+      kind: 'lock',
+      after: after === null ? null : bytes(after),
+      limit: 2,
+    });
+    return found.type === 'locks' && [found.locks.map(({ name }) => text(name.name)), found.more];
+  };
+  assert.deepEqual(page(null), [['a', 'ab'], true]);
+  assert.deepEqual(page('ab'), [['b', 'c'], false]);
+  assert.deepEqual(page('c'), [[], false]);
+});
 
 test('an ordinary key and a published value do not meet', () => {
   const member = withSessions(1);
