@@ -1,5 +1,4 @@
 // What a transaction must keep that its fields do not show one by one.
-import { compareBytes } from './byte-order.ts';
 import { limits } from './limits.ts';
 import type { KeyRange, Txn, TxnOperation } from './operation.ts';
 import type { Rule } from './schema/structure.ts';
@@ -34,13 +33,23 @@ function checkBranch(operations: readonly TxnOperation[], branch: string): void 
   }
 }
 
-/** Two neighbours in the order of their first keys overlap, or none do. */
-function overlap(ranges: KeyRange[]): boolean {
-  ranges.sort((a, b) => compareBytes(a.key, b.key));
+/**
+ * Two neighbours in the order of their first keys overlap, or none do. Keys are compared as strings of one character a byte, whose order is
+ * that of the bytes: engines compare strings by machine words, and 1,024 keys of 1,500 bytes with one prefix, which a hostile client may
+ * send, cost 20 ms byte by byte.
+ */
+function overlap(written: readonly KeyRange[]): boolean {
+  const ranges = written.map(({ key, end }) => ({ key: characters(key), end: end === null ? null : characters(end) }));
+  ranges.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   return ranges.some((range, i) => i > 0 && reaches(ranges[i - 1]!, range.key));
 }
 
-function reaches(range: KeyRange, key: Uint8Array): boolean {
-  if (range.end === null) return compareBytes(range.key, key) === 0;
-  return range.end.length === 0 || compareBytes(range.end, key) > 0;
+function reaches(range: { readonly key: string; readonly end: string | null }, key: string): boolean {
+  if (range.end === null) return range.key === key;
+  return range.end === '' || range.end > key;
+}
+
+/** At most `limits.maxKeyBytes` + 1 of them: within what a call takes as arguments. */
+function characters(bytes: Uint8Array): string {
+  return Reflect.apply(String.fromCharCode, null, bytes);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Packr } from 'msgpackr/pack';
-import { bin } from '../testing/arbitrary.ts';
+import { bin, unicode } from '../testing/arbitrary.ts';
 import { unpack } from './msgpack.ts';
 import { preflight } from './preflight.ts';
 import { Writer } from './writer.ts';
@@ -49,7 +49,7 @@ const leaf: fc.Arbitrary<Tree> = fc.oneof<fc.Arbitrary<Tree>[]>(
   fc.boolean(),
   fc.maxSafeNat(),
   fc.integer({ min: 0, max: 70_000 }),
-  fc.string({ unit: 'binary', maxLength: 80 }),
+  unicode(80),
   bin(0, 300),
 );
 
