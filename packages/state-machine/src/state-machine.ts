@@ -112,7 +112,7 @@ export class StateMachine {
 
   /** The next committed entry: its command, or null when it carries none (no-op, configuration). */
   apply(index: number, term: number, command: Uint8Array | null): Applied {
-    invariant(!this.#failed, 'it failed before and must not go on');
+    this.#mustBeSound();
     invariant(index === this.#applied.index + 1, `entry ${index} after ${this.#applied.index}`);
     invariant(term >= this.#applied.term, `term ${term} after ${this.#applied.term}`);
     this.#failed = true;
@@ -124,6 +124,7 @@ export class StateMachine {
 
   /** Of the state behind `applied`. A transaction must only read. */
   query(query: Query | Txn): Result | Refusal {
+    this.#mustBeSound();
     try {
       return this.#run(query);
     } catch (error) {
@@ -134,6 +135,7 @@ export class StateMachine {
 
   /** For a watch that is behind. Throws `ProtocolError` COMPACTED below `compacted`. */
   history(from: Revision, maxBytes: number): HistoryPage {
+    this.#mustBeSound();
     return historyPage(this.#state, from, maxBytes);
   }
 
@@ -189,8 +191,13 @@ export class StateMachine {
     this.#state.pinned.releaseUpTo(revision);
   }
 
+  /** An entry that failed half way leaves a state that nobody may see, save or go on with. */
+  #mustBeSound(): void {
+    invariant(!this.#failed, 'an entry failed, and the member must stop');
+  }
+
   #flush(): void {
-    invariant(!this.#failed, 'it failed before and must not be saved');
+    this.#mustBeSound();
     const changes = flush(this.#state, this.#writer);
     if (this.#encoded.length === 0) this.#encoded = changes;
     else for (const change of changes) this.#encoded.push(change);

@@ -75,8 +75,9 @@ test('a stored value that is damaged or missing is never served', () => {
   assert.throws(() => member.machine.query(range(one('k'))), DamagedStateError);
   // Inside apply the member stops, and stays stopped: another entry would be applied to half a state.
   assert.throws(() => member.do(put('k', 'x', { returnPrevious: true })), DamagedStateError);
-  assert.throws(() => member.do(put('z', 'x')), /must not go on/);
-  assert.throws(() => member.machine.takeCheckpoint(), /must not be saved/);
+  assert.throws(() => member.do(put('z', 'x')), /must stop/);
+  assert.throws(() => member.machine.takeCheckpoint(), /must stop/);
+  assert.throws(() => member.machine.query(range(everything)), /must stop/);
 });
 
 test('records out of order are refused', () => {
@@ -93,7 +94,7 @@ test('an entry of a later version stops the member', () => {
   assert.equal(later[1], 1, 'the version stands first in the header');
   later[1] = 2;
   assert.throws(() => machine.apply(1, 1, later), UnknownCommandError);
-  assert.throws(() => machine.apply(1, 1, known), /must not go on/);
+  assert.throws(() => machine.apply(1, 1, known), /must stop/);
 });
 
 test('entries are applied in order and once', () => {

@@ -27,7 +27,8 @@ export function keepForKey(response: Response, revision: Revision): Answer {
 function keep(response: Response, revision: Revision, room: number): Kept {
   if (response.type === 'error') return { answer: withoutWords(response), bytes: 0 };
   if (isSmall(response)) return { answer: { form: 'result', result: response }, bytes: 0 };
-  const bytes = encodeResult(response);
+  // A copy: encoded bytes may be a slice of a buffer that is much larger than they are.
+  const bytes = encodeResult(response).slice();
   // Small ones are kept whatever the room: the window bounds them.
   if (bytes.length <= smallResponseBytes) return { answer: { form: 'bytes', bytes }, bytes: 0 };
   if (bytes.length > room) return { answer: { form: 'forgotten', revision }, bytes: 0 };
