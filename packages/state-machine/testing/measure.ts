@@ -23,6 +23,7 @@ function puts(keys: number, count: number): void {
   }
   let checkpoints = 0;
   let longest = 0;
+  const cpu = process.cpuUsage();
   const began = performance.now();
   for (let i = 0; i < count; i++) {
     machine.apply(i + 2, 1, entries[i]!);
@@ -35,11 +36,12 @@ function puts(keys: number, count: number): void {
     machine.checkpointDurable(taken.token);
   }
   const total = performance.now() - began;
+  const perCpu = process.cpuUsage(cpu).user / count;
   const perPut = ((total - checkpoints) * 1_000) / count;
   const perRecord = (checkpoints * 1_000) / count;
   console.log(
     `put 256 B over ${keys} keys, session: ${perPut.toFixed(2)} us apply, ${perRecord.toFixed(2)} us checkpoint a put` +
-      ` (${checkpointEvery} puts: ${longest.toFixed(1)} ms at most)`,
+      ` (${checkpointEvery} puts: ${longest.toFixed(1)} ms at most); ${perCpu.toFixed(2)} us of processor for both`,
   );
 }
 

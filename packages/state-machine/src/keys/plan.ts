@@ -9,6 +9,8 @@ import { deletionBytes, eventBytes } from './write.ts';
 
 export interface PlannedPut {
   readonly key: string;
+  /** The key as it is known; no other write of the same transaction touches it. */
+  readonly node: KeyNode | undefined;
 }
 
 /** The keys that a delete will find. No other write of the same transaction touches them: the protocol refuses such a one. */
@@ -46,7 +48,7 @@ export class Plan {
     this.#change(eventBytes(key.length, operation.value.length, previousBytes));
     if (operation.returnPrevious && previous !== null) this.#answer(key.length, previousBytes);
     if (operation.lease !== null) this.#attach(operation, operation.lease, node, previous);
-    return { key };
+    return { key, node };
   }
 
   delete(operation: Delete): PlannedDelete {

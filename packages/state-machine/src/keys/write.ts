@@ -7,17 +7,17 @@ import type { State } from '../state.ts';
 import { isReserved } from './key-bytes.ts';
 import { KeyNode, KeyVersion, kindOfCause, living, pushVersion, VersionKind } from './key-version.ts';
 
-/** `fresh`: the key begins anew, with the create revision of this write: a new leader's value in place of the last one's. */
+/** `known`: what the index has under `key`. `fresh`: the key begins anew, with the create revision of this write: a new leader's value in place of the last one's. */
 export function writeKey(
   state: State,
   draft: Draft,
   key: string,
+  known: KeyNode | undefined,
   keyBytes: Uint8Array,
   value: Uint8Array,
   lease: LeaseId,
   fresh: boolean,
 ): void {
-  const known = state.keys.get(key);
   const previous = known === undefined ? null : living(known);
   const goesOn = previous !== null && !fresh;
   const version = new KeyVersion(
