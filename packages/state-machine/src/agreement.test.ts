@@ -3,19 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeCommand, type Identity, type RevisionEvents } from '@conclave/protocol';
 import * as fc from 'fast-check';
+import { type LogEntry, Member } from '../testing/member.ts';
+import { Model, type ModelOutcome, type ModelRevision } from '../testing/model.ts';
+import { readModel } from '../testing/model-store.ts';
+import { everything, range } from '../testing/operations.ts';
+import { plain, plainEvents } from '../testing/plain.ts';
+import { type Intent, intents, rangeQuery, Writer } from '../testing/random-log.ts';
 import type { Applied } from './apply/apply.ts';
-import { type LogEntry, Member } from './testing/member.ts';
-import { Model, type ModelOutcome, type ModelRevision } from './testing/model.ts';
-import { readModel } from './testing/model-store.ts';
-import { everything, range } from './testing/operations.ts';
-import { plain, plainEvents } from './testing/plain.ts';
-import { type Intent, intents, rangeQuery, Writer } from './testing/random-log.ts';
 
 const runs = Number(process.env['CONCLAVE_PROPERTY_RUNS'] ?? 300);
 
 /** What a member does between two entries. */
 const chore = fc.record({
-  checkpoint: fc.boolean(),
+  checkpoint: fc.constantFrom('none', 'begin', 'finish', 'both'),
   sweep: fc.nat({ max: 4 }),
   restart: fc.constantFrom(false, false, true),
   digest: fc.boolean(),
@@ -179,7 +179,8 @@ function doChore(
 ): void {
   if (what.sweep > 0) member.machine.sweep(what.sweep);
   if (what.digest) member.machine.digest();
-  if (what.checkpoint) member.checkpoint();
+  if (what.checkpoint === 'finish' || what.checkpoint === 'both') member.finishCheckpoint();
+  if (what.checkpoint === 'begin' || what.checkpoint === 'both') member.beginCheckpoint();
   if (!what.restart || entries.length === 0) return;
   const from = member.restart();
   for (const entry of entries.slice(from)) member.apply(entry);

@@ -22,6 +22,7 @@ import { listLeases, queryLease } from './leases/lease-query.ts';
 import { listLocks, queryLock } from './locks/lock-query.ts';
 import { RecordWriter } from './records/record-writer.ts';
 import { type Refusal, refusal } from './response.ts';
+import { reincarnate } from './restore.ts';
 import { emptyState, type State } from './state.ts';
 
 /** The last entry that is in the state. */
@@ -111,7 +112,7 @@ export class StateMachine {
 
   /** The next committed entry: its command, or null when it carries none (no-op, configuration). */
   apply(index: number, term: number, command: Uint8Array | null): Applied {
-    invariant(!this.#failed, 'it failed before and must not go on');
+    this.#mustBeSound();
     invariant(index === this.#applied.index + 1, `entry ${index} after ${this.#applied.index}`);
     invariant(term >= this.#applied.term, `term ${term} after ${this.#applied.term}`);
     this.#failed = true;
@@ -123,6 +124,7 @@ export class StateMachine {
 
   /** Of the state behind `applied`. A transaction must only read. */
   query(query: Query | Txn): Result | Refusal {
+    this.#mustBeSound();
     try {
       return this.#run(query);
     } catch (error) {
@@ -133,6 +135,7 @@ export class StateMachine {
 
   /** For a watch that is behind. Throws `ProtocolError` COMPACTED below `compacted`. */
   history(from: Revision, maxBytes: number): HistoryPage {
+    this.#mustBeSound();
     return historyPage(this.#state, from, maxBytes);
   }
 
@@ -149,6 +152,14 @@ export class StateMachine {
       leases: [...leases.values()].map(({ id, generation, ttlMs }) => ({ lease: id, generation, ttlMs })),
       delays: [...locks.values()].flatMap(({ name, delay }) => (delay === null ? [] : [{ name, ...delay }])),
     };
+  }
+
+  /**
+   * Makes a new cluster's state out of a restored backup, before its first entry: all sessions and leases end, revisions and fences
+   * jump by 2^40, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
+   */
+  reincarnate(wallTimeMs: number): void {
+    reincarnate(this.#state, wallTimeMs);
   }
 
   /** Removes some of what was compacted; the next checkpoint deletes the records. To be called again until `done`. */
@@ -180,8 +191,13 @@ export class StateMachine {
     this.#state.pinned.releaseUpTo(revision);
   }
 
+  /** An entry that failed half way leaves a state that nobody may see, save or go on with. */
+  #mustBeSound(): void {
+    invariant(!this.#failed, 'an entry failed, and the member must stop');
+  }
+
   #flush(): void {
-    invariant(!this.#failed, 'it failed before and must not be saved');
+    this.#mustBeSound();
     const changes = flush(this.#state, this.#writer);
     if (this.#encoded.length === 0) this.#encoded = changes;
     else for (const change of changes) this.#encoded.push(change);

@@ -3,23 +3,28 @@ import { Ledger } from './checkpoint/ledger.ts';
 import { PinnedHistory } from './checkpoint/pinned-history.ts';
 import { Counters } from './counters.ts';
 import { KeyIndex } from './keys/key-index.ts';
+import { LiveKeys } from './keys/live-keys.ts';
 import { SweepCursor } from './keys/sweep-cursor.ts';
 import { Timeline } from './keys/timeline.ts';
 import type { ValueSource } from './keys/values.ts';
-import type { Lease } from './leases/lease.ts';
+import type { Lease, SessionLease } from './leases/lease.ts';
 import type { Lock } from './locks/lock.ts';
 import type { Keyed } from './sessions/remembered.ts';
+import { type SortedMap, sortedMap } from './sorted-map.ts';
 
 export interface State {
   readonly counters: Counters;
   readonly values: ValueSource;
   readonly keys: KeyIndex;
+  readonly liveKeys: LiveKeys;
   readonly timeline: Timeline;
   readonly sweepCursor: SweepCursor;
   readonly pinned: PinnedHistory;
   /** In the order of their ids. */
   readonly leases: Map<LeaseId, Lease>;
-  readonly locks: Map<string, Lock>;
+  /** Sessions by the hash of their secret, latin1. */
+  readonly secrets: Map<string, SessionLease>;
+  readonly locks: SortedMap<Lock>;
   /** In the order of expiry, which is that of the log. */
   readonly keyed: Map<string, Keyed>;
   readonly ledger: Ledger;
@@ -30,11 +35,13 @@ export function emptyState(values: ValueSource): State {
     counters: new Counters(),
     values,
     keys: new KeyIndex(),
+    liveKeys: new LiveKeys(),
     timeline: new Timeline(),
     sweepCursor: new SweepCursor(),
     pinned: new PinnedHistory(),
     leases: new Map(),
-    locks: new Map(),
+    secrets: new Map(),
+    locks: sortedMap(),
     keyed: new Map(),
     ledger: new Ledger(),
   };

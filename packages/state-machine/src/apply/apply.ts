@@ -6,9 +6,7 @@ import {
   type Revision,
   type RevisionEvents,
 } from '@conclave/protocol';
-import type { PinnedRevision } from '../checkpoint/pinned-history.ts';
 import { DamagedStateError, UnknownCommandError } from '../damage.ts';
-import { pinnedEvents } from '../keys/revision-events.ts';
 import type { SessionLease } from '../leases/lease.ts';
 import { type Response, refusal } from '../response.ts';
 import {
@@ -20,6 +18,7 @@ import {
   sessionOfCommand,
 } from '../sessions/exactly-once.ts';
 import type { State } from '../state.ts';
+import { commit } from './commit.ts';
 import { type DeadlineChange, Draft, type Notification } from './draft.ts';
 import { mutate } from './mutation.ts';
 
@@ -104,29 +103,6 @@ function draftOf(
   sequence: number,
 ): Draft {
   return new Draft(index, term, wallTimeMs, author, reason, state.counters.revision + 1, session, sequence);
-}
-
-/** Advances the revision by one if a key changed or a lock was granted, and pins what the next checkpoint has to write. */
-function commit(state: State, draft: Draft): RevisionEvents | null {
-  const { counters } = state;
-  if (!draft.advances) return null;
-  counters.revision = draft.revision;
-  const { changes } = draft;
-  if (changes.length === 0) return null;
-  const pinned: PinnedRevision = {
-    revision: draft.revision,
-    origin: {
-      previousRevision: counters.lastChange,
-      changes: changes.length,
-      wallTimeMs: draft.wallTimeMs,
-      author: draft.author,
-      reason: draft.reason,
-    },
-    changes,
-  };
-  counters.lastChange = draft.revision;
-  state.pinned.push(pinned);
-  return pinnedEvents(state.values, pinned, counters.compacted);
 }
 
 function answered(state: State, response: Response | null, repeated: boolean): Applied {

@@ -1,4 +1,4 @@
-import type { Fence, LeaseId, LockName, Revision } from '@conclave/protocol';
+import type { Fence, LeaseId, LockName, Revision, SessionEndCause } from '@conclave/protocol';
 import type { PinnedChange } from '../checkpoint/pinned-history.ts';
 import type { SessionLease } from '../leases/lease.ts';
 
@@ -18,7 +18,7 @@ export type Notification =
   | { readonly type: 'cancelled'; readonly session: LeaseId; readonly sequence: number }
   | { readonly type: 'sessionEnded'; readonly session: LeaseId; readonly cause: SessionEnd };
 
-export type SessionEnd = 'closed' | 'revoked' | 'expired';
+export type SessionEnd = Exclude<SessionEndCause, 'fenced'>;
 
 /** For the leader's deadlines. */
 export type DeadlineChange =

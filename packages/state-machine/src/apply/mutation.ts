@@ -5,7 +5,7 @@ import { deleteKeys, put } from '../keys/put-delete.ts';
 import { txn } from '../keys/txn.ts';
 import { leaseExpire, leaseGrant, leaseRevoke, sessionClose, sessionOpen } from '../leases/lease-operations.ts';
 import { lockAcquire, lockBreak, lockCancel, lockDelayEnd, lockRelease, proclaim } from '../locks/lock-operations.ts';
-import { type Refusal, type Response, refusal } from '../response.ts';
+import { type Response, refusal } from '../response.ts';
 import type { State } from '../state.ts';
 import type { Draft } from './draft.ts';
 
@@ -19,7 +19,7 @@ export function mutate(state: State, draft: Draft, bytes: Uint8Array): Response 
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     invariant(!draft.advances, `refused after it had changed something: ${error.message}`);
-    return bounded(refusal(error));
+    return refusal(error);
   }
 }
 
@@ -64,12 +64,4 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
     case 'locks':
       throw new ProtocolError('INVALID_ARGUMENT', `${operation.type} is a query: it has no place in the log`);
   }
-}
-
-/** Of a message that quotes what the client sent. It is remembered, so it has a bound. */
-const maxMessageLength = 256;
-
-function bounded(refused: Refusal): Refusal {
-  if (refused.message.length <= maxMessageLength) return refused;
-  return { ...refused, message: `${refused.message.slice(0, maxMessageLength)}…` };
 }

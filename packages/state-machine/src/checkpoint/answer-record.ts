@@ -2,19 +2,25 @@
 import { type ErrorCode, encodeResult, errorCodes } from '@conclave/protocol';
 import type { RecordReader } from '../records/record-reader.ts';
 import type { RecordWriter } from '../records/record-writer.ts';
-import type { Refusal } from '../response.ts';
 import type { Answer } from '../sessions/remembered.ts';
 
 /** Written to disk: never renumber. */
 const form = { result: 0, error: 1, forgotten: 2, request: 3, refused: 4, cancelled: 5, released: 6 } as const;
 
-const detailIsText = 1;
+const codes = new Map(Object.entries(errorCodes).map(([code, { number }]) => [number as number, code as ErrorCode]));
 
 export function writeAnswer(writer: RecordWriter, answer: Answer): void {
   switch (answer.form) {
-    case 'response':
-      if (answer.response.type === 'error') writeRefusal(writer.u8(form.error), answer.response);
-      else writer.u8(form.result).blob(encodeResult(answer.response));
+    case 'result':
+      writer.u8(form.result).blob(encodeResult(answer.result));
+      return;
+    case 'error':
+      writer
+        .u8(form.error)
+        .u16(errorCodes[answer.code].number)
+        .u8(answer.outcome === 'unknown' ? 1 : 0);
+      if (answer.limit === null) writer.u8(0);
+      else writer.u8(1).u64(answer.limit);
       return;
     case 'bytes':
       writer.u8(form.result).blob(answer.bytes);
@@ -38,7 +44,7 @@ export function readAnswer(reader: RecordReader): Answer {
     case form.result:
       return { form: 'bytes', bytes: reader.blob().slice() };
     case form.error:
-      return { form: 'response', response: readRefusal(reader) };
+      return readError(reader);
     case form.forgotten:
       return { form: 'forgotten', revision: reader.u64() };
     case form.request:
@@ -53,32 +59,9 @@ export function readAnswer(reader: RecordReader): Answer {
   }
 }
 
-function writeRefusal(writer: RecordWriter, refused: Refusal): void {
-  const details = Object.entries(refused.details);
-  writer.text(refused.code).text(refused.message).text(refused.outcome).u16(details.length);
-  for (const [name, detail] of details) {
-    writer.text(name);
-    if (typeof detail === 'string') writer.u8(detailIsText).text(detail);
-    else writer.u8(0).u64(detail);
-  }
-}
-
-function readRefusal(reader: RecordReader): Refusal {
-  const code = reader.text();
-  reader.expect(Object.hasOwn(errorCodes, code), 'unknown error code');
-  const message = reader.text();
-  const outcome = reader.text();
-  reader.expect(outcome === 'not-applied' || outcome === 'unknown', 'unknown outcome');
-  const details: [string, number | string][] = [];
-  for (let left = reader.u16(); left > 0; left--) {
-    const name = reader.text();
-    details.push([name, reader.u8() === detailIsText ? reader.text() : reader.u64()]);
-  }
-  return {
-    type: 'error',
-    code: code as ErrorCode,
-    message,
-    outcome,
-    details: Object.fromEntries(details),
-  };
+function readError(reader: RecordReader): Answer {
+  const code = codes.get(reader.u16());
+  reader.expect(code !== undefined, 'unknown error code');
+  const outcome = reader.u8() === 0 ? 'not-applied' : 'unknown';
+  return { form: 'error', code, outcome, limit: reader.u8() === 0 ? null : reader.u64() };
 }

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DamagedStateError, UnknownCommandError } from '../damage.ts';
-import { StateMachine } from '../state-machine.ts';
-import { command, Member } from '../testing/member.ts';
+import { command, Member } from '../../testing/member.ts';
 import {
   acquire,
   compact,
@@ -16,8 +14,10 @@ import {
   remove,
   session,
   sessionOpen,
-} from '../testing/operations.ts';
-import { bytes, hex } from '../testing/plain.ts';
+} from '../../testing/operations.ts';
+import { bytes, hex } from '../../testing/plain.ts';
+import { DamagedStateError, UnknownCommandError } from '../damage.ts';
+import { StateMachine } from '../state-machine.ts';
 import { StateLoader } from './load.ts';
 
 test('every flipped bit, every missing record and every record of another place is found while loading', () => {
@@ -75,8 +75,9 @@ test('a stored value that is damaged or missing is never served', () => {
   assert.throws(() => member.machine.query(range(one('k'))), DamagedStateError);
   // Inside apply the member stops, and stays stopped: another entry would be applied to half a state.
   assert.throws(() => member.do(put('k', 'x', { returnPrevious: true })), DamagedStateError);
-  assert.throws(() => member.do(put('z', 'x')), /must not go on/);
-  assert.throws(() => member.machine.takeCheckpoint(), /must not be saved/);
+  assert.throws(() => member.do(put('z', 'x')), /must stop/);
+  assert.throws(() => member.machine.takeCheckpoint(), /must stop/);
+  assert.throws(() => member.machine.query(range(everything)), /must stop/);
 });
 
 test('records out of order are refused', () => {
@@ -93,7 +94,7 @@ test('an entry of a later version stops the member', () => {
   assert.equal(later[1], 1, 'the version stands first in the header');
   later[1] = 2;
   assert.throws(() => machine.apply(1, 1, later), UnknownCommandError);
-  assert.throws(() => machine.apply(1, 1, known), /must not go on/);
+  assert.throws(() => machine.apply(1, 1, known), /must stop/);
 });
 
 test('entries are applied in order and once', () => {
@@ -140,8 +141,8 @@ test('values stay in memory until a durable checkpoint holds them', () => {
 /** A state with a record in each table. */
 function lived(): Member {
   const member = new Member();
-  member.do(sessionOpen());
-  member.do(sessionOpen());
+  member.do(sessionOpen(1));
+  member.do(sessionOpen(2));
   member.do(put('k', 'kept', { lease: 2 }), session(2, 1));
   member.do(put('k2', '1'), { identity: { by: 'key', key: bytes('key') }, author: 'ann', reason: 'why' });
   member.do(remove(one('k2')));

@@ -125,7 +125,12 @@ export class StateLoader {
       pushVersion(node, version);
     }
     attach(state, node, version);
-    if (version.kind === VersionKind.Put) state.ledger.add(version);
+    if (version.kind === VersionKind.Put) {
+      state.ledger.add(version);
+      if (previous === null) state.liveKeys.add(key);
+    } else if (previous !== null) {
+      state.liveKeys.delete(key);
+    }
     state.timeline.append(version.revision, node);
   }
 

@@ -30,6 +30,7 @@ export function loadLease(state: State, key: Uint8Array, value: Uint8Array): Lea
   const lease = new Lease(read64(key, 1), ttlMs, generation, session);
   close(reader, lease);
   state.leases.set(lease.id, lease);
+  if (isSession(lease)) state.secrets.set(latin1Of(lease.session.secretHash), lease);
   return lease;
 }
 

@@ -3,7 +3,7 @@
 import type { Compact, CompactResult, Revision } from '@conclave/protocol';
 import { historyKey } from '../records/tables.ts';
 import type { State } from '../state.ts';
-import { countUpTo, type KeyNode, VersionKind } from './key-version.ts';
+import { countUpTo, type KeyNode, VersionKind, versionAt } from './key-version.ts';
 import { checkReadable } from './range.ts';
 
 /** Compacting again at or below what is compacted already is no error: what was asked for is so. */
@@ -47,7 +47,8 @@ export function sweep(state: State, maxRecords: number): Sweep {
     }
     const node = timeline.node(at);
     const changedAt = timeline.revision(at);
-    const garbage = countUpTo(node, changedAt - 1);
+    // All at once: a key with a hundred thousand versions would be moved up a hundred thousand times.
+    const garbage = countUpTo(node, versionAt(node, limit)!.revision - 1);
     const count = Math.min(garbage, maxRecords - removed);
     removed += dropOldest(state, node, count);
     if (count < garbage) break;

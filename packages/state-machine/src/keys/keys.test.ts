@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits, type RangeResult } from '@conclave/protocol';
-import { command, Member } from '../testing/member.ts';
-import { between, compact, everything, one, put, range, remove, txn } from '../testing/operations.ts';
-import { bytes, plain, plainEvents, text } from '../testing/plain.ts';
+import { command, Member } from '../../testing/member.ts';
+import { between, compact, everything, one, put, range, remove, txn } from '../../testing/operations.ts';
+import { bytes, plain, plainEvents, text } from '../../testing/plain.ts';
 
 const kib = 1_024;
 

@@ -9,6 +9,8 @@ import { deletionBytes, eventBytes } from './write.ts';
 
 export interface PlannedPut {
   readonly key: string;
+  /** The key as it is known; no other write of the same transaction touches it. */
+  readonly node: KeyNode | undefined;
 }
 
 /** The keys that a delete will find. No other write of the same transaction touches them: the protocol refuses such a one. */
@@ -46,24 +48,30 @@ export class Plan {
     this.#change(eventBytes(key.length, operation.value.length, previousBytes));
     if (operation.returnPrevious && previous !== null) this.#answer(key.length, previousBytes);
     if (operation.lease !== null) this.#attach(operation, operation.lease, node, previous);
-    return { key };
+    return { key, node };
   }
 
   delete(operation: Delete): PlannedDelete {
     const nodes: KeyNode[] = [];
-    let found = 0;
     let bytes = 0;
-    this.#state.keys.forEach(spanOf(operation.range), (node) => {
+    const span = spanOf(operation.range);
+    // Refused by the count alone, before a million keys are visited.
+    this.#count(operation.range.end === null ? 0 : this.#state.liveKeys.count(span));
+    const visit = (node: KeyNode): boolean => {
       const version = living(node);
-      if (version === null) return;
-      found += 1;
-      // More than the limit are refused below: they need not be held until then.
-      if (found > limits.maxChangesPerEntry) return;
+      if (version === null) return true;
       nodes.push(node);
       bytes += deletionBytes(node, version);
       if (operation.returnPrevious) this.#answer(node.key.length, version.valueBytes);
-    });
-    this.#count(found);
+      return true;
+    };
+    if (operation.range.end === null) {
+      const node = this.#state.keys.get(span.low);
+      if (node !== undefined) visit(node);
+      this.#count(nodes.length);
+    } else {
+      this.#state.keys.forEach(span, visit);
+    }
     this.#weigh(bytes);
     return { nodes };
   }

@@ -2,7 +2,7 @@ import type { Delete, DeleteResult, KeyValue, Put, PutResult } from '@conclave/p
 import type { Draft } from '../apply/draft.ts';
 import type { State } from '../state.ts';
 import { bytesOf } from './key-bytes.ts';
-import { living } from './key-version.ts';
+import { type KeyNode, living } from './key-version.ts';
 import { Plan, type PlannedDelete, type PlannedPut } from './plan.ts';
 import { entryOf, valueOf } from './values.ts';
 import { deleteKey, writeKey } from './write.ts';
@@ -15,9 +15,9 @@ export function deleteKeys(state: State, draft: Draft, operation: Delete): Delet
   return runDelete(state, draft, operation, new Plan(state).delete(operation));
 }
 
-export function runPut(state: State, draft: Draft, operation: Put, { key }: PlannedPut): PutResult {
-  const previous = operation.returnPrevious ? present(state, key) : null;
-  writeKey(state, draft, key, operation.key, operation.value, operation.lease ?? 0, false);
+export function runPut(state: State, draft: Draft, operation: Put, { key, node }: PlannedPut): PutResult {
+  const previous = operation.returnPrevious && node !== undefined ? present(state, node) : null;
+  writeKey(state, draft, key, node, operation.key, operation.value, operation.lease ?? 0, false);
   return { type: 'put', revision: draft.revision, previous };
 }
 
@@ -33,8 +33,7 @@ export function runDelete(state: State, draft: Draft, operation: Delete, { nodes
   return { type: 'delete', revision: draft.reached, deleted: nodes.length, previous };
 }
 
-function present(state: State, key: string): KeyValue | null {
-  const node = state.keys.get(key);
-  const version = node === undefined ? null : living(node);
-  return node === undefined || version === null ? null : entryOf(node, version, valueOf(state.values, node, version));
+function present(state: State, node: KeyNode): KeyValue | null {
+  const version = living(node);
+  return version === null ? null : entryOf(node, version, valueOf(state.values, node, version));
 }

@@ -1,7 +1,7 @@
 import { type KeyValue, limits, ProtocolError, type Range, type RangeResult, type Revision } from '@conclave/protocol';
 import { overheadBytes } from '../bounds.ts';
 import type { State } from '../state.ts';
-import { spanOf } from './key-bytes.ts';
+import { type Span, spanOf } from './key-bytes.ts';
 import { type KeyNode, type KeyVersion, VersionKind, versionAt } from './key-version.ts';
 import { entryOf, valueOf } from './values.ts';
 
@@ -58,27 +58,17 @@ export function readRange(
       : Math.min(operation.limit, limits.maxRangeEntries);
   const page = new Page(state, operation, maxEntries, maxBytes, atLeastOne);
   const span = spanOf(operation.range);
-  const single = operation.range.end === null;
-  let count = 0;
-  const visit = (node: KeyNode): void => {
+  const visit = (node: KeyNode): boolean => {
     const version = versionAt(node, at);
-    if (version === null || version.kind !== VersionKind.Put) return;
-    count += 1;
-    page.offer(node, version);
+    if (version !== null && version.kind === VersionKind.Put) page.offer(node, version);
+    return !page.full;
   };
-  if (single) {
-    const node = state.keys.get(span.low);
-    if (node !== undefined) visit(node);
-  } else if (operation.order === 'ascending' || operation.countOnly) {
-    state.keys.forEach(span, visit);
-  } else {
-    state.keys.forEachDescending(span, (node) => {
-      visit(node);
-      return !page.full;
-    });
-    // The rest is only counted, which the other direction does faster.
-    if (page.full) count = countLiving(state, operation, at);
+  if (operation.range.end === null) return readOne(state, span.low, at, label, page, operation.countOnly);
+  if (!page.full) {
+    if (operation.order === 'ascending') state.keys.forEach(span, visit);
+    else state.keys.forEachDescending(span, visit);
   }
+  const count = countAt(state, span, at);
   const more = !operation.countOnly && count > page.entries.length;
   return {
     result: { type: 'range', revision: label, entries: page.entries, more, count },
@@ -86,11 +76,40 @@ export function readRange(
   };
 }
 
-function countLiving(state: State, operation: Range, at: Revision): number {
+function readOne(state: State, key: string, at: Revision, label: Revision, page: Page, countOnly: boolean): RangeRead {
+  const node = state.keys.get(key);
+  const version = node === undefined ? null : versionAt(node, at);
+  const there = node !== undefined && version !== null && version.kind === VersionKind.Put;
+  if (there) page.offer(node, version);
+  const count = there ? 1 : 0;
+  const more = !countOnly && count > page.entries.length;
+  return { result: { type: 'range', revision: label, entries: page.entries, more, count }, bytes: page.bytes };
+}
+
+/** The keys that exist now are counted; what changed since `at` is put right. */
+function countAt(state: State, span: Span, at: Revision): number {
+  const { timeline, keys } = state;
+  const first = timeline.find(at + 1);
+  if (timeline.length - first > keys.size) return countByWalk(state, span, at);
+  let count = state.liveKeys.count(span);
+  const seen = new Set<KeyNode>();
+  for (let next = first; next < timeline.length; next++) {
+    const node = timeline.node(next);
+    if (seen.has(node) || node.key < span.low || node.key >= span.high) continue;
+    seen.add(node);
+    const then = versionAt(node, at);
+    if (then !== null && then.kind === VersionKind.Put) count += 1;
+    if (node.latest.kind === VersionKind.Put) count -= 1;
+  }
+  return count;
+}
+
+function countByWalk(state: State, span: Span, at: Revision): number {
   let count = 0;
-  state.keys.forEach(spanOf(operation.range), (node) => {
+  state.keys.forEach(span, (node) => {
     const version = versionAt(node, at);
     if (version !== null && version.kind === VersionKind.Put) count += 1;
+    return true;
   });
   return count;
 }

@@ -6,21 +6,37 @@ import { causeOf, VersionKind } from './key-version.ts';
 import { entryOf, keyValue, type ValueSource, valueOf } from './values.ts';
 
 /**
- * The previous entry is read when it is first asked for: a store that read it for each put would read its disk for each put, and
- * most watchers never ask. Ask before the next entry is applied; compaction may remove it later.
+ * The previous entry of an event is read when it is first asked for: a store that read it for each put would read its disk for each
+ * put, and most watchers never ask. Ask before the next entry is applied: compaction may remove it later. A value that is in
+ * memory is held from the start, because its pin may be released before.
  */
+function readPrevious(
+  values: ValueSource,
+  node: KeyNode,
+  previous: KeyVersion | null,
+  pinned: Uint8Array | null,
+): KeyValue | null {
+  return previous === null ? null : entryOf(node, previous, pinned ?? valueOf(values, node, previous));
+}
+
 class PutEvent {
   readonly type = 'put';
   readonly entry: KeyValue;
-  readonly #previous: Previous;
+  readonly #values: ValueSource;
+  readonly #node: KeyNode;
+  readonly #previous: KeyVersion | null;
+  readonly #pinned: Uint8Array | null;
 
-  constructor(entry: KeyValue, previous: Previous) {
+  constructor(values: ValueSource, node: KeyNode, previous: KeyVersion | null, entry: KeyValue) {
     this.entry = entry;
+    this.#values = values;
+    this.#node = node;
     this.#previous = previous;
+    this.#pinned = previous === null ? null : previous.value;
   }
 
   get previous(): KeyValue | null {
-    return this.#previous.read();
+    return readPrevious(this.#values, this.#node, this.#previous, this.#pinned);
   }
 }
 
@@ -28,36 +44,22 @@ class DeleteEvent {
   readonly type = 'delete';
   readonly key: Key;
   readonly cause: DeleteCause;
-  readonly #previous: Previous;
+  readonly #values: ValueSource;
+  readonly #node: KeyNode;
+  readonly #previous: KeyVersion | null;
+  readonly #pinned: Uint8Array | null;
 
-  constructor(key: Key, cause: DeleteCause, previous: Previous) {
+  constructor(values: ValueSource, node: KeyNode, previous: KeyVersion | null, key: Key, cause: DeleteCause) {
     this.key = key;
     this.cause = cause;
+    this.#values = values;
+    this.#node = node;
     this.#previous = previous;
+    this.#pinned = previous === null ? null : previous.value;
   }
 
   get previous(): KeyValue | null {
-    return this.#previous.read();
-  }
-}
-
-class Previous {
-  readonly #values: ValueSource;
-  readonly #node: KeyNode;
-  readonly #version: KeyVersion | null;
-  /** Held from the start if it is in memory: the pin may be released before it is asked for. */
-  readonly #pinned: Uint8Array | null;
-
-  constructor(values: ValueSource, node: KeyNode, version: KeyVersion | null) {
-    this.#values = values;
-    this.#node = node;
-    this.#version = version;
-    this.#pinned = version === null ? null : version.value;
-  }
-
-  read(): KeyValue | null {
-    if (this.#version === null) return null;
-    return entryOf(this.#node, this.#version, this.#pinned ?? valueOf(this.#values, this.#node, this.#version));
+    return readPrevious(this.#values, this.#node, this.#previous, this.#pinned);
   }
 }
 
@@ -69,9 +71,8 @@ export function keyEvent(
   value: Uint8Array | null,
   previous: KeyVersion | null,
 ): KeyEvent {
-  const before = new Previous(values, node, previous);
-  if (version.kind !== VersionKind.Put) return new DeleteEvent(key, causeOf(version.kind), before);
-  return new PutEvent(keyValue(key, version, value), before);
+  if (version.kind !== VersionKind.Put) return new DeleteEvent(values, node, previous, key, causeOf(version.kind));
+  return new PutEvent(values, node, previous, keyValue(key, version, value));
 }
 
 /** `compacted`: what was replaced at or before it cannot be read any more, and is not shown, whether it was removed yet or not. */

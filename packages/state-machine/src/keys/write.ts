@@ -7,17 +7,17 @@ import type { State } from '../state.ts';
 import { isReserved } from './key-bytes.ts';
 import { KeyNode, KeyVersion, kindOfCause, living, pushVersion, VersionKind } from './key-version.ts';
 
-/** `fresh`: the key begins anew, with the create revision of this write: a new leader's value in place of the last one's. */
+/** `known`: what the index has under `key`. `fresh`: the key begins anew, with the create revision of this write: a new leader's value in place of the last one's. */
 export function writeKey(
   state: State,
   draft: Draft,
   key: string,
+  known: KeyNode | undefined,
   keyBytes: Uint8Array,
   value: Uint8Array,
   lease: LeaseId,
   fresh: boolean,
 ): void {
-  const known = state.keys.get(key);
   const previous = known === undefined ? null : living(known);
   const goesOn = previous !== null && !fresh;
   const version = new KeyVersion(
@@ -37,6 +37,7 @@ export function writeKey(
     if (previous !== null) detach(state, node, previous);
     pushNext(node, version);
   }
+  if (previous === null) state.liveKeys.add(key);
   attach(state, node, version);
   state.timeline.append(draft.revision, node);
   draft.changes.push({ node, key: keyBytes, version, previous });
@@ -49,6 +50,7 @@ export function deleteKey(state: State, draft: Draft, node: KeyNode, keyBytes: U
   invariant(previous !== null, 'a key is deleted that is not there');
   const version = new KeyVersion(draft.revision, draft.changes.length, kindOfCause(cause), 0, 0, 0, 0, null);
   detach(state, node, previous);
+  state.liveKeys.delete(node.key);
   pushNext(node, version);
   state.timeline.append(draft.revision, node);
   draft.changes.push({ node, key: keyBytes, version, previous });

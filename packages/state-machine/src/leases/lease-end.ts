@@ -1,7 +1,7 @@
 // The end of a lease or session: one entry and one revision, whatever hangs on it. What may hang on it is bounded where it is hung on
 // (`checkLease`), because an end cannot be refused.
 import type { Draft, SessionEnd } from '../apply/draft.ts';
-import { bytesOf } from '../keys/key-bytes.ts';
+import { bytesOf, latin1Of } from '../keys/key-bytes.ts';
 import { deleteKey } from '../keys/write.ts';
 import { endHold, leaveQueue } from '../locks/grant.ts';
 import type { LockRequest } from '../locks/lock.ts';
@@ -21,6 +21,7 @@ export function endLease(state: State, draft: Draft, lease: Lease, end: SessionE
   state.ledger.drop(lease);
   draft.deadline({ type: 'leaseEnded', lease: lease.id });
   if (!isSession(lease)) return;
+  state.secrets.delete(latin1Of(lease.session.secretHash));
   for (const remembered of lease.session.remembered.values()) state.ledger.drop(remembered);
   draft.notify({ type: 'sessionEnded', session: lease.id, cause: end });
 }

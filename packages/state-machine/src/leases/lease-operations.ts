@@ -10,22 +10,32 @@ import {
   type SessionOpenResult,
 } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
+import { latin1Of } from '../keys/key-bytes.ts';
 import { limitExceeded } from '../keys/plan.ts';
 import type { State } from '../state.ts';
 import { isSession, Lease, Session } from './lease.ts';
 import { endLease } from './lease-end.ts';
 
 const firstGeneration = 1;
+const firstSequence = 1;
 
 export function leaseGrant(state: State, draft: Draft, { ttlMs }: LeaseGrant): LeaseGrantResult {
   const lease = begin(state, draft, ttlMs, null);
   return { type: 'leaseGrant', lease: lease.id, ttlMs };
 }
 
+/** The secret names the session until the client knows its id: an open that comes again finds the session that it made. */
 export function sessionOpen(state: State, draft: Draft, operation: SessionOpen): SessionOpenResult {
-  const session = new Session(operation.secretHash.slice(), operation.metadata, 1);
-  const lease = begin(state, draft, operation.ttlMs, session);
+  const secret = latin1Of(operation.secretHash);
+  const lease = state.secrets.get(secret) ?? beginSession(state, draft, operation, secret);
   return { type: 'sessionOpen', session: lease.id, ttlMs: lease.ttlMs };
+}
+
+function beginSession(state: State, draft: Draft, operation: SessionOpen, secret: string): Lease {
+  const session = new Session(operation.secretHash.slice(), operation.metadata, firstSequence);
+  const lease = begin(state, draft, operation.ttlMs, session);
+  if (isSession(lease)) state.secrets.set(secret, lease);
+  return lease;
 }
 
 /** Of a session, too. By the session itself it is an orderly end; by anybody else its holder does not know of it. */

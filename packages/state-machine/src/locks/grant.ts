@@ -1,6 +1,6 @@
 // How a lock changes hands. A grant happens while an entry is applied, to the first request that waits, and only to a session that is
 // alive then: one whose end the log brought first has left the queue (etcd#11456: granted after waiting, to a lease long gone).
-import { type DeleteCause, electionKey, type Fence } from '@conclave/protocol';
+import { type DeleteCause, electionKey, type Fence, type LeaseId } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
 import { invariant } from '../damage.ts';
 import type { KeyNode } from '../keys/key-version.ts';
@@ -21,7 +21,7 @@ export function grant(state: State, draft: Draft, request: LockRequest): void {
   state.ledger.touch(request);
   if (request.value === null) return;
   // A new leader's value begins the key anew, so its create revision is the fence for as long as this leader leads.
-  writeKey(state, draft, publishedKey(lock.name), electionKey(lock.name.name), request.value, session.id, true);
+  publish(state, draft, lock, request.value, session.id, true);
 }
 
 /** The holder is gone: the next in the queue is granted, unless nobody waits or the lock is delayed. */
@@ -71,6 +71,18 @@ export function endDelay(state: State, draft: Draft, lock: Lock): void {
   state.ledger.drop(lock);
   draft.deadline({ type: 'delayEnded', name: lock.name, fence: delay.fence });
   grantNext(state, draft, lock);
+}
+
+export function publish(
+  state: State,
+  draft: Draft,
+  { name }: Lock,
+  value: Uint8Array,
+  session: LeaseId,
+  fresh: boolean,
+): void {
+  const key = publishedKey(name);
+  writeKey(state, draft, key, state.keys.get(key), electionKey(name.name), value, session, fresh);
 }
 
 /** The key that the leader of an election publishes under, which exists as long as one leads. */

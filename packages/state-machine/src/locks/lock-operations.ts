@@ -1,5 +1,4 @@
 import {
-  electionKey,
   type Fence,
   type LockAcquire,
   type LockAcquireResult,
@@ -20,12 +19,11 @@ import {
 import type { Draft } from '../apply/draft.ts';
 import { maxElectionValueBytes } from '../bounds.ts';
 import { checkLease, limitExceeded } from '../keys/plan.ts';
-import { writeKey } from '../keys/write.ts';
 import type { SessionLease } from '../leases/lease.ts';
 import { Remembered } from '../sessions/remembered.ts';
 import type { State } from '../state.ts';
-import { endDelay, endHold, grant, leaveQueue } from './grant.ts';
-import { Lock, LockRequest, lockKey, publishedKey, requestEventBytes, requestWeight } from './lock.ts';
+import { endDelay, endHold, grant, leaveQueue, publish } from './grant.ts';
+import { Lock, LockRequest, lockKey, requestEventBytes, requestWeight } from './lock.ts';
 
 export function lockAcquire(state: State, draft: Draft, operation: LockAcquire): LockAcquireResult {
   const session = sessionOf(draft, 'lockAcquire');
@@ -123,8 +121,7 @@ export function proclaim(state: State, draft: Draft, operation: Proclaim): Procl
   const hold = holdOf(state, operation.name, operation.fence);
   if (hold === null) return { type: 'proclaim', revision: draft.reached, written: false };
   checkOwner(draft, hold, 'proclaim');
-  const { name } = hold.lock;
-  writeKey(state, draft, publishedKey(name), electionKey(name.name), operation.value, hold.session.id, false);
+  publish(state, draft, hold.lock, operation.value, hold.session.id, false);
   return { type: 'proclaim', revision: draft.reached, written: true };
 }
 

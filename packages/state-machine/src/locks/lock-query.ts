@@ -26,20 +26,17 @@ export function queryLock(state: State, { name }: LockQuery): LockQueryResult {
   return { type: 'lock', lock: described };
 }
 
-/** In the order of names, which memory does not keep: one pass, and a sort of what lies behind `after`. */
 export function listLocks(state: State, { kind, after, limit }: LockList): LockListResult {
   const max = limit === 0 ? limits.maxListEntries : Math.min(limit, limits.maxListEntries);
   const prefix = kindPrefix(kind);
-  const begin = after === null ? null : prefix + latin1Of(after);
-  const keys: string[] = [];
-  for (const key of state.locks.keys()) {
-    if (key.startsWith(prefix) && (begin === null || key > begin)) keys.push(key);
+  const locks: LockSummary[] = [];
+  const behind = after === null ? prefix : `${prefix + latin1Of(after)}\u0000`;
+  for (const [key, lock] of state.locks.entries(behind)) {
+    if (!key.startsWith(prefix)) break;
+    if (locks.length === max) return { type: 'locks', locks, more: true };
+    locks.push(summaryOf(lock));
   }
-  const locks = keys
-    .toSorted()
-    .slice(0, max)
-    .map((key) => summaryOf(state.locks.get(key)!));
-  return { type: 'locks', locks, more: keys.length > max };
+  return { type: 'locks', locks, more: false };
 }
 
 function summaryOf(lock: Lock): LockSummary {

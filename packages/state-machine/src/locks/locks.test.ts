@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { electionKey, type LockName, limits, type Result } from '@conclave/protocol';
-import { maxElectionValueBytes } from '../bounds.ts';
-import type { Refusal } from '../response.ts';
-import { Member } from '../testing/member.ts';
+import { Member } from '../../testing/member.ts';
 import {
   acquire,
   election,
@@ -17,8 +15,10 @@ import {
   session,
   sessionOpen,
   txn,
-} from '../testing/operations.ts';
-import { bytes, plain, text } from '../testing/plain.ts';
+} from '../../testing/operations.ts';
+import { bytes, plain, text } from '../../testing/plain.ts';
+import { maxElectionValueBytes } from '../bounds.ts';
+import type { Refusal } from '../response.ts';
 
 const a = lock('a');
 
@@ -110,7 +110,7 @@ test('a lock-delay counts after an expiry, and not after an orderly end', () => 
     const member = withSessions(1);
     member.do(acquire(a, { lockDelayMs: 700 }), session(1, 1));
     member.do(orderly ? { type: 'sessionClose', session: 1 } : expire(1, member.term));
-    member.do(sessionOpen());
+    member.do(sessionOpen(9));
     const state = ask(member, 2, 1, a);
     assert.deepEqual(state, orderly ? { state: 'held', fence: 2 } : { state: 'queued', ahead: 0 });
   }
@@ -225,6 +225,9 @@ test('holds and keys of a session are bounded where they are made, so that its e
   assert.equal(stateOf(member.do(acquire(lock('last')), next()).response).state, 'held');
   assert.equal(codeOf(member.do(acquire(lock('one too many')), next()).response), 'LIMIT_EXCEEDED');
   assert.equal(codeOf(member.do(put('k', 'v', { lease: 1 }), next()).response), 'LIMIT_EXCEEDED');
+  // What was released makes room again.
+  assert.deepEqual(member.do(release(lock('0'), 1), next()).response?.type, 'lockRelease');
+  assert.equal(stateOf(member.do(acquire(lock('again')), next()).response).state, 'held');
   assert.equal(member.do({ type: 'sessionClose', session: 1 }).notifications.length, 1);
 });
 
@@ -239,6 +242,17 @@ test('the keys of a lease are bounded in bytes of events', () => {
   assert.equal(codeOf(member.do(put('more', large, { lease: 1 })).response), null);
 });
 
+test('a key that moves to another lease counts there', () => {
+  const member = new Member();
+  for (let i = 0; i < 2; i++) member.do({ type: 'leaseGrant', ttlMs: 5_000 });
+  const large = 'x'.repeat(1_000_000);
+  for (let i = 0; i < 16; i++) member.do(put(`${i}`, large, { lease: 1 }));
+  member.do(put('mover', large, { lease: 2 }));
+  assert.equal(codeOf(member.do(put('mover', large, { lease: 1 })).response), 'LIMIT_EXCEEDED');
+  member.do(put('0', large, { lease: 2 }));
+  assert.equal(codeOf(member.do(put('mover', large, { lease: 1 })).response), null);
+});
+
 test('an election publishes small values only', () => {
   const member = withSessions(1);
   const value = new Uint8Array(maxElectionValueBytes + 1);
@@ -247,7 +261,7 @@ test('an election publishes small values only', () => {
 
 function withSessions(count: number): Member {
   const member = new Member();
-  for (let i = 0; i < count; i++) member.do(sessionOpen());
+  for (let i = 0; i < count; i++) member.do(sessionOpen(i));
   return member;
 }
 
@@ -271,6 +285,24 @@ function published(member: Member, name: string): object {
 function codeOf(response: Result | Refusal | null): string | null {
   return response?.type === 'error' ? response.code : null;
 }
+
+test('locks are listed in the order of their names, page by page', () => {
+  const member = withSessions(1);
+  for (const [i, name] of ['b', 'a', 'c', 'ab'].entries()) ask(member, 1, i + 1, lock(name));
+  member.do(acquire(election('a')), session(1, 5));
+  const page = (after: string | null): unknown => {
+    const found = member.machine.query({
+      type: 'locks',
+      kind: 'lock',
+      after: after === null ? null : bytes(after),
+      limit: 2,
+    });
+    return found.type === 'locks' && [found.locks.map(({ name }) => text(name.name)), found.more];
+  };
+  assert.deepEqual(page(null), [['a', 'ab'], true]);
+  assert.deepEqual(page('ab'), [['b', 'c'], false]);
+  assert.deepEqual(page('c'), [[], false]);
+});
 
 test('an ordinary key and a published value do not meet', () => {
   const member = withSessions(1);

@@ -3,6 +3,9 @@ import { hashInto, type Lanes } from './hash.ts';
 const initialBytes = 4_096;
 const high32 = 0x1_0000_0000;
 
+/** Every text of the state is far shorter: the protocol's limits see to it. */
+const maxTextLength = 0xffff;
+
 /** Bytes of the seal at the end of each record. */
 export const sealBytes = 8;
 
@@ -67,6 +70,7 @@ export class RecordWriter {
 
   /** Number of UTF-16 code units as u16, then each as u16: keeps every string as it is, without an encoder. */
   text(value: string): this {
+    if (value.length > maxTextLength) throw new Error(`record: a text of ${value.length} characters`);
     this.u16(value.length);
     for (let i = 0; i < value.length; i++) this.u16(value.charCodeAt(i));
     return this;

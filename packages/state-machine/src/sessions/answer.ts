@@ -1,8 +1,8 @@
-import { decodeResult, encodeResult, limits, type Result, type Revision } from '@conclave/protocol';
+import { decodeResult, encodeResult, errorCodes, limits, type Result, type Revision } from '@conclave/protocol';
 import { maxKeyedResponseBytes, maxRememberedBytesPerSession, smallResponseBytes } from '../bounds.ts';
 import type { LockRequest } from '../locks/lock.ts';
 import { requestState } from '../locks/lock-operations.ts';
-import type { Response } from '../response.ts';
+import type { Refusal, Response } from '../response.ts';
 import type { Answer } from './remembered.ts';
 
 export interface Kept {
@@ -25,12 +25,19 @@ export function keepForKey(response: Response, revision: Revision): Answer {
 }
 
 function keep(response: Response, revision: Revision, room: number): Kept {
-  if (response.type === 'error' || isSmall(response)) return { answer: { form: 'response', response }, bytes: 0 };
-  const bytes = encodeResult(response);
+  if (response.type === 'error') return { answer: withoutWords(response), bytes: 0 };
+  if (isSmall(response)) return { answer: { form: 'result', result: response }, bytes: 0 };
+  // A copy: encoded bytes may be a slice of a buffer that is much larger than they are.
+  const bytes = encodeResult(response).slice();
   // Small ones are kept whatever the room: the window bounds them.
   if (bytes.length <= smallResponseBytes) return { answer: { form: 'bytes', bytes }, bytes: 0 };
   if (bytes.length > room) return { answer: { form: 'forgotten', revision }, bytes: 0 };
   return { answer: { form: 'bytes', bytes }, bytes: bytes.length };
+}
+
+function withoutWords({ code, outcome, details }: Refusal): Answer {
+  const { limit } = details as { readonly limit?: unknown };
+  return { form: 'error', code, outcome, limit: typeof limit === 'number' ? limit : null };
 }
 
 /** Whether keys or values may stand in it; if not, it is some numbers. */
@@ -43,8 +50,16 @@ function isSmall(response: Result): boolean {
 /** What the command is told when it comes again. `request`: that of the sequence, while it waits or holds. */
 export function recall(answer: Answer, request: LockRequest | undefined, revision: Revision): Response {
   switch (answer.form) {
-    case 'response':
-      return answer.response;
+    case 'result':
+      return answer.result;
+    case 'error':
+      return {
+        type: 'error',
+        code: answer.code,
+        message: `refused when it came first: ${errorCodes[answer.code].meaning}`,
+        outcome: answer.outcome,
+        details: answer.limit === null ? {} : { limit: answer.limit },
+      };
     case 'bytes':
       return decodeResult(answer.bytes);
     case 'forgotten':

@@ -1,11 +1,12 @@
 // What is kept of an answered command, so that the same command coming again gets the same answer and has no effect.
-import type { Fence, LeaseId, Revision } from '@conclave/protocol';
-import type { Response } from '../response.ts';
+import type { ErrorCode, Fence, LeaseId, Outcome, Result, Revision } from '@conclave/protocol';
 
 export type Answer =
   /** Small: kept as it is. After a load `bytes` stands in its place. */
-  | { readonly form: 'response'; readonly response: Response }
+  | { readonly form: 'result'; readonly result: Result }
   | { readonly form: 'bytes'; readonly bytes: Uint8Array }
+  /** Without the words: they change from release to release, and this is state that members must have in common. */
+  | { readonly form: 'error'; readonly code: ErrorCode; readonly outcome: Outcome; readonly limit: number | null }
   /** Too large to keep: it was applied, at this revision. */
   | { readonly form: 'forgotten'; readonly revision: Revision }
   /** An acquire that waits or holds: the answer is the present state of its request. */

@@ -17,6 +17,7 @@ import { type Entries, find, type ModelEvent, withEntry, without } from './model
 import { hex } from './plain.ts';
 
 export interface ModelSession {
+  readonly secret: string;
   acknowledgedBelow: number;
   readonly metadata: Readonly<Record<string, string>>;
   readonly answers: Map<number, ModelAnswer>;

@@ -51,8 +51,9 @@ export function txn(then: Txn['then'], more: Partial<Txn> = {}): Txn {
   return { type: 'txn', compares: [], then, else: [], ...more };
 }
 
-export function sessionOpen(ttlMs = 10_000, name = 'test'): SessionOpen {
-  return { type: 'sessionOpen', ttlMs, secretHash: new Uint8Array(32).fill(7), metadata: { name } };
+/** `secret`: two sessions have two. */
+export function sessionOpen(secret = 1, ttlMs = 10_000): SessionOpen {
+  return { type: 'sessionOpen', ttlMs, secretHash: new Uint8Array(32).fill(secret), metadata: { name: 'test' } };
 }
 
 export function lock(name: string): LockName {

@@ -34,7 +34,10 @@ export function runInModel(model: Model, operation: Operation): Result | null {
       model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, session: null }];
       return { type: 'leaseGrant', lease: model.nextLease++, ttlMs: operation.ttlMs };
     case 'sessionOpen': {
-      const session = { acknowledgedBelow: 1, metadata: operation.metadata, answers: new Map() };
+      const secret = hex(operation.secretHash);
+      const known = model.leases.find((lease) => lease.session?.secret === secret);
+      if (known !== undefined) return { type: 'sessionOpen', session: known.id, ttlMs: known.ttlMs };
+      const session = { secret, acknowledgedBelow: 1, metadata: operation.metadata, answers: new Map() };
       model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, session }];
       return { type: 'sessionOpen', session: model.nextLease++, ttlMs: operation.ttlMs };
     }

@@ -27,6 +27,7 @@ import {
   range,
   release,
   remove,
+  sessionOpen,
 } from './operations.ts';
 import { bytes } from './plain.ts';
 
@@ -156,8 +157,11 @@ const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
   { weight: 1, arbitrary: fc.constant((): Operation => ({ type: 'leaseGrant', ttlMs: 5_000 })) },
   {
     weight: 2,
-    arbitrary: fc.constant(
-      (): Operation => ({ type: 'sessionOpen', ttlMs: 7_000, secretHash: new Uint8Array(32), metadata: { host: 'h' } }),
+    // Some secrets come again.
+    arbitrary: fc.tuple(fc.nat({ max: 9 }), fc.constantFrom(7_000, 8_000)).map(
+      ([secret, ttlMs]) =>
+        (): Operation =>
+          sessionOpen(secret, ttlMs),
     ),
   },
   {
@@ -258,7 +262,7 @@ const intent: fc.Arbitrary<Intent> = fc.record({
 });
 
 const opening: Intent = {
-  operation: () => ({ type: 'sessionOpen', ttlMs: 9_000, secretHash: new Uint8Array(32), metadata: { host: 'first' } }),
+  operation: (model) => sessionOpen(100 + model.nextLease, 9_000),
   identity: 'none',
   slot: 0,
   back: 0,

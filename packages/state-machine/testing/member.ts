@@ -1,10 +1,10 @@
 // What a member is to the state machine: a log in front of it, a store of records behind it.
 import { type CommandHeader, commandVersion, encodeCommand, encodeOperation, type Operation } from '@conclave/protocol';
-import type { Applied } from '../apply/apply.ts';
-import type { Change } from '../checkpoint/ledger.ts';
-import { StateLoader, type StateRecord } from '../checkpoint/load.ts';
-import type { ValueSource } from '../keys/values.ts';
-import { type Checkpoint, StateMachine } from '../state-machine.ts';
+import type { Applied } from '../src/apply/apply.ts';
+import type { Change } from '../src/checkpoint/ledger.ts';
+import { StateLoader, type StateRecord } from '../src/checkpoint/load.ts';
+import type { ValueSource } from '../src/keys/values.ts';
+import { type Checkpoint, StateMachine } from '../src/state-machine.ts';
 import { hex } from './plain.ts';
 
 /** The state store: records in the order of their keys. */
@@ -61,6 +61,7 @@ export class Member {
   /** The last checkpoint that is durable. */
   saved: Checkpoint | null = null;
   term = 1;
+  #inFlight: Checkpoint | null = null;
 
   apply({ term, command: data }: LogEntry): Applied {
     return this.machine.apply(this.machine.applied.index + 1, term, data);
@@ -70,17 +71,31 @@ export class Member {
     return this.apply({ term: this.term, command: command(operation, header) });
   }
 
-  checkpoint(): Checkpoint {
-    const taken = this.machine.takeCheckpoint();
+  /** Taken, and on its way to the disk. */
+  beginCheckpoint(): void {
+    this.finishCheckpoint();
+    this.#inFlight = this.machine.takeCheckpoint();
+  }
+
+  finishCheckpoint(): void {
+    const taken = this.#inFlight;
+    if (taken === null) return;
+    this.#inFlight = null;
     this.store.write(taken.changes);
     this.machine.checkpointDurable(taken.token);
     this.saved = taken;
-    return taken;
+  }
+
+  checkpoint(): Checkpoint {
+    this.beginCheckpoint();
+    this.finishCheckpoint();
+    return this.saved!;
   }
 
   /** What a crash leaves: the records of the last durable checkpoint. Answers the index from which the log is replayed. */
   restart(batch = 7): number {
     const { saved } = this;
+    this.#inFlight = null;
     if (saved === null) {
       this.machine = new StateMachine({ values: this.store });
       return 0;
