@@ -1,3 +1,4 @@
+export type { Configuration, MemberId } from '@conclave/core';
 export type { ClientConnection } from './client/connection.ts';
 export type { Cancel, ClientSocket, Clock, Environment, Lane, Logger, PeerTransport, Timers } from './environment.ts';
 export { Member } from './member.ts';

@@ -26,7 +26,7 @@ export function cachedState(store: StateStore): StateStore {
       return value;
     },
     scan: (range) => store.scan(range),
-    scrub: async (options) => await store.scrub(options),
+    scrub: (options) => store.scrub(options),
   };
 }
 

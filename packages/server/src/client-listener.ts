@@ -41,7 +41,7 @@ export class ClientListener {
 
   /** Rejects when the address is in use. Resolves to the port, which the system chose if it was 0. */
   async listen({ host, port }: Endpoint): Promise<number> {
-    return await listen(this.#http, host, port);
+    return listen(this.#http, host, port);
   }
 
   async close(): Promise<void> {
@@ -133,7 +133,7 @@ function refuse(socket: Duplex, status: number, reason: string): void {
 }
 
 export async function listen(server: Server, host: string, port: number): Promise<number> {
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
       server.off('error', reject);
@@ -147,7 +147,7 @@ export async function listen(server: Server, host: string, port: number): Promis
 export async function closeSockets(sockets: WebSocketServer): Promise<void> {
   const open = [...sockets.clients];
   const closed = Promise.all(
-    open.map(async (socket) => await new Promise<void>((resolve) => socket.once('close', () => resolve()))),
+    open.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))),
   );
   for (const socket of open) socket.close(1001);
   const timer = setTimeout(() => {

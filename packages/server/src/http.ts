@@ -13,7 +13,7 @@ export function answerHttp(
   const refusal = doorkeeper.refusal(request);
   if (refusal !== null) return text(response, 403, refusal);
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'only GET is answered');
-  const path = (request.url ?? '/').split('?')[0];
+  const path = (request.url ?? '/').replace(/\?.*$/, '');
   switch (path) {
     case '/livez':
       return text(response, 200, 'ok');

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { MemberId } from '@conclave/core';
-import type { MemberAddress } from '@conclave/member';
+import type { MemberAddress, MemberId } from '@conclave/member';
 
 export interface MemberOptions {
   /** Made at the first start; belongs to this member for ever after. */

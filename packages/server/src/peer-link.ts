@@ -1,5 +1,4 @@
-import type { MemberId } from '@conclave/core';
-import { decodeHello, type Lane, type Member } from '@conclave/member';
+import { decodeHello, type Lane, type Member, type MemberId } from '@conclave/member';
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import { bounds } from './bounds.ts';

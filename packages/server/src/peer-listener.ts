@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { MemberId } from '@conclave/core';
-import { decodeHello, type Member } from '@conclave/member';
+import { decodeHello, type Member, type MemberId } from '@conclave/member';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { bounds } from './bounds.ts';
@@ -33,7 +32,7 @@ export class PeerListener {
   }
 
   async listen({ host, port }: Endpoint): Promise<number> {
-    return await listen(this.#http, host, port);
+    return listen(this.#http, host, port);
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Configuration, MemberId } from '@conclave/core';
-import { type Environment, type Lane, Member } from '@conclave/member';
+import { type Configuration, type Environment, type Lane, Member, type MemberId } from '@conclave/member';
 import { initStorage, openStorage, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
@@ -158,7 +157,7 @@ async function openOrInit(options: MemberOptions): Promise<Storage> {
     const configuration: Configuration = { voters, votersOutgoing: [], learners: [] };
     await initStorage({ ...identity, directory: options.directory, configuration });
   }
-  return await openStorage({ ...identity, directory: options.directory });
+  return openStorage({ ...identity, directory: options.directory });
 }
 
 function refuseExposure({ host, port }: Endpoint, insecure: boolean): void {

@@ -34,7 +34,7 @@ async function run(parsed: Arguments): Promise<number> {
     throw new UsageError(`unexpected argument ${JSON.stringify(parsed.positionals[0])}`);
   const plans = await planMembers(parsed);
   const cluster = new DevCluster(plans, parsed.flag('json'));
-  return await cluster.run();
+  return cluster.run();
 }
 
 async function planMembers(parsed: Arguments): Promise<Plan[]> {
@@ -69,7 +69,7 @@ async function freePorts(count: number): Promise<number[]> {
     const address = server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
   });
-  await Promise.all(servers.map(async (server) => await new Promise<void>((resolve) => server.close(() => resolve()))));
+  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
   return ports;
 }
 
@@ -93,7 +93,7 @@ class DevCluster {
   }
 
   async run(): Promise<number> {
-    const ended = this.#plans.map(async (plan) => await this.#start(plan));
+    const ended = this.#plans.map((plan) => this.#start(plan));
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#stop());
     await Promise.all(ended);
     return this.#failed ? 1 : exitCode.ok;
