@@ -78,6 +78,9 @@ type Told = { readonly event: 'listening' } | { readonly event: 'leader'; readon
 /** How long a member may take to stop before it is killed. */
 const stopPatienceMs = 5_000;
 
+/** How often the parent is looked for. */
+const parentCheckMs = 250;
+
 class DevCluster {
   readonly #plans: readonly Plan[];
   readonly #json: boolean;
@@ -95,6 +98,7 @@ class DevCluster {
   async run(): Promise<number> {
     const ended = this.#plans.map((plan) => this.#start(plan));
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => this.#stop());
+    this.#followNpm();
     await Promise.all(ended);
     return this.#failed ? 1 : exitCode.ok;
   }
@@ -161,6 +165,16 @@ class DevCluster {
       /[^\w./:=,-]/.test(part) ? JSON.stringify(part) : part,
     );
     console.error(`member ${plan.id} has ended: ${how}. To start it again:\n  ${command.join(' ')}`);
+  }
+
+  /** Under `npm start`, whoever kills npm means the cluster: it ends too, also when npm could not say so. */
+  #followNpm(): void {
+    if (process.env['npm_lifecycle_event'] === undefined) return;
+    const npm = process.ppid;
+    const timer = setInterval(() => {
+      if (process.ppid !== npm) this.#stop();
+    }, parentCheckMs);
+    timer.unref();
   }
 
   #stop(): void {

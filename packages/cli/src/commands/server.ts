@@ -45,6 +45,8 @@ async function run(parsed: Arguments): Promise<number> {
   stopWithSignalsAndParent(running);
   tellParent(running);
   await running.stopped;
+  // The channel to the parent would keep this process alive.
+  if (process.connected) process.disconnect();
   return exitCode.ok;
 }
 
