@@ -11,7 +11,7 @@ export interface Settings {
   readonly maxAppendBytes: number;
   readonly maxInflightAppends: number;
   readonly maxLogWindowBytes: number;
-  readonly maxUncommittedBytes: number;
+  readonly maxUnappliedBytes: number;
   readonly network: NetworkSettings;
   readonly disk: DiskSettings;
   readonly faults: FaultSettings;
@@ -75,7 +75,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
     maxAppendBytes: random.pick(hunting ? [1, 262_144] : [1, 200, 1_000, 262_144]),
     maxInflightAppends: random.pick([1, 2, 8, 64]),
     maxLogWindowBytes: random.pick([1, 1_000, 33_554_432]),
-    maxUncommittedBytes: random.pick([1, 4_000, 67_108_864]),
+    maxUnappliedBytes: random.pick([1, 4_000, 67_108_864]),
     network: {
       minDelayMs: random.between(0.05, 1),
       meanDelayMs: random.pick(hunting ? [1, 5] : [0.2, 1, 5, 20]),
