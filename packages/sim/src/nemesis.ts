@@ -73,7 +73,11 @@ export class Nemesis {
   #crash(host: Host): void {
     host.crash();
     this.#scheduler.after(this.#random.between(0, this.#settings.maxDownMs), () => {
-      if (!this.#stopped && !host.isUp) host.start();
+      if (this.#stopped || host.isUp) return;
+      host.start();
+      if (!this.#random.chance(this.#settings.muteRestartRate)) return;
+      const others = this.#cluster.hosts.map((other) => other.id).filter((id) => id !== host.id);
+      this.#cut('oneWay', [host.id, ...others]);
     });
   }
 

@@ -26,6 +26,11 @@ export interface NetworkSettings {
   /** Of messages that carry entries: votes and heartbeats pass, logs grow apart. */
   readonly bulkLossRate: number;
   readonly duplicateRate: number;
+  /** Of messages that come up to `maxStragglerMs` later than others: after whatever has happened meanwhile, restarts included. */
+  readonly stragglerRate: number;
+  readonly maxStragglerMs: number;
+  /** Of appends that arrive with only the first of their entries, as a leader with other bounds, or after other losses, would have sent them. */
+  readonly cutShortRate: number;
 }
 
 export interface DiskSettings {
@@ -43,6 +48,8 @@ export interface FaultSettings {
   readonly leaderEveryMs: number;
   readonly crashAllEveryMs: number;
   readonly maxDownMs: number;
+  /** Of restarts after which nobody hears the member for a while: its new connections are not up, those to it are. */
+  readonly muteRestartRate: number;
   readonly pauseEveryMs: number;
   readonly maxPauseMs: number;
   readonly partitionEveryMs: number;
@@ -55,6 +62,8 @@ export interface LoadSettings {
   readonly clients: number;
   readonly operationsPerSecond: number;
   readonly readShare: number;
+  /** Of reads that go to any member; the others go where a leader is thought to be. */
+  readonly readAnywhereShare: number;
   readonly maxValueBytes: number;
 }
 
@@ -82,6 +91,9 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       lossRate: calm ? 0 : rarely(0.6, hunting ? 0.4 : 0.1),
       bulkLossRate: hunting ? random.pick([0, 0.5, 0.8]) : 0,
       duplicateRate: calm ? 0 : rarely(0.5, 0.1),
+      stragglerRate: calm ? 0 : rarely(0.5, 0.2),
+      maxStragglerMs: random.pick([30, 300, 3_000]),
+      cutShortRate: calm ? 0 : rarely(0.4, 0.5),
     },
     disk: {
       minWriteMs: random.between(0.05, 1),
@@ -98,6 +110,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       crashEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.7, 300, 8_000),
       crashAllEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.3, 3_000, 20_000),
       maxDownMs: random.pick(hunting ? [10, 100, 300] : [10, 500, 4_000]),
+      muteRestartRate: random.pick([0, 0, 0.5]),
       pauseEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.4, 1_000, 10_000),
       maxPauseMs: random.pick(hunting ? [100, 300] : [100, 1_500, 6_000]),
       partitionEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.7, 500, 8_000),
@@ -108,6 +121,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       clients: random.integer(1, 8),
       operationsPerSecond: random.pick([20, 100, 100, 400]),
       readShare: random.between(0.1, 0.7),
+      readAnywhereShare: random.pick([0.1, 0.5, 1]),
       maxValueBytes: random.pick([16, 300, 2_000]),
     },
     safetyMs,
