@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Durability } from './durability.ts';
 import { RaftLog } from './log.ts';
-import { append, electionMs, entriesOf, Member, runsOf } from './member.test-driver.ts';
+import { append, electionMs, entriesOf, Member, messageTo, runsOf } from './member.test-driver.ts';
 import type { AppendAccepted, PromiseMessage, VoteResponse } from './message.ts';
 import type { Acknowledged, HardState, Index, MemberId, PersistJob, Term } from './types.ts';
 
@@ -282,6 +282,26 @@ test('term and vote are written together: no crash can keep one of them (hashico
   assert.deepEqual(
     member.writes.map((job) => [job.hardState.term, job.hardState.vote]),
     [[2, 2]],
+  );
+});
+
+test('term, vote and entries that change together are one write: no disk can have them in another order (openraft io_ordering; nebula #2419)', () => {
+  const member = new Member({ log: [1] });
+  member.stepAll([
+    { type: 'message', message: messageTo(1, 'append', append(2, 2, [1, 1], [2])) },
+    {
+      type: 'message',
+      message: messageTo(1, 'append', append(3, 3, [1, 1], [3, 3])),
+    },
+  ]);
+  assert.equal(member.writes.length, 1);
+  assert.equal(member.writes[0]?.hardState.term, 3);
+  assert.deepEqual(
+    member.writes[0]?.entries.map(({ index, term }) => [index, term]),
+    [
+      [2, 3],
+      [3, 3],
+    ],
   );
 });
 

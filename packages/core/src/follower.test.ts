@@ -71,6 +71,20 @@ test('an append that says nothing new removes nothing, however short it is (asyn
   assert.deepEqual(member.log, [1, 1, 1]);
 });
 
+test('a request that comes twice does no harm and is answered twice (Raft §5.5)', () => {
+  const member = new Member();
+  for (let time = 0; time < 2; time++) {
+    member.hear('append', append(2, 1, [0, 0], [1, 1], 1));
+    member.persist();
+  }
+  assert.deepEqual(member.log, [1, 1]);
+  assert.deepEqual(
+    member.said('appendAccepted').map(({ match }) => match),
+    [2, 2],
+  );
+  assert.equal(member.committed.length, 1);
+});
+
 test('an acknowledgement covers what the append has shown, not what else is in the log (CCF #6016)', () => {
   const member = new Member({ log: [1, 1, 1, 1], term: 2 });
   member.hear('append', append(2, 2, [1, 1], [1]));

@@ -57,6 +57,7 @@ export class Host {
   #pausedUntil = 0;
   #timerAt: Millis = Number.POSITIVE_INFINITY;
   #appliedIndex: Index = 0 as Index;
+  #checkpoint: Index = 0 as Index;
   #nextId = 1;
   readonly #proposals = new Map<number, WriteDone>();
   readonly #accepted = new Map<Index, { readonly term: Term; readonly done: WriteDone }>();
@@ -89,7 +90,7 @@ export class Host {
     return this.#node?.state.leader ?? null;
   }
 
-  /** The state machine is rebuilt from the whole log: what a member has applied is gone with its process. */
+  /** From the last checkpoint of the state machine, and from at least those entries that it does not contain. */
   start(): void {
     const { clock, configuration, disk, options, random } = this.#its;
     const { acknowledged, entries, hardState } = disk.image;
@@ -100,10 +101,10 @@ export class Host {
       configuration,
       terms: termRunsOf(entries),
       tail: entries.length as Index,
-      entries,
-      applied: 0 as Index,
+      entries: entries.slice(random.integer(0, this.#checkpoint + 1)),
+      applied: this.#checkpoint,
     };
-    this.#appliedIndex = 0 as Index;
+    this.#appliedIndex = this.#checkpoint;
     this.#node = new RaftNode(options, boot, random.fork('node'), clock.now());
     for (const observer of this.#its.observers) observer.started?.(this);
     this.#wake();
@@ -123,6 +124,9 @@ export class Host {
     this.#pumpScheduled = false;
     this.#pausedUntil = 0;
     this.#timerAt = Number.POSITIVE_INFINITY;
+    // What is applied is durable in the log; how much of it the state machine has on disk as well depends on when it wrote last.
+    if (this.#its.random.chance(0.5))
+      this.#checkpoint = this.#its.random.integer(this.#checkpoint, this.#appliedIndex + 1) as Index;
     this.disk.crash();
     for (const observer of this.#its.observers) observer.crashed?.(this);
   }

@@ -46,6 +46,7 @@ export function simulate(seed: number, settings: Settings, print: ((line: string
   for (const host of cluster.hosts) host.start();
   const load = new Load(cluster.hosts, scheduler, random.fork('load'), settings.load, observers);
   const nemesis = new Nemesis(cluster, scheduler, random.fork('nemesis'), settings.faults);
+  observers.push(nemesis);
 
   scheduler.runUntil(settings.safetyMs);
   load.stop();

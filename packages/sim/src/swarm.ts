@@ -39,6 +39,8 @@ export interface DiskSettings {
   /** Mean time between stalls of one disk; Infinity for none. */
   readonly meanStallEveryMs: number;
   readonly maxStallMs: number;
+  /** Persist jobs that go into one write. With 1 a crash can come between any two. */
+  readonly maxMergedJobs: number;
 }
 
 /** Mean times between faults of each kind, over the whole cluster; Infinity for none. */
@@ -48,6 +50,8 @@ export interface FaultSettings {
   readonly leaderEveryMs: number;
   readonly crashAllEveryMs: number;
   readonly maxDownMs: number;
+  /** Of messages that bind their sender, or that it waits for an answer to: right after them it crashes, to be back in no time. */
+  readonly tellingCrashRate: number;
   /** Of restarts after which nobody hears the member for a while: its new connections are not up, those to it are. */
   readonly muteRestartRate: number;
   readonly pauseEveryMs: number;
@@ -100,6 +104,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       meanWriteMs: random.pick(hunting ? [0.3, 3] : [0.3, 1, 5, 15]),
       meanStallEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.3, 2_000, 20_000),
       maxStallMs: random.pick([200, 2_000]),
+      maxMergedJobs: random.pick([1, 3, 1_000]),
     },
     faults: {
       leaderEveryMs: hunting
@@ -110,6 +115,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       crashEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.7, 300, 8_000),
       crashAllEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.3, 3_000, 20_000),
       maxDownMs: random.pick(hunting ? [10, 100, 300] : [10, 500, 4_000]),
+      tellingCrashRate: calm ? 0 : random.pick([0, 0, 1]),
       muteRestartRate: random.pick([0, 0, 0.5]),
       pauseEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.4, 1_000, 10_000),
       maxPauseMs: random.pick(hunting ? [100, 300] : [100, 1_500, 6_000]),
