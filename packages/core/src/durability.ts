@@ -61,20 +61,23 @@ export class Durability {
     this.#stagedFrom = Math.min(index, this.#stagedFrom ?? index) as Index;
     const before = (index - 1) as Index;
     if (this.#durableIndex > before) this.#durableIndex = before;
-    for (const job of this.#inFlight) if (job.lastIndex > before) job.lastIndex = before;
+    // What jobs vouch for never falls from one to the next, so that an append, which lowers nothing, looks at one job.
+    for (let at = this.#inFlight.length - 1; at >= 0; at--) {
+      const job = this.#inFlight[at];
+      if (job === undefined || job.lastIndex <= before) break;
+      job.lastIndex = before;
+    }
   }
 
   /** True when `message` may be sent at once; otherwise it comes out of `persisted` when everything it promises is durable. */
   admit(message: PromiseMessage): boolean {
     const after = this.#isStaged ? this.#nextSequence : this.#inFlight.at(-1)?.sequence;
     if (after === undefined) return true;
-    if (message.type === 'appendAccepted') {
-      // One acknowledgement a job is enough: the highest says everything that the others say.
-      this.#held = this.#held.filter(
-        (held) => held.after !== after || held.message.type !== 'appendAccepted' || held.message.match > message.match,
-      );
-    }
-    this.#held.push({ after, message });
+    // One of a kind is enough for a receiver and a job, however often it asks while the disk stalls. Those that wait for earlier jobs
+    // stay: if each new one replaced them, under load none would ever leave.
+    const same = this.#held.findIndex((held) => held.after === after && saysTheSame(held.message, message));
+    if (same === -1) this.#held.push({ after, message });
+    else if (!isWeaker(message, this.#held[same]?.message)) this.#held[same] = { after, message };
     return false;
   }
 
@@ -111,4 +114,13 @@ export class Durability {
     this.#held = this.#held.filter(({ after }) => after > sequence);
     return released;
   }
+}
+
+function saysTheSame(one: PromiseMessage, other: PromiseMessage): boolean {
+  return one.type === other.type && one.to === other.to;
+}
+
+/** The highest acknowledgement says everything that the others say; of anything else the newest counts. */
+function isWeaker(message: PromiseMessage, held: PromiseMessage | undefined): boolean {
+  return message.type === 'appendAccepted' && held?.type === 'appendAccepted' && message.match < held.match;
 }

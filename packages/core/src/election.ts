@@ -6,13 +6,10 @@ import type { MemberId, Term } from './types.ts';
 
 /** No leader was heard of for an election timeout, or a campaign found no majority within one. */
 export function electionTimeout(raft: Raft): void {
-  if (!isVoter(raft.configuration, raft.options.id)) {
-    if (raft.leader !== null) changeRole(raft, 'follower', null);
-    resetElectionTimer(raft);
-    return;
-  }
   // A member whose disk has not taken its last job yet would win an election only to stall the cluster (cowsql).
-  if (raft.durability.isSettled) preCampaign(raft);
+  if (isVoter(raft.configuration, raft.options.id) && raft.durability.isSettled) preCampaign(raft);
+  // Nobody leads any more as far as this member can tell: it must not go on sending readers there.
+  else if (raft.leader !== null) changeRole(raft, 'follower', null);
   else resetElectionTimer(raft);
 }
 
@@ -56,6 +53,7 @@ export function handlePreVote(raft: Raft, message: PreVote): void {
   promise(raft, { type: 'preVoteResponse', from: raft.options.id, to: from, term: raft.term, campaignTerm, granted });
 }
 
+/** Its term does not matter, as long as it is not larger: who grants may be some terms behind, and asking has not told it of ours. */
 export function handlePreVoteResponse(raft: Raft, message: PreVoteResponse): void {
   if (raft.role !== 'pre-candidate' || message.campaignTerm !== nextTerm(raft)) return;
   raft.votes.set(message.from, message.granted);

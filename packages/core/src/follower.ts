@@ -8,12 +8,8 @@ export function handleAppend(raft: Raft, message: Append): void {
   hearFromLeader(raft, message.from);
   const { log } = raft;
   const previous = { index: message.prevIndex, term: message.prevTerm };
-  if (message.prevIndex < log.committed) {
-    // An old append, overtaken. What is committed is equal in both logs; whatever lies behind it comes again.
-    accept(raft, message, log.committed);
-    return;
-  }
-  if (!log.matches(previous)) {
+  // What is committed is equal in both logs: an append that was overtaken may begin in there.
+  if (message.prevIndex >= log.committed && !log.matches(previous)) {
     const hint = log.terms.lastAtMost(message.prevIndex, message.prevTerm);
     promise(raft, {
       type: 'appendRejected',
@@ -26,10 +22,10 @@ export function handleAppend(raft: Raft, message: Append): void {
     });
     return;
   }
-  const match = (message.prevIndex + message.entries.length) as Index;
+  const match = Math.max(message.prevIndex + message.entries.length, log.committed) as Index;
   appendMissing(raft, message);
   // Not the end of the log: behind `match` there may be entries of an old term that this leader does not have.
-  log.commitTo(Math.max(Math.min(message.commit, match), log.committed) as Index);
+  log.commitTo(Math.min(message.commit, match) as Index);
   accept(raft, message, match);
 }
 

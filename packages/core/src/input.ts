@@ -14,9 +14,9 @@ export type Input =
   | { readonly type: 'persistFailed'; readonly reason: string }
   /** The state machine has taken everything up to `index`. */
   | { readonly type: 'applied'; readonly index: Index }
-  /** Answers a load, from its first entry on. Empty when they could not be had: they will be asked for again. */
+  /** Answers a load, from its first entry on. Empty when they could not be had: they are asked for again, a heartbeat later. */
   | { readonly type: 'entriesLoaded'; readonly token: LoadToken; readonly entries: readonly Entry[] }
   /** Messages to this member were dropped before they were sent. */
   | { readonly type: 'unreachable'; readonly member: MemberId }
-  /** Stand for election now. */
+  /** Stand for election now. Nothing happens at a leader, and at a member that has no vote. */
   | { readonly type: 'campaign' };

@@ -14,6 +14,7 @@ export function becomeLeader(raft: Raft): void {
   }
   // Entries of earlier terms are committed only along with one of this term (Raft §5.4.2), so every term opens with one.
   appendOwn(raft, EntryKind.Noop, new Uint8Array(0));
+  raft.heartbeatDeadline = raft.now + raft.options.heartbeatMs;
   heartbeat(raft);
 }
 
@@ -32,8 +33,8 @@ export function propose(raft: Raft, items: readonly Proposal[]): void {
 function refusal(raft: Raft, bytes: number): 'not-leader' | 'overloaded' | null {
   if (raft.role !== 'leader') return 'not-leader';
   // A single entry above the bound still gets through, alone.
-  const uncommitted = raft.log.uncommittedBytes;
-  return uncommitted > 0 && uncommitted + bytes > raft.options.maxUncommittedBytes ? 'overloaded' : null;
+  const unapplied = raft.log.unappliedBytes;
+  return unapplied > 0 && unapplied + bytes > raft.options.maxUnappliedBytes ? 'overloaded' : null;
 }
 
 function appendOwn(raft: Raft, kind: EntryKind, data: Uint8Array): Index {
@@ -51,11 +52,12 @@ export function heartbeatTimeout(raft: Raft): void {
     changeRole(raft, 'follower', null);
     return;
   }
+  raft.heartbeatDeadline = raft.now + raft.options.heartbeatMs;
   heartbeat(raft);
 }
 
+/** Those of a round of reads come in between and put nothing off: with them, looking after the quorum would wait as well. */
 export function heartbeat(raft: Raft): void {
-  raft.heartbeatDeadline = raft.now + raft.options.heartbeatMs;
   for (const [to, progress] of raft.progress) {
     const commit = Math.min(raft.log.committed, progress.match) as Index;
     progress.sentCommit = commit;
@@ -75,8 +77,10 @@ export function handleHeartbeatResponse(raft: Raft, message: HeartbeatResponse):
   if (progress === undefined) return;
   progress.lastContact = raft.now;
   if (message.readSequence > progress.readSequence) progress.readSequence = message.readSequence;
-  // An append, or its answer, may have been lost with nothing behind it to notice: ask again, within the window or not.
-  if (progress.match < raft.log.lastIndex) {
+  // An append, or its answer, may have been lost with nothing behind it to notice: ask again, within the window or not. Not at every
+  // answer: rounds of reads bring them by the thousand, and what left a moment ago is only on its way.
+  if (progress.match < raft.log.lastIndex && raft.now - progress.lastActivity >= raft.options.heartbeatMs) {
+    progress.lastActivity = raft.now;
     if (progress.state === 'probe') progress.probeSent = false;
     else askForMatch(raft, message.from, progress);
   }

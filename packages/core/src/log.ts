@@ -5,8 +5,8 @@ import type { BootState, Entry, Index, LogPosition, Term } from './types.ts';
 /** What an entry is counted as beside its data, on disk, on the wire and in memory. */
 const entryOverheadBytes = 32;
 
-/** Released slots at the front of the window before the array is copied: amortised O(1) an entry. */
-const maxReleasedSlots = 4_096;
+/** With fewer released slots than this at the front of the window it is not worth copying, however small the rest is. */
+const minReleasedSlots = 4_096;
 
 /**
  * The log of one member. All terms are in memory, and the newest entries:
@@ -21,12 +21,12 @@ const maxReleasedSlots = 4_096;
 export class RaftLog {
   readonly base: LogPosition;
   readonly #terms: TermIndex;
-  #entries: Entry[];
-  /** Slots at the front of `#entries` that were released. */
+  #entries: (Entry | null)[];
+  /** Slots at the front of `#entries` that were released, and hold nothing. */
   #released = 0;
   #windowStart: Index;
   #windowBytes = 0;
-  #uncommittedBytes = 0;
+  #unappliedBytes = 0;
   #committed: Index;
   #handedOut: Index;
   #applied: Index;
@@ -53,7 +53,7 @@ export class RaftLog {
       assert(entry.index === index, `entry ${index} is missing: found ${entry.index}`);
       assert(entry.term === this.#terms.termAt(index), `entry ${index} is not of the term that the log names`);
       this.#windowBytes += sizeOf(entry);
-      if (index > this.#committed) this.#uncommittedBytes += sizeOf(entry);
+      if (index > this.#applied) this.#unappliedBytes += sizeOf(entry);
       index = (index + 1) as Index;
     }
   }
@@ -80,8 +80,9 @@ export class RaftLog {
     return this.#applied;
   }
 
-  get uncommittedBytes(): number {
-    return this.#uncommittedBytes;
+  /** What cannot leave memory: entries that are not committed, not durable or not applied here. */
+  get unappliedBytes(): number {
+    return this.#unappliedBytes;
   }
 
   get windowStart(): Index {
@@ -112,7 +113,7 @@ export class RaftLog {
     this.#entries.push(entry);
     const bytes = sizeOf(entry);
     this.#windowBytes += bytes;
-    this.#uncommittedBytes += bytes;
+    this.#unappliedBytes += bytes;
   }
 
   /** The first of `entries` that this log has not, or has with another term; null when it has them all. */
@@ -128,16 +129,15 @@ export class RaftLog {
     assert(index > this.#committed, `entry ${index} conflicts with a leader, but ${this.#committed} is committed`);
     while (this.lastIndex >= index) {
       const entry = this.#entries.pop();
-      assert(entry !== undefined && entry.index === this.lastIndex, `entry ${this.lastIndex} is not in memory`);
+      assert(entry?.index === this.lastIndex, `entry ${this.lastIndex} is not in memory`);
       this.#windowBytes -= sizeOf(entry);
-      this.#uncommittedBytes -= sizeOf(entry);
+      this.#unappliedBytes -= sizeOf(entry);
       this.#terms.truncateFrom(entry.index);
     }
   }
 
   commitTo(index: Index): void {
     assert(index <= this.lastIndex, `commit index ${index} is beyond the log's end ${this.lastIndex}: it lost entries`);
-    for (let at = this.#committed + 1; at <= index; at++) this.#uncommittedBytes -= sizeOf(this.#inWindow(at as Index));
     if (index > this.#committed) this.#committed = index;
   }
 
@@ -155,6 +155,7 @@ export class RaftLog {
       index >= this.#applied && index <= this.#handedOut,
       `applied ${index} was not handed out: ${this.#handedOut}`,
     );
+    for (let at = this.#applied + 1; at <= index; at++) this.#unappliedBytes -= sizeOf(this.#inWindow(at as Index));
     this.#applied = index;
   }
 
@@ -176,10 +177,12 @@ export class RaftLog {
   shrinkWindow(maxBytes: number, keepFrom: Index): void {
     while (this.#windowBytes > maxBytes && this.#windowStart <= this.#applied && this.#windowStart < keepFrom) {
       this.#windowBytes -= sizeOf(this.#inWindow(this.#windowStart));
+      this.#entries[this.#released] = null;
       this.#released++;
       this.#windowStart = (this.#windowStart + 1) as Index;
     }
-    if (this.#released > maxReleasedSlots) {
+    // At most one copied for each one released: amortised O(1) an entry, however many the window holds.
+    if (this.#released > Math.max(minReleasedSlots, this.#entries.length / 2)) {
       this.#entries = this.#entries.slice(this.#released);
       this.#released = 0;
     }
@@ -187,7 +190,7 @@ export class RaftLog {
 
   #inWindow(index: Index): Entry {
     const entry = this.#entries[index - this.#windowStart + this.#released];
-    assert(entry !== undefined, `entry ${index} is not in memory`);
+    assert(entry !== undefined && entry !== null, `entry ${index} is not in memory`);
     return entry;
   }
 }

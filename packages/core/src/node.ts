@@ -16,6 +16,7 @@ import type { Message } from './message.ts';
 import { checkOptions, type RaftOptions } from './options.ts';
 import { Outbox, type Output } from './output.ts';
 import type { Prng } from './prng.ts';
+import { isVoter } from './quorum.ts';
 import { acknowledge, follow, hardStateOf, promise, type Raft, resetElectionTimer } from './raft.ts';
 import {
   advanceReads,
@@ -40,6 +41,7 @@ export class RaftNode {
 
   constructor(options: RaftOptions, boot: BootState, prng: Prng, now: Millis) {
     checkOptions(options);
+    checkBoot(boot);
     this.#raft = {
       options,
       prng,
@@ -67,11 +69,18 @@ export class RaftNode {
 
   /** Takes one input. Throws RaftAssertionError when a rule of the algorithm does not hold; then the process must stop. */
   step(input: Input, now: Millis): void {
-    if (this.#failure !== null) throw this.#failure;
-    try {
+    this.#guarded(() => {
       assert(now >= this.#raft.now, `time went back from ${this.#raft.now} to ${now}`);
       this.#raft.now = now;
       this.#dispatch(input);
+    });
+  }
+
+  /** After one failed assertion nothing more comes out of this member. */
+  #guarded<Result>(act: () => Result): Result {
+    if (this.#failure !== null) throw this.#failure;
+    try {
+      return act();
     } catch (error) {
       this.#failure = error instanceof Error ? error : new RaftAssertionError(String(error));
       throw error;
@@ -80,7 +89,10 @@ export class RaftNode {
 
   /** Everything that the inputs since the last call have led to. */
   takeOutput(): Output {
-    if (this.#failure !== null) throw this.#failure;
+    return this.#guarded(() => this.#output());
+  }
+
+  #output(): Output {
     const raft = this.#raft;
     advanceReads(raft);
     if (raft.role === 'leader') {
@@ -132,7 +144,7 @@ export class RaftNode {
       case 'unreachable':
         return unreachable(raft, input.member);
       case 'campaign':
-        return raft.role === 'leader' ? undefined : preCampaign(raft);
+        return raft.role !== 'leader' && isVoter(raft.configuration, raft.options.id) ? preCampaign(raft) : undefined;
     }
   }
 
@@ -160,7 +172,7 @@ export class RaftNode {
   #receive(message: Message): void {
     const raft = this.#raft;
     assert(message.to === raft.options.id, `a message for member ${message.to} came to ${raft.options.id}`);
-    if (message.term < raft.term) {
+    if (message.term < raft.term && message.type !== 'preVoteResponse') {
       this.#answerOlderTerm(message);
       return;
     }
@@ -214,4 +226,15 @@ export class RaftNode {
         return handleReadIndexResponse(raft, message);
     }
   }
+}
+
+/** What no crash can leave: then the disk has lost something, and this member has promises to keep that it does not know of. */
+function checkBoot({ acknowledged, base, hardState, tail, terms }: BootState): void {
+  const lastTerm = terms.at(-1)?.term ?? base.term;
+  assert(hardState.term >= lastTerm, `the log holds an entry of term ${lastTerm}, but the term is ${hardState.term}`);
+  assert(
+    hardState.term >= acknowledged.term,
+    `term ${acknowledged.term} was acknowledged, but the term is ${hardState.term}`,
+  );
+  assert(acknowledged.index <= tail, `entry ${acknowledged.index} was acknowledged, but the log ends at ${tail}`);
 }

@@ -12,8 +12,11 @@ export interface RaftOptions {
   /** Appends on the way to one peer that it has not acknowledged. */
   readonly maxInflightAppends: number;
   readonly maxInflightBytes: number;
-  /** Entries that are not committed; beyond it proposals are refused as overloaded. */
-  readonly maxUncommittedBytes: number;
+  /**
+   * Entries of the leader that are not committed, or not durable or applied there yet; beyond it proposals are refused as overloaded.
+   * Followers alone can commit: without the other two a leader whose disk or state machine stalls would fill its memory.
+   */
+  readonly maxUnappliedBytes: number;
   /** Applied entries kept in memory for followers that are a little behind; older ones are loaded from the storage. */
   readonly maxLogWindowBytes: number;
   /** Reads that wait for a confirmation of leadership; beyond it they are refused as overloaded. */
@@ -28,7 +31,7 @@ export const defaultOptions = {
   maxAppendBytes: 262_144,
   maxInflightAppends: 64,
   maxInflightBytes: 4_194_304,
-  maxUncommittedBytes: 67_108_864,
+  maxUnappliedBytes: 67_108_864,
   maxLogWindowBytes: 33_554_432,
   maxWaitingReads: 100_000,
   maxReadRounds: 16,

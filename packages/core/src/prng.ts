@@ -1,4 +1,4 @@
-/** Randomness comes in through the constructor, so that a seed decides a whole run. */
+/** Randomness comes in through the constructor, so that a seed decides a whole run. It must differ after every restart (see reads.ts). */
 export interface Prng {
   /** A float in [0, 1). */
   next(): number;

@@ -20,6 +20,8 @@ export class Progress {
   probeSent = false;
   /** When the peer was last heard of in this term. */
   lastContact: Millis;
+  /** When an append last left for the peer, or was accepted by it. */
+  lastActivity: Millis;
   /** The newest round of heartbeats it has answered. */
   readSequence: ReadSequence = 0;
   /** The commit index that it was last told. */
@@ -32,6 +34,7 @@ export class Progress {
   constructor(next: Index, now: Millis) {
     this.next = next;
     this.lastContact = now;
+    this.lastActivity = now;
   }
 
   get inFlight(): number {
@@ -44,7 +47,8 @@ export class Progress {
     return this.#inFlight.length < options.maxInflightAppends && this.#inFlightBytes < options.maxInflightBytes;
   }
 
-  sent(lastIndex: Index, bytes: number): void {
+  sent(lastIndex: Index, bytes: number, now: Millis): void {
+    this.lastActivity = now;
     if (this.state === 'probe') {
       this.probeSent = true;
       return;
@@ -55,8 +59,11 @@ export class Progress {
     this.#inFlightBytes += bytes;
   }
 
-  accepted(match: Index): void {
-    if (match > this.match) this.match = match;
+  accepted(match: Index, now: Millis): void {
+    if (match > this.match) {
+      this.match = match;
+      this.lastActivity = now;
+    }
     if (this.next <= match) this.next = (match + 1) as Index;
     while (this.#inFlight[0] !== undefined && this.#inFlight[0].lastIndex <= match) {
       this.#inFlightBytes -= this.#inFlight.shift()?.bytes ?? 0;
@@ -81,5 +88,12 @@ export class Progress {
     this.loading = null;
     this.#inFlight.length = 0;
     this.#inFlightBytes = 0;
+  }
+
+  /** Nothing is to be had for the peer at the moment: the next try comes with its answer to a heartbeat. */
+  pause(now: Millis): void {
+    this.probeFrom(this.next);
+    this.probeSent = true;
+    this.lastActivity = now;
   }
 }

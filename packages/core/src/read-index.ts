@@ -9,7 +9,7 @@ export function readIndex(raft: Raft, id: ReadId): void {
   const { reads } = raft;
   if (raft.leader === null) refuse(raft, id, 'not-leader');
   else if (reads.localCount >= raft.options.maxWaitingReads) refuse(raft, id, 'overloaded');
-  else if (raft.role === 'leader') reads.waiting.push({ local: id });
+  else if (raft.role === 'leader') reads.waiting.push(id);
   else reads.unasked.push(id);
 }
 
@@ -25,7 +25,7 @@ export function advanceReads(raft: Raft): void {
 
 function startRound(raft: Raft): void {
   const { log, options, reads } = raft;
-  if (reads.waiting.length === 0 || reads.rounds.length >= options.maxReadRounds) return;
+  if (!reads.hasWaiting || reads.rounds.length >= options.maxReadRounds) return;
   // Until an entry of this term is committed, this leader does not know the commit index (Raft §8); a single member neither.
   if (log.termAt(log.committed) !== raft.term) return;
   reads.startRound(log.committed);
@@ -40,15 +40,10 @@ export function confirmRounds(raft: Raft): void {
   const confirmed = reachedByQuorum(configuration, (member) =>
     member === options.id ? reads.sequence : (progress.get(member)?.readSequence ?? 0),
   );
-  for (const { index, readers } of reads.takeConfirmed(confirmed)) {
-    for (const reader of readers) {
-      if ('local' in reader) {
-        outbox.reads.push({ id: reader.local, index });
-      } else {
-        const { member: to, request } = reader;
-        send(raft, { type: 'readIndexResponse', from: options.id, to, term: raft.term, request, index });
-      }
-    }
+  for (const { index, local, requests } of reads.takeConfirmed(confirmed)) {
+    for (const id of local) outbox.reads.push({ id, index });
+    for (const { member: to, request } of requests)
+      send(raft, { type: 'readIndexResponse', from: options.id, to, term: raft.term, request, index });
   }
 }
 
@@ -74,12 +69,8 @@ function ask(raft: Raft, request: number): void {
 }
 
 export function handleReadIndexRequest(raft: Raft, message: ReadIndexRequest): void {
-  const { from: member, request } = message;
-  // Asked again before the first was answered: one answer serves both.
-  const known = raft.reads.waiting.some(
-    (reader) => 'member' in reader && reader.member === member && reader.request === request,
-  );
-  if (raft.role === 'leader' && !known) raft.reads.waiting.push({ member, request });
+  const { options, progress, reads, role } = raft;
+  if (role === 'leader') reads.addRequest(message.from, message.request, progress.size * options.maxReadRounds);
 }
 
 export function handleReadIndexResponse(raft: Raft, message: ReadIndexResponse): void {

@@ -4,27 +4,32 @@ import type { Outbox } from './output.ts';
 import { integerBetween, type Prng } from './prng.ts';
 import type { Index, MemberId, Millis, ReadId } from './types.ts';
 
-/** Who waits for a read index: a reader of this member, or a follower's batch. */
-export type Reader = { readonly local: ReadId } | { readonly member: MemberId; readonly request: ReadRequestId };
+/** A batch of a follower's reads, for whom it asks. */
+interface ReadRequest {
+  readonly member: MemberId;
+  readonly request: ReadRequestId;
+}
 
 interface Round {
   readonly sequence: ReadSequence;
   /** The commit index before the round's heartbeats left: no read acknowledged earlier can have seen more. */
   readonly index: Index;
-  readonly readers: readonly Reader[];
+  readonly local: readonly ReadId[];
+  readonly requests: readonly ReadRequest[];
 }
 
 /**
  * Reads on their way through ReadIndex (Raft §8, thesis §6.4), without an entry in the log.
  *
- * As leader: `waiting` readers join the next round; a round is numbered, its heartbeats carry the number, and a majority that answers it,
+ * As leader: `waiting` readers of its own, and `requests` of followers, join the next round; a round is numbered, its heartbeats carry the number, and a majority that answers it,
  * or a later one, confirms that this was still the leader when the round began. The number is minted here and belongs to the term:
  * never the client's own id, which a late answer to an earlier attempt could confirm (etcd #20418).
  *
  * As follower: readers are asked for in batches, under a request number of this member.
  */
 export class Reads {
-  waiting: Reader[] = [];
+  waiting: ReadId[] = [];
+  requests: ReadRequest[] = [];
   readonly rounds: Round[] = [];
   sequence: ReadSequence = 0;
 
@@ -48,15 +53,29 @@ export class Reads {
   get localCount(): number {
     let count = this.waiting.length + this.unasked.length;
     for (const ids of this.asked.values()) count += ids.length;
-    for (const round of this.rounds) count += round.readers.length;
+    for (const round of this.rounds) count += round.local.length;
     return count;
   }
 
+  get hasWaiting(): boolean {
+    return this.waiting.length > 0 || this.requests.length > 0;
+  }
+
+  /**
+   * Asked again before the first was answered: one answer serves both. Bounded: what does not fit is asked for again (a follower that
+   * restarts leaves requests behind that nobody waits for any more).
+   */
+  addRequest(member: MemberId, request: ReadRequestId, maxRequests: number): void {
+    const isKnown = this.requests.some((known) => known.member === member && known.request === request);
+    if (!isKnown && this.requests.length < maxRequests) this.requests.push({ member, request });
+  }
+
   startRound(index: Index): ReadSequence {
-    assert(this.waiting.length > 0, 'a round without readers');
+    assert(this.hasWaiting, 'a round without readers');
     this.sequence++;
-    this.rounds.push({ sequence: this.sequence, index, readers: this.waiting });
+    this.rounds.push({ sequence: this.sequence, index, local: this.waiting, requests: this.requests });
     this.waiting = [];
+    this.requests = [];
     return this.sequence;
   }
 
@@ -68,12 +87,12 @@ export class Reads {
 
   /** Leadership moved: nothing that waits can be confirmed any more. Readers elsewhere notice by themselves. */
   abandon(outbox: Outbox, leaderHint: MemberId | null): void {
-    const readers = [...this.rounds.flatMap((round) => round.readers), ...this.waiting];
-    const local = readers.flatMap((reader) => ('local' in reader ? [reader.local] : []));
-    for (const id of [...local, ...[...this.asked.values()].flat(), ...this.unasked]) {
+    const asLeader = [...this.rounds.flatMap((round) => round.local), ...this.waiting];
+    for (const id of [...asLeader, ...[...this.asked.values()].flat(), ...this.unasked]) {
       outbox.failed.push({ what: 'read', id, reason: 'leadership-lost', leaderHint });
     }
     this.waiting = [];
+    this.requests = [];
     this.rounds.length = 0;
     this.unasked = [];
     this.asked.clear();

@@ -32,6 +32,7 @@ function sendAppend(raft: Raft, to: MemberId, progress: Progress, entries: reado
   progress.sent(
     last.index,
     entries.reduce((sum, entry) => sum + sizeOf(entry), 0),
+    raft.now,
   );
 }
 
@@ -54,8 +55,9 @@ export function entriesLoaded(raft: Raft, token: LoadToken, entries: readonly En
   for (const [member, progress] of raft.progress) {
     if (progress.loading !== token) continue;
     progress.loading = null;
-    if (entries[0]?.index === progress.next && progress.mayReceive(raft.options))
-      sendAppend(raft, member, progress, entries);
+    // Asking again at once would turn a storage that fails into a loop at full speed.
+    if (entries[0]?.index !== progress.next) progress.pause(raft.now);
+    else if (progress.mayReceive(raft.options)) sendAppend(raft, member, progress, entries);
   }
 }
 
@@ -67,7 +69,7 @@ export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void 
     `member ${message.from} acknowledged ${message.match}, beyond ${raft.log.lastIndex}`,
   );
   progress.lastContact = raft.now;
-  progress.accepted(message.match);
+  progress.accepted(message.match, raft.now);
   advanceCommit(raft);
 }
 

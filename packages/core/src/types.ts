@@ -120,7 +120,7 @@ export type Refusal =
   | 'not-leader'
   /** Reads only: leadership was lost before it could be confirmed. */
   | 'leadership-lost'
-  /** Too much is uncommitted or waiting already. */
+  /** Too much is not applied yet, or waits already. */
   | 'overloaded';
 
 export interface Failure {

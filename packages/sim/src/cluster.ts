@@ -47,7 +47,7 @@ export function createCluster(
         maxAppendBytes: settings.maxAppendBytes,
         maxInflightAppends: settings.maxInflightAppends,
         maxLogWindowBytes: settings.maxLogWindowBytes,
-        maxUncommittedBytes: settings.maxUncommittedBytes,
+        maxUnappliedBytes: settings.maxUnappliedBytes,
       },
       observers,
       transmit: (message) => network.send(message),

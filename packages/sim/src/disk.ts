@@ -11,7 +11,7 @@ export interface DiskImage {
 }
 
 /**
- * A disk with one synced write in flight, as the storage has it: everything that waits is merged into the next write. A crash while a
+ * A disk with one synced write in flight, as the storage has it: what waits is merged into the next write, or some of it. A crash while a
  * write is in flight leaves all of it or nothing of it; what waited is gone.
  */
 export class Disk {
@@ -41,9 +41,8 @@ export class Disk {
   }
 
   #write(durable: (sequence: number) => void): void {
-    const jobs = this.#waiting;
+    const jobs = this.#waiting.splice(0, this.#settings.maxMergedJobs);
     const power = this.#power;
-    this.#waiting = [];
     this.#writing = jobs;
     this.counts.writes++;
     this.#scheduler.at(this.#completionTime(), () => {

@@ -47,13 +47,13 @@ export class Load {
   }
 
   #operate(): void {
-    const { clients, operationsPerSecond, readShare } = this.#settings;
+    const { clients, operationsPerSecond, readAnywhereShare, readShare } = this.#settings;
     const pause = this.#random.exponential((1_000 * clients) / operationsPerSecond);
     this.#scheduler.after(pause, () => {
       if (this.#stopped) return;
-      const host = this.#choose();
-      if (this.#random.chance(readShare)) this.#read(host);
-      else this.#write(host);
+      if (!this.#random.chance(readShare)) this.#write(this.#choose());
+      else if (this.#random.chance(readAnywhereShare)) this.#read(this.#random.pick(this.#hosts));
+      else this.#read(this.#choose());
     });
   }
 

@@ -1,19 +1,32 @@
+import type { Message } from '@conclave/core';
 import type { Cluster } from './cluster.ts';
 import type { Host } from './host.ts';
+import type { Observer } from './observer.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { FaultSettings } from './swarm.ts';
 
 export type FaultCounts = Record<
-  'crash' | 'crashAll' | 'leader' | 'pause' | 'halves' | 'isolate' | 'oneWay' | 'bridge',
+  'crash' | 'crashAll' | 'telling' | 'leader' | 'pause' | 'halves' | 'isolate' | 'oneWay' | 'bridge',
   number
 >;
 
+/** After which messages a crash tells most, and how often there is one. Votes are rare, acknowledgements are not. */
+const tellingMessages: ReadonlyMap<Message['type'], number> = new Map([
+  ['vote', 0.05],
+  ['voteResponse', 0.2],
+  ['appendAccepted', 0.002],
+  ['readIndexRequest', 0.02],
+]);
+const maxTellingDownMs = 5;
+
 /** Breaks things, each kind of fault in a rhythm of its own, until it is told to stop. */
-export class Nemesis {
+export class Nemesis implements Observer {
+  readonly name = 'nemesis';
   readonly counts: FaultCounts = {
     crash: 0,
     crashAll: 0,
+    telling: 0,
     leader: 0,
     pause: 0,
     halves: 0,
@@ -50,6 +63,15 @@ export class Nemesis {
     }
   }
 
+  sent(host: Host, message: Message): void {
+    const share = (tellingMessages.get(message.type) ?? 0) * this.#settings.tellingCrashRate;
+    if (this.#stopped || !this.#random.chance(share)) return;
+    this.counts.telling++;
+    this.#scheduler.after(0, () => {
+      if (!this.#stopped && host.isUp) this.#crash(host, maxTellingDownMs);
+    });
+  }
+
   #every(meanMs: number, act: () => void): void {
     if (meanMs === Number.POSITIVE_INFINITY) return;
     this.#scheduler.after(this.#random.exponential(meanMs), () => {
@@ -70,10 +92,14 @@ export class Nemesis {
     this.counts.crashAll++;
   }
 
-  #crash(host: Host): void {
+  #crash(host: Host, maxDownMs: number = this.#settings.maxDownMs): void {
     host.crash();
-    this.#scheduler.after(this.#random.between(0, this.#settings.maxDownMs), () => {
-      if (!this.#stopped && !host.isUp) host.start();
+    this.#scheduler.after(this.#random.between(0, maxDownMs), () => {
+      if (this.#stopped || host.isUp) return;
+      host.start();
+      if (!this.#random.chance(this.#settings.muteRestartRate)) return;
+      const others = this.#cluster.hosts.map((other) => other.id).filter((id) => id !== host.id);
+      this.#cut('oneWay', [host.id, ...others]);
     });
   }
 

@@ -3,7 +3,16 @@ import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { NetworkSettings } from './swarm.ts';
 
-/** Directed links between members: delay, loss, duplication, and reordering, which comes of delays that differ. */
+export interface NetworkCounts {
+  sent: number;
+  lost: number;
+  duplicated: number;
+  cut: number;
+  straggled: number;
+  cutShort: number;
+}
+
+/** Directed links between members: delay, loss, duplication, appends cut short, and reordering, which comes of delays that differ. */
 export class Network {
   readonly #scheduler: Scheduler;
   readonly #random: Random;
@@ -11,12 +20,7 @@ export class Network {
   readonly #refuse: (message: Message) => void;
   readonly #cut = new Set<string>();
   #settings: NetworkSettings;
-  readonly counts: { sent: number; lost: number; duplicated: number; cut: number } = {
-    sent: 0,
-    lost: 0,
-    duplicated: 0,
-    cut: 0,
-  };
+  readonly counts: NetworkCounts = { sent: 0, lost: 0, duplicated: 0, cut: 0, straggled: 0, cutShort: 0 };
 
   /** `refuse`: the sender is told that the message could not be sent, as it is when a connection is down. */
   constructor(
@@ -45,9 +49,25 @@ export class Network {
     const copies = this.#random.chance(this.#settings.duplicateRate) ? 2 : 1;
     if (copies === 2) this.counts.duplicated++;
     for (let copy = 0; copy < copies; copy++) {
-      const delay = this.#settings.minDelayMs + this.#random.exponential(this.#settings.meanDelayMs);
-      this.#scheduler.after(delay, () => this.#arrive(message));
+      const arriving = this.#cutShort(message);
+      this.#scheduler.after(this.#delay(), () => this.#arrive(arriving));
     }
+  }
+
+  #delay(): number {
+    const { maxStragglerMs, meanDelayMs, minDelayMs, stragglerRate } = this.#settings;
+    const delay = minDelayMs + this.#random.exponential(meanDelayMs);
+    if (!this.#random.chance(stragglerRate)) return delay;
+    this.counts.straggled++;
+    return delay + this.#random.between(0, maxStragglerMs);
+  }
+
+  /** What is left says nothing that its leader could not have said at that moment. */
+  #cutShort(message: Message): Message {
+    if (message.type !== 'append' || message.entries.length === 0) return message;
+    if (!this.#random.chance(this.#settings.cutShortRate)) return message;
+    this.counts.cutShort++;
+    return { ...message, entries: message.entries.slice(0, this.#random.integer(0, message.entries.length)) };
   }
 
   /** What is on the way when a link is cut is lost with it. */
@@ -66,7 +86,8 @@ export class Network {
 
   becomeReliable(): void {
     this.heal();
-    this.#settings = { ...this.#settings, lossRate: 0, bulkLossRate: 0, duplicateRate: 0 };
+    const none = { lossRate: 0, bulkLossRate: 0, duplicateRate: 0, stragglerRate: 0, cutShortRate: 0 };
+    this.#settings = { ...this.#settings, ...none };
   }
 }
 

@@ -1,3 +1,4 @@
+import { surviveLastingPartition } from './availability.ts';
 import { agreedLeader, type Cluster, createCluster, highestApplied } from './cluster.ts';
 import { AppliedInOrder, Commitment, LeaderCompleteness } from './invariants/commitment.ts';
 import { DurableAcknowledgements } from './invariants/durable-acknowledgements.ts';
@@ -9,6 +10,7 @@ import { Promises } from './invariants/promises.ts';
 import { Ledger } from './ledger.ts';
 import { Load, type LoadCounts } from './load.ts';
 import { type FaultCounts, Nemesis } from './nemesis.ts';
+import type { NetworkCounts } from './network.ts';
 import type { Observer } from './observer.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
@@ -23,7 +25,7 @@ export interface RunReport {
   readonly committed: number;
   readonly terms: number;
   readonly faults: FaultCounts;
-  readonly network: { readonly sent: number; readonly lost: number; readonly duplicated: number; readonly cut: number };
+  readonly network: Readonly<NetworkCounts>;
   readonly disk: { readonly writes: number; readonly stalls: number; readonly tornAway: number };
   readonly load: LoadCounts;
 }
@@ -31,7 +33,10 @@ export interface RunReport {
 /** Election timeouts after which a healed cluster has elected a leader and brought everybody up to date. */
 const healingElections = 60;
 
-/** Runs one seed: a phase of faults, in which nothing unsafe may happen, then healing, after which everything must work. Throws a Violation. */
+/**
+ * Runs one seed: a phase of faults, in which nothing unsafe may happen; a partition that lasts, over which a majority must get; then
+ * healing, after which everything must work. Throws a Violation.
+ */
 export function simulate(seed: number, settings: Settings, print: ((line: string) => void) | null = null): RunReport {
   const random = new Random(seed);
   const scheduler = new Scheduler();
@@ -41,10 +46,12 @@ export function simulate(seed: number, settings: Settings, print: ((line: string
   for (const host of cluster.hosts) host.start();
   const load = new Load(cluster.hosts, scheduler, random.fork('load'), settings.load, observers);
   const nemesis = new Nemesis(cluster, scheduler, random.fork('nemesis'), settings.faults);
+  observers.push(nemesis);
 
   scheduler.runUntil(settings.safetyMs);
   load.stop();
   nemesis.stop();
+  surviveLastingPartition(cluster, scheduler, random.fork('lasting partition'), settings);
   heal(cluster, scheduler, settings);
   for (const observer of observers) observer.ended?.(cluster.hosts);
   return report(cluster, scheduler, trace, nemesis, load);

@@ -11,7 +11,7 @@ export interface Settings {
   readonly maxAppendBytes: number;
   readonly maxInflightAppends: number;
   readonly maxLogWindowBytes: number;
-  readonly maxUncommittedBytes: number;
+  readonly maxUnappliedBytes: number;
   readonly network: NetworkSettings;
   readonly disk: DiskSettings;
   readonly faults: FaultSettings;
@@ -26,6 +26,11 @@ export interface NetworkSettings {
   /** Of messages that carry entries: votes and heartbeats pass, logs grow apart. */
   readonly bulkLossRate: number;
   readonly duplicateRate: number;
+  /** Of messages that come up to `maxStragglerMs` later than others: after whatever has happened meanwhile, restarts included. */
+  readonly stragglerRate: number;
+  readonly maxStragglerMs: number;
+  /** Of appends that arrive with only the first of their entries, as a leader with other bounds, or after other losses, would have sent them. */
+  readonly cutShortRate: number;
 }
 
 export interface DiskSettings {
@@ -34,6 +39,8 @@ export interface DiskSettings {
   /** Mean time between stalls of one disk; Infinity for none. */
   readonly meanStallEveryMs: number;
   readonly maxStallMs: number;
+  /** Persist jobs that go into one write. With 1 a crash can come between any two. */
+  readonly maxMergedJobs: number;
 }
 
 /** Mean times between faults of each kind, over the whole cluster; Infinity for none. */
@@ -43,6 +50,10 @@ export interface FaultSettings {
   readonly leaderEveryMs: number;
   readonly crashAllEveryMs: number;
   readonly maxDownMs: number;
+  /** Of messages that bind their sender, or that it waits for an answer to: right after them it crashes, to be back in no time. */
+  readonly tellingCrashRate: number;
+  /** Of restarts after which nobody hears the member for a while: its new connections are not up, those to it are. */
+  readonly muteRestartRate: number;
   readonly pauseEveryMs: number;
   readonly maxPauseMs: number;
   readonly partitionEveryMs: number;
@@ -55,6 +66,8 @@ export interface LoadSettings {
   readonly clients: number;
   readonly operationsPerSecond: number;
   readonly readShare: number;
+  /** Of reads that go to any member; the others go where a leader is thought to be. */
+  readonly readAnywhereShare: number;
   readonly maxValueBytes: number;
 }
 
@@ -75,19 +88,23 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
     maxAppendBytes: random.pick(hunting ? [1, 262_144] : [1, 200, 1_000, 262_144]),
     maxInflightAppends: random.pick([1, 2, 8, 64]),
     maxLogWindowBytes: random.pick([1, 1_000, 33_554_432]),
-    maxUncommittedBytes: random.pick([1, 4_000, 67_108_864]),
+    maxUnappliedBytes: random.pick([1, 4_000, 67_108_864]),
     network: {
       minDelayMs: random.between(0.05, 1),
       meanDelayMs: random.pick(hunting ? [1, 5] : [0.2, 1, 5, 20]),
       lossRate: calm ? 0 : rarely(0.6, hunting ? 0.4 : 0.1),
       bulkLossRate: hunting ? random.pick([0, 0.5, 0.8]) : 0,
       duplicateRate: calm ? 0 : rarely(0.5, 0.1),
+      stragglerRate: calm ? 0 : rarely(0.5, 0.2),
+      maxStragglerMs: random.pick([30, 300, 3_000]),
+      cutShortRate: calm ? 0 : rarely(0.4, 0.5),
     },
     disk: {
       minWriteMs: random.between(0.05, 1),
       meanWriteMs: random.pick(hunting ? [0.3, 3] : [0.3, 1, 5, 15]),
       meanStallEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.3, 2_000, 20_000),
       maxStallMs: random.pick([200, 2_000]),
+      maxMergedJobs: random.pick([1, 3, 1_000]),
     },
     faults: {
       leaderEveryMs: hunting
@@ -98,6 +115,8 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       crashEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.7, 300, 8_000),
       crashAllEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.3, 3_000, 20_000),
       maxDownMs: random.pick(hunting ? [10, 100, 300] : [10, 500, 4_000]),
+      tellingCrashRate: calm ? 0 : random.pick([0, 0, 1]),
+      muteRestartRate: random.pick([0, 0, 0.5]),
       pauseEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.4, 1_000, 10_000),
       maxPauseMs: random.pick(hunting ? [100, 300] : [100, 1_500, 6_000]),
       partitionEveryMs: calm ? Number.POSITIVE_INFINITY : sometimes(0.7, 500, 8_000),
@@ -108,6 +127,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       clients: random.integer(1, 8),
       operationsPerSecond: random.pick([20, 100, 100, 400]),
       readShare: random.between(0.1, 0.7),
+      readAnywhereShare: random.pick([0.1, 0.5, 1]),
       maxValueBytes: random.pick([16, 300, 2_000]),
     },
     safetyMs,
