@@ -200,7 +200,8 @@ export class Member {
   #stalenessMs(): number {
     if (this.#ledTerm !== null) return 0;
     const heard = this.#node.state.lastLeaderContact;
-    return Math.max(0, Math.round(this.#environment.clock.nowMs() - heard));
+    // Never heard of one since it started: as old as can be said.
+    return Math.min(Math.max(0, Math.round(this.#environment.clock.nowMs() - heard)), Number.MAX_SAFE_INTEGER);
   }
 
   // --- Peers ---

@@ -42,7 +42,7 @@ export const bounds = {
   /** The first frame must come within this time. */
   helloTimeoutMs: 5_000,
   /** A checkpoint is taken when this much has been applied since the last one, or after this time. */
-  checkpointBytes: 4_194_304,
+  checkpointBytes: 262_144,
   checkpointIntervalMs: 500,
   /** Expiries proposed in one second. The limit spreads them; it never stops them. */
   maxExpiriesPerSecond: 1_000,

@@ -44,7 +44,13 @@ async function run(parsed: Arguments): Promise<number> {
   });
   stopWithSignalsAndParent(running);
   tellParent(running);
-  await running.stopped;
+  try {
+    await running.stopped;
+  } catch (error) {
+    // What failed may be the disk: nothing is waited for, nothing is written any more.
+    console.error(`conclave server: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(exitCode.unavailable);
+  }
   // The channel to the parent would keep this process alive.
   if (process.connected) process.disconnect();
   return exitCode.ok;
