@@ -1,0 +1,33 @@
+/** Every bound and period of the SDK in one place; those of the wire stand in the protocol package. */
+export const bounds = {
+  /** Requests, and their bytes, that wait for a connection or for room in the member's window. Beyond: OVERLOADED. */
+  maxQueuedRequests: 16_384,
+  maxQueuedBytes: 67_108_864,
+  /** A call without a `timeoutMs` of its own. Waiting for a lock has none. */
+  requestTimeoutMs: 30_000,
+  /** `connect` without a `timeoutMs`. */
+  connectTimeoutMs: 10_000,
+  /** Full jitter: an attempt waits a random part of base * 2^n, of at most the cap. */
+  backoffBaseMs: 25,
+  backoffCapMs: 2_000,
+  /** A connection that lasted so long was a good one: the next attempt does not wait. */
+  stableConnectionMs: 1_000,
+  /** A member that answers nothing for so long is left; less when a session of a shorter ttl is at stake. */
+  patienceMs: 5_000,
+  minPatienceMs: 250,
+  /** Orderly ends of sessions are waited for when the client is closed. */
+  closeTimeoutMs: 2_000,
+  /** The client's own session. */
+  defaultSessionTtlMs: 15_000,
+  /** Taken off a deadline beside one hundredth: what the clocks of both sides round, and a turn of the event loop. */
+  driftConstantMs: 20,
+  /** The watchdog looks at least this often, and at least every fiftieth of the shortest ttl. */
+  watchdogMs: 100,
+  minWatchdogMs: 10,
+  /** Bytes of events that one watch buffers until the application has taken them. */
+  watchBufferBytes: 1_048_576,
+  /** A quiet watch learns this often how far the cluster is. */
+  watchProgressMs: 5_000,
+  /** Attempts of `config.update` against other writers, before it gives up. */
+  maxUpdateAttempts: 100,
+} as const;

@@ -1,0 +1,270 @@
+import type { ClientMutation, ClusterStatus, Query, Result } from '@conclave/protocol';
+import { bounds } from './bounds.ts';
+import { type CallOptions, type WriteOptions, waitingFor } from './call.ts';
+import type { ClientCore, ClientEvents, ResultOf } from './client-core.ts';
+import type { Unsubscribe } from './emitter.ts';
+import { ConclaveError } from './error.ts';
+import type { Entry, KeyEntry } from './keys/entry.ts';
+import type { Key, KeySpace, Selector } from './keys/key-space.ts';
+import { type Listing, type ListOptions, list } from './keys/list.ts';
+import { type ReadOptions, type ReadResult, read } from './keys/read.ts';
+import { type TxnDone, type TxnRequest, type TxnStep, txn } from './keys/txn.ts';
+import {
+  type CompareLost,
+  type DeleteDone,
+  type DeleteOptions,
+  type PutDone,
+  type PutOptions,
+  put,
+  remove,
+} from './keys/write.ts';
+import type { ClientState } from './link/link.ts';
+import type { Lock } from './lock/lock.ts';
+import { acquireLock, type LockOptions } from './lock/locks.ts';
+import { openSession, type Session } from './session/session.ts';
+import type { WatchBatch } from './watch/batch.ts';
+import { openWatch, runWatch, type Watcher, type WatchOptions, type WatchRun } from './watch/watcher.ts';
+
+export interface SessionCallOptions extends CallOptions {
+  /** Without a sign of life for so long it ends; never sooner. 1,000 to 300,000; 15,000 if not given. */
+  readonly ttlMs?: number;
+  /** So that people see whose it is: host, pid, application. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+type KeysOnly<O> = O & { readonly keysOnly: true };
+
+/** A connection to a cluster that is always there: it moves to another member when one goes. */
+export interface Client extends AsyncDisposable {
+  readonly state: ClientState;
+  on<E extends keyof ClientEvents>(event: E, listener: (...values: ClientEvents[E]) => void): Unsubscribe;
+
+  /** Null: there is no such key. */
+  get(key: Key, options?: ReadOptions): Promise<Entry | null>;
+  /** As `get`, and how old the answer is. */
+  read(key: Key, options?: ReadOptions): Promise<ReadResult>;
+  list(selector: Selector, options: KeysOnly<ListOptions>): Listing<KeyEntry>;
+  list(selector: Selector, options?: ListOptions): Listing;
+  put(
+    key: Key,
+    value: string | Uint8Array,
+    options: PutOptions & { readonly ifRevision: number },
+  ): Promise<PutDone | CompareLost>;
+  put(key: Key, value: string | Uint8Array, options?: PutOptions & { readonly ifRevision?: never }): Promise<PutDone>;
+  put(key: Key, value: string | Uint8Array, options?: PutOptions): Promise<PutDone | CompareLost>;
+  delete(
+    selector: Selector,
+    options: DeleteOptions & { readonly ifRevision: number },
+  ): Promise<DeleteDone | CompareLost>;
+  delete(selector: Selector, options?: DeleteOptions & { readonly ifRevision?: never }): Promise<DeleteDone>;
+  delete(selector: Selector, options?: DeleteOptions): Promise<DeleteDone | CompareLost>;
+  /** All of it or nothing, at one revision. */
+  txn<const Then extends readonly TxnStep[], const Else extends readonly TxnStep[] = []>(
+    request: TxnRequest<Then, Else>,
+    options?: WriteOptions,
+  ): Promise<TxnDone<Then, Else>>;
+
+  watch(selector: Selector | readonly Selector[], options: KeysOnly<WatchOptions>): Watcher<KeyEntry>;
+  watch(selector: Selector | readonly Selector[], options?: WatchOptions): Watcher;
+  watch(
+    selector: Selector | readonly Selector[],
+    handle: (batch: WatchBatch) => void | Promise<void>,
+    options?: WatchOptions,
+  ): WatchRun;
+
+  session(options?: SessionCallOptions): Promise<Session>;
+  /** Waits its turn: first come, first served. Without `timeoutMs` for ever. */
+  lock(name: Key, options?: LockOptions): Promise<Lock>;
+  /** Null: somebody else holds it. */
+  tryLock(name: Key, options?: LockOptions): Promise<Lock | null>;
+  /** Holds it while `work` runs. */
+  withLock<T>(name: Key, work: (lock: Lock) => Promise<T>, options?: LockOptions): Promise<T>;
+
+  /** The same client, for keys, locks, elections and documents whose names begin with `prefix`, which it adds and takes off. */
+  namespace(prefix: Key): Client;
+
+  /** What the member that we are connected to knows of the cluster; also without a quorum. */
+  status(options?: CallOptions): Promise<ClusterStatus>;
+  /** An operation of the protocol as it is, for what operators do: leases, lists of locks, a forced release, compaction. */
+  perform<O extends ClientMutation | Query>(
+    operation: O,
+    options?: WriteOptions & ReadOptions,
+  ): Promise<ResultOf<O['type']>>;
+
+  /** Sessions end in order, what waits is rejected. Never rejects; a namespace closes the whole client. */
+  close(): Promise<void>;
+}
+
+const queries: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks']);
+
+export class ClientHandle implements Client {
+  readonly #core: ClientCore;
+  readonly #space: KeySpace;
+
+  constructor(core: ClientCore, space: KeySpace) {
+    this.#core = core;
+    this.#space = space;
+  }
+
+  get state(): ClientState {
+    return this.#core.link.state;
+  }
+
+  on<E extends keyof ClientEvents>(event: E, listener: (...values: ClientEvents[E]) => void): Unsubscribe {
+    return this.#core.events.on(event, listener);
+  }
+
+  async get(key: Key, options: ReadOptions = {}): Promise<Entry | null> {
+    const { entry } = await read(this.#core, this.#space, key, options);
+    return entry;
+  }
+
+  async read(key: Key, options: ReadOptions = {}): Promise<ReadResult> {
+    return read(this.#core, this.#space, key, options);
+  }
+
+  list(selector: Selector, options: ListOptions = {}): Listing {
+    return list(this.#core, this.#space, selector, options);
+  }
+
+  put(key: Key, value: string | Uint8Array, options?: PutOptions & { readonly ifRevision?: never }): Promise<PutDone>;
+  put(key: Key, value: string | Uint8Array, options?: PutOptions): Promise<PutDone | CompareLost>;
+  async put(key: Key, value: string | Uint8Array, options: PutOptions = {}): Promise<PutDone | CompareLost> {
+    return put(this.#core, this.#space, key, value, options);
+  }
+
+  delete(selector: Selector, options?: DeleteOptions & { readonly ifRevision?: never }): Promise<DeleteDone>;
+  delete(selector: Selector, options?: DeleteOptions): Promise<DeleteDone | CompareLost>;
+  async delete(selector: Selector, options: DeleteOptions = {}): Promise<DeleteDone | CompareLost> {
+    return remove(this.#core, this.#space, selector, options);
+  }
+
+  async txn<const Then extends readonly TxnStep[], const Else extends readonly TxnStep[] = []>(
+    request: TxnRequest<Then, Else>,
+    options: WriteOptions = {},
+  ): Promise<TxnDone<Then, Else>> {
+    return txn(this.#core, this.#space, request, options);
+  }
+
+  watch(selector: Selector | readonly Selector[], options?: WatchOptions): Watcher;
+  watch(
+    selector: Selector | readonly Selector[],
+    handle: (batch: WatchBatch) => void | Promise<void>,
+    options?: WatchOptions,
+  ): WatchRun;
+  watch(
+    selector: Selector | readonly Selector[],
+    second: WatchOptions | ((batch: WatchBatch) => void | Promise<void>) = {},
+    third: WatchOptions = {},
+  ): Watcher | WatchRun {
+    if (typeof second !== 'function') return openWatch(this.#core, this.#space, selector, second);
+    return runWatch(openWatch(this.#core, this.#space, selector, third), second);
+  }
+
+  async session({ metadata = {}, signal, timeoutMs, ttlMs }: SessionCallOptions = {}): Promise<Session> {
+    const core = this.#core;
+    core.check();
+    const session = core.sessions.create({ metadata, ttlMs: ttlMs ?? bounds.defaultSessionTtlMs });
+    const { deadlineMs } = waitingFor(core, timeoutMs === undefined ? {} : { timeoutMs });
+    try {
+      return await within(core, openSession(core, session), deadlineMs, signal);
+    } catch (error) {
+      void session.close();
+      throw error;
+    }
+  }
+
+  async lock(name: Key, options: LockOptions = {}): Promise<Lock> {
+    const lock = await acquireLock(this.#core, this.#space.key(name), true, options);
+    if (lock === null) throw new ConclaveError('PROTOCOL', 'a waiting acquire was refused');
+    return lock;
+  }
+
+  async tryLock(name: Key, options: LockOptions = {}): Promise<Lock | null> {
+    return acquireLock(this.#core, this.#space.key(name), false, options);
+  }
+
+  async withLock<T>(name: Key, work: (lock: Lock) => Promise<T>, options: LockOptions = {}): Promise<T> {
+    const lock = await this.lock(name, options);
+    try {
+      return await work(lock);
+    } finally {
+      await lock.release();
+    }
+  }
+
+  namespace(prefix: Key): Client {
+    return new ClientHandle(this.#core, this.#space.within(prefix));
+  }
+
+  async status(options: CallOptions = {}): Promise<ClusterStatus> {
+    const { exchange } = this.#core;
+    const { message } = await exchange.ask(
+      {
+        what: 'status',
+        lane: exchange.common,
+        changes: false,
+        repeatable: true,
+        bytes: 0,
+        message: (id) => ({ type: 'statusRequest', id }),
+      },
+      waitingFor(this.#core, options),
+    );
+    if (message.type !== 'status') throw new ConclaveError('PROTOCOL', `status was answered by ${message.type}`);
+    return message.status;
+  }
+
+  async perform<O extends ClientMutation | Query>(
+    operation: O,
+    options: WriteOptions & ReadOptions = {},
+  ): Promise<ResultOf<O['type']>> {
+    if (isQuery(operation)) {
+      const { result }: { readonly result: Result } = await this.#core.query<Query>(operation.type, operation, options);
+      return result as ResultOf<O['type']>;
+    }
+    const result: Result = await this.#core.mutate<ClientMutation>(operation.type, operation, options);
+    return result as ResultOf<O['type']>;
+  }
+
+  async close(): Promise<void> {
+    await this.#core.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function isQuery(operation: ClientMutation | Query): operation is Query {
+  return queries.has(operation.type);
+}
+
+/** What has no deadline of its own, waited for until one. */
+async function within<T>(
+  core: ClientCore,
+  promise: Promise<T>,
+  deadlineMs: number,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const leftMs = Math.max(0, deadlineMs - core.environment.clock.nowMs());
+  return new Promise<T>((resolve, reject) => {
+    const finish = (then: () => void): void => {
+      stop();
+      signal?.removeEventListener('abort', abort);
+      then();
+    };
+    const abort = (): void =>
+      finish(() =>
+        reject(new ConclaveError('CANCELLED', "session: the caller's signal aborted", { cause: signal?.reason })),
+      );
+    const stop = core.environment.timers.after(leftMs, () =>
+      finish(() => reject(new ConclaveError('DEADLINE_EXCEEDED', 'session: it was not opened within its time'))),
+    );
+    signal?.addEventListener('abort', abort);
+    promise.then(
+      (value) => finish(() => resolve(value)),
+      (error: unknown) => finish(() => reject(error)),
+    );
+    if (signal?.aborted === true) abort();
+  });
+}

@@ -1,0 +1,44 @@
+import type { Request } from './request.ts';
+
+/**
+ * Requests that wait to leave, first come first served. A session has a lane of its own, which stands still while the session is not on
+ * this connection: nobody else waits for it.
+ */
+export class Lane {
+  #waiting = new Set<Request>();
+  bytes = 0;
+  /** Whether the next may leave. */
+  readonly #isOpen: (request: Request) => boolean;
+
+  constructor(isOpen: (request: Request) => boolean = () => true) {
+    this.#isOpen = isOpen;
+  }
+
+  get length(): number {
+    return this.#waiting.size;
+  }
+
+  get first(): Request | null {
+    for (const request of this.#waiting) return this.#isOpen(request) ? request : null;
+    return null;
+  }
+
+  add(request: Request): void {
+    this.#waiting.add(request);
+    this.bytes += request.spec.bytes;
+  }
+
+  /** In front of all others: these left before, in this order, and leave again in it. */
+  addInFront(requests: readonly Request[]): void {
+    this.#waiting = new Set([...requests, ...this.#waiting]);
+    for (const request of requests) this.bytes += request.spec.bytes;
+  }
+
+  remove(request: Request): void {
+    if (this.#waiting.delete(request)) this.bytes -= request.spec.bytes;
+  }
+
+  all(): readonly Request[] {
+    return [...this.#waiting];
+  }
+}

@@ -1,0 +1,136 @@
+import type {
+  ClientMessage,
+  ErrorBody,
+  ErrorMessage,
+  KeepaliveAnswer,
+  MemberMessage,
+  Outcome,
+  ResultMessage,
+  SessionsResumed,
+  StatusMessage,
+} from '@conclave/protocol';
+import type { Cancel } from '../environment.ts';
+import { ConclaveError, fromBody } from '../error.ts';
+import type { Lane } from './lane.ts';
+
+export type AnswerMessage = ResultMessage | KeepaliveAnswer | SessionsResumed | StatusMessage;
+
+/** `sentMs`: when the sending that was answered left. `firstSentMs`: when the request left first, perhaps on another connection. */
+export interface Answered<M extends AnswerMessage = AnswerMessage> {
+  readonly message: M;
+  readonly sentMs: number;
+  readonly firstSentMs: number;
+}
+
+export interface RequestSpec {
+  /** For people: what the caller asked for. */
+  readonly what: string;
+  readonly lane: Lane;
+  /** Its outcome matters: it may change something. */
+  readonly changes: boolean;
+  /** After the connection is lost it is sent again. Otherwise it fails with UNAVAILABLE. */
+  readonly repeatable: boolean;
+  /** Bytes of its operation, for the bounds of queue and window. */
+  readonly bytes: number;
+  /** Made anew at each sending, with the time that is left. */
+  message(id: number, deadlineMs: number | null): ClientMessage;
+  /** Once, whatever became of it. */
+  settled?(): void;
+  /** The member says that the session of the lane is not on this connection. It is asked again when the lane opens. */
+  fenced?(): void;
+}
+
+/** What a member says without asking the log. After a resend the copy before may have been applied all the same. */
+const saidByMembers: ReadonlySet<string> = new Set<ErrorBody['code']>([
+  'NOT_LEADER',
+  'UNAVAILABLE',
+  'OVERLOADED',
+  'NO_SPACE',
+  'DEADLINE_EXCEEDED',
+  'OUTCOME_UNKNOWN',
+  'FENCED',
+  'PROTOCOL',
+  'INTERNAL',
+]);
+
+/** One request, from the call to its answer, over as many connections as it takes. */
+export class Request {
+  readonly spec: RequestSpec;
+  /** Monotonic; infinite for what must be done some time. */
+  readonly deadlineMs: number;
+  /** Times it left. */
+  sends = 0;
+  sentMs = 0;
+  firstSentMs = 0;
+  /** Refusals in a row, for the backoff. */
+  refusals = 0;
+  isSettled = false;
+  cancels: Cancel[] = [];
+  readonly #resolve: (answer: Answered) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    spec: RequestSpec,
+    deadlineMs: number,
+    resolve: (answer: Answered) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.spec = spec;
+    this.deadlineMs = deadlineMs;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Of a mutation that left and was not answered nobody knows. */
+  get outcome(): Outcome {
+    return this.spec.changes && this.sends > 0 ? 'unknown' : 'not-applied';
+  }
+
+  answer(message: AnswerMessage): void {
+    if (!this.#settle()) return;
+    this.#resolve({ message, sentMs: this.sentMs, firstSentMs: this.firstSentMs });
+  }
+
+  refuse(body: ErrorBody): void {
+    const { changes } = this.spec;
+    const doubtful = changes && this.sends > 1 && saidByMembers.has(body.code);
+    this.fail(fromBody(body, doubtful ? 'unknown' : changes ? body.outcome : 'not-applied'));
+  }
+
+  fail(error: unknown): void {
+    if (this.#settle()) this.#reject(error);
+  }
+
+  timedOut(): void {
+    const message =
+      this.sends === 0
+        ? `${this.spec.what}: it could not be sent within its time`
+        : `${this.spec.what}: it was not answered within its time`;
+    this.fail(new ConclaveError('DEADLINE_EXCEEDED', message, { outcome: this.outcome }));
+  }
+
+  #settle(): boolean {
+    if (this.isSettled) return false;
+    this.isSettled = true;
+    for (const cancel of this.cancels) cancel();
+    this.cancels = [];
+    this.spec.lane.remove(this);
+    this.spec.settled?.();
+    return true;
+  }
+}
+
+/** Messages that answer a request, and carry its id. */
+export type Reply = AnswerMessage | ErrorMessage;
+
+const replies: ReadonlySet<string> = new Set<Reply['type']>([
+  'result',
+  'error',
+  'keepaliveAnswer',
+  'sessionsResumed',
+  'status',
+]);
+
+export function isReply(message: MemberMessage): message is Reply {
+  return replies.has(message.type);
+}

@@ -1,0 +1,38 @@
+export type { CallOptions, WriteOptions } from './call.ts';
+export type { Client, SessionCallOptions } from './client.ts';
+export { connect } from './connect.ts';
+export type { ConnectOptions } from './create-client.ts';
+export type { Unsubscribe } from './emitter.ts';
+export { ConclaveError, type ConclaveErrorCode } from './error.ts';
+export type { Entry, KeyEntry } from './keys/entry.ts';
+export type { Key, Selector } from './keys/key-space.ts';
+export type { List, Listing, ListOptions } from './keys/list.ts';
+export type { ReadOptions, ReadResult } from './keys/read.ts';
+export type {
+  TxnCompare,
+  TxnDelete,
+  TxnDone,
+  TxnGet,
+  TxnList,
+  TxnPut,
+  TxnRequest,
+  TxnResults,
+  TxnStep,
+  TxnStepResult,
+} from './keys/txn.ts';
+export type { CompareLost, DeleteDone, DeleteOptions, PutDone, PutOptions } from './keys/write.ts';
+export type { ClientState } from './link/link.ts';
+export type { Guard, Held, Lock } from './lock/lock.ts';
+export type { LockOptions } from './lock/locks.ts';
+export type { Session } from './session/session.ts';
+export type { SessionState } from './session/session-core.ts';
+export type {
+  DeleteEvent,
+  EventsBatch,
+  ProgressBatch,
+  PutEvent,
+  SnapshotBatch,
+  WatchBatch,
+  WatchEvent,
+} from './watch/batch.ts';
+export type { Watcher, WatchOptions, WatchRun } from './watch/watcher.ts';

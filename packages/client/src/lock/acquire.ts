@@ -1,0 +1,221 @@
+import { decodeResult, encodeOperation, type LockAcquire, type LockState } from '@conclave/protocol';
+import type { Environment } from '../environment.ts';
+import { asConclaveError, ConclaveError, cancelled } from '../error.ts';
+import type { Exchange, Waiting } from '../exchange/exchange.ts';
+import type { GrantListener, SessionCore } from '../session/session-core.ts';
+import { areHeld } from './confirm-holds.ts';
+import { Hold } from './hold.ts';
+
+export type Acquisition = { readonly hold: Hold } | 'refused' | 'again';
+
+type Standing = LockState & { readonly sentMs: number };
+
+/** How long the cluster is asked whether a grant stands; then asked again, for as long as the caller waits. */
+const confirmTimeoutMs = 5_000;
+
+/**
+ * One request for a lock, from the acquire until it holds, is refused or is taken back. It waits in the cluster's queue and is told its grant;
+ * after each change of connection it asks where it stands, because the grant may have been told to the old one. However it fails, no grant
+ * is left behind.
+ */
+export class Acquire implements GrantListener {
+  readonly #environment: Environment;
+  readonly #exchange: Exchange;
+  readonly #core: SessionCore;
+  readonly #operation: LockAcquire;
+  readonly #encoded: Uint8Array;
+  readonly #waiting: Waiting;
+  readonly #what: string;
+  #sequence: number | null = null;
+  #pushedFence: number | null = null;
+  #mustAsk = false;
+  #wake: (() => void) | null = null;
+
+  constructor(
+    environment: Environment,
+    exchange: Exchange,
+    core: SessionCore,
+    what: string,
+    operation: LockAcquire,
+    waiting: Waiting,
+  ) {
+    this.#environment = environment;
+    this.#exchange = exchange;
+    this.#core = core;
+    this.#what = what;
+    this.#operation = operation;
+    this.#encoded = encodeOperation(operation);
+    this.#waiting = waiting;
+  }
+
+  async run(): Promise<Acquisition> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      this.#takeBack();
+      throw this.#definite(asConclaveError(error));
+    } finally {
+      if (this.#sequence !== null) {
+        this.#core.waiters.delete(this.#sequence);
+        this.#core.ledger.settle(this.#sequence);
+      }
+    }
+  }
+
+  granted(fence: number): void {
+    this.#pushedFence = fence;
+    this.#wake?.();
+  }
+
+  attached(): void {
+    this.#mustAsk = true;
+    this.#wake?.();
+  }
+
+  async #run(): Promise<Acquisition> {
+    let standing = await this.#ask();
+    while (standing.state === 'queued') {
+      await this.#news();
+      const fence = this.#pushedFence;
+      if (fence === null) {
+        this.#mustAsk = false;
+        standing = await this.#askAgain();
+        continue;
+      }
+      // A grant that was told may be old when it arrives. One that was seen after a question counts from the question.
+      const confirmed = await this.#confirm(fence);
+      if (confirmed === null) return 'again';
+      standing = { state: 'held', fence, sentMs: confirmed };
+    }
+    if (standing.state === 'refused') return 'refused';
+    if (standing.state !== 'held') return 'again';
+    const hold = new Hold(this.#core, this.#operation.name, standing.fence, standing.sentMs);
+    hold.check(this.#environment.clock.nowMs());
+    return hold.isOver ? 'again' : { hold };
+  }
+
+  async #ask(): Promise<Standing> {
+    const mutation = { what: this.#what, operation: this.#encoded, reason: null };
+    const { message, sentMs } = await this.#core.send(mutation, this.#waiting, {
+      sequence: () => this.#sequence ?? this.#take(),
+      settled: () => {
+        if (this.#sequence !== null) this.#core.ledger.keep(this.#sequence);
+      },
+    });
+    if (message.type !== 'result') throw new Error(`an acquire was answered by ${message.type}`);
+    const result = decodeResult(message.result);
+    if (result.type !== 'lockAcquire') throw new Error(`an acquire was answered by ${result.type}`);
+    return { ...result, sentMs };
+  }
+
+  #take(): number {
+    const sequence = this.#core.ledger.take();
+    this.#sequence = sequence;
+    this.#core.waiters.set(sequence, this);
+    return sequence;
+  }
+
+  /** The acquire itself, if the session's window let it stay unacknowledged; else the lock is looked at. */
+  async #askAgain(): Promise<Standing> {
+    if (this.#sequence !== null && this.#core.ledger.isOpen(this.#sequence)) return this.#ask();
+    const operation = encodeOperation({ type: 'lock', name: this.#operation.name });
+    const { message, sentMs } = await this.#exchange.ask(
+      {
+        what: this.#what,
+        lane: this.#exchange.common,
+        changes: false,
+        repeatable: true,
+        bytes: operation.length,
+        message: (id, deadlineMs) => ({
+          type: 'query',
+          id,
+          consistency: 'linearizable',
+          minRevision: 0,
+          deadlineMs,
+          operation,
+        }),
+      },
+      this.#waiting,
+    );
+    const result = message.type === 'result' ? decodeResult(message.result) : null;
+    if (result?.type !== 'lock') throw new Error('a query for a lock was answered by something else');
+    const isOurs = (request: { session: number; sequence: number }): boolean =>
+      request.session === this.#core.id && request.sequence === this.#sequence;
+    const { holder, queue } = result.lock;
+    if (holder !== null && isOurs(holder)) return { state: 'held', fence: holder.fence, sentMs };
+    const ahead = queue.findIndex((request) => isOurs(request));
+    return ahead === -1 ? { state: 'cancelled', sentMs } : { state: 'queued', ahead, sentMs };
+  }
+
+  async #confirm(fence: number): Promise<number | null> {
+    for (;;) {
+      const untilMs = this.#environment.clock.nowMs() + confirmTimeoutMs;
+      try {
+        const deadlineMs = Math.min(this.#waiting.deadlineMs, untilMs);
+        const { signal } = this.#waiting;
+        const { held, sentMs } = await areHeld(
+          this.#exchange,
+          [{ name: this.#operation.name, fence }],
+          deadlineMs,
+          signal,
+        );
+        return held ? sentMs : null;
+      } catch (error) {
+        if (!ConclaveError.is(error, 'DEADLINE_EXCEEDED') || untilMs > this.#waiting.deadlineMs) throw error;
+        if (this.#core.isFinal) throw this.#core.lostError();
+      }
+    }
+  }
+
+  /** Resolves when there is something to be looked at: a grant, another connection. */
+  async #news(): Promise<void> {
+    if (this.#pushedFence !== null || this.#mustAsk) return;
+    const { deadlineMs, signal } = this.#waiting;
+    const { signal: lost } = this.#core;
+    await new Promise<void>((resolve, reject) => {
+      if (lost.aborted) return reject(this.#core.lostError());
+      if (signal?.aborted === true) return reject(cancelled(signal, this.#what));
+      const leftMs = deadlineMs - this.#environment.clock.nowMs();
+      const stopTimer =
+        deadlineMs === Number.POSITIVE_INFINITY
+          ? () => {}
+          : this.#environment.timers.after(Math.max(0, leftMs), () => finish(() => reject(this.#timedOut())));
+      const abort = (): void => finish(() => reject(cancelled(signal as AbortSignal, this.#what)));
+      const end = (): void => finish(() => reject(this.#core.lostError()));
+      const finish = (then: () => void): void => {
+        this.#wake = null;
+        stopTimer();
+        signal?.removeEventListener('abort', abort);
+        lost.removeEventListener('abort', end);
+        then();
+      };
+      signal?.addEventListener('abort', abort);
+      lost.addEventListener('abort', end);
+      this.#wake = () => finish(resolve);
+    });
+  }
+
+  #timedOut(): ConclaveError {
+    return new ConclaveError('DEADLINE_EXCEEDED', `${this.#what}: its turn did not come within its time`);
+  }
+
+  /** Sent until it is answered or the session ends, which takes the request back as well. */
+  #takeBack(): void {
+    if (this.#sequence === null || this.#core.isFinal) return;
+    const operation = encodeOperation({
+      type: 'lockCancel',
+      name: this.#operation.name,
+      sequence: this.#sequence,
+    });
+    this.#core
+      .mutate({ what: this.#what, operation, reason: null }, { deadlineMs: Number.POSITIVE_INFINITY })
+      .catch(() => {});
+  }
+
+  /** Whatever the cluster made of the acquire, nothing of it stays: it is taken back, or its session ends. */
+  #definite(error: unknown): unknown {
+    if (!ConclaveError.is(error) || error.outcome === 'not-applied') return error;
+    const code = this.#core.isFinal ? this.#core.lostError().code : error.code;
+    return new ConclaveError(code, error.message, { details: error.details, cause: error });
+  }
+}

@@ -1,0 +1,50 @@
+import type { Fence, LockName } from '@conclave/protocol';
+import { ConclaveError } from '../error.ts';
+import { driftMarginMs } from '../session/liveness.ts';
+import type { SessionCore } from '../session/session-core.ts';
+
+/**
+ * What a session holds under one fence. It has a deadline of its own beside the session's: an operator who breaks a hold makes the next
+ * grant wait for the holder's ttl, so a hold that was seen at the cluster by a question sent at t is nobody else's before t + ttl.
+ */
+export class Hold {
+  readonly name: LockName;
+  readonly fence: Fence;
+  readonly core: SessionCore;
+  readonly #controller = new AbortController();
+  #confirmedMs: number;
+
+  constructor(core: SessionCore, name: LockName, fence: Fence, confirmedMs: number) {
+    this.core = core;
+    this.name = name;
+    this.fence = fence;
+    this.#confirmedMs = confirmedMs;
+    core.holds.add(this);
+    if (core.isFinal) this.end('its session has ended', core.signal.reason);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get isOver(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  confirmed(sentMs: number): void {
+    this.#confirmedMs = Math.max(this.#confirmedMs, sentMs);
+  }
+
+  check(nowMs: number): void {
+    const { ttlMs } = this.core;
+    if (nowMs < this.#confirmedMs + ttlMs - driftMarginMs(ttlMs)) return;
+    this.end('nobody confirmed it within its time', undefined);
+  }
+
+  end(why: string, cause: unknown): void {
+    if (this.isOver) return;
+    this.core.holds.delete(this);
+    const message = `${this.name.kind} under fence ${this.fence}: ${why}`;
+    this.#controller.abort(new ConclaveError('LOCK_LOST', message, { details: { fence: this.fence }, cause }));
+  }
+}

@@ -1,0 +1,94 @@
+import { encodeOperation, type Fence, type LockName } from '@conclave/protocol';
+import { bounds } from '../bounds.ts';
+import type { Environment } from '../environment.ts';
+import { ConclaveError } from '../error.ts';
+import type { Hold } from './hold.ts';
+
+/** A compare that holds while the lock is held under this fence: in a transaction, the cluster itself turns a late writer away. */
+export interface Guard {
+  readonly target: 'lock';
+  readonly name: LockName;
+  readonly fence: Fence;
+}
+
+/** What is held, and for as long as `signal` has not aborted. */
+export interface Held extends AsyncDisposable {
+  readonly name: string;
+  /** Larger than that of every grant before, for ever. What is written under it can refuse a smaller one. */
+  readonly fence: Fence;
+  /** Aborts before anybody else can hold it. Its reason is a ConclaveError. */
+  readonly signal: AbortSignal;
+  /** Throws LOCK_LOST if it is not held any more, by the clock of this moment. */
+  assertHeld(): void;
+  /** Throws as `assertHeld`. */
+  guard(): Guard;
+}
+
+export interface Lock extends Held {
+  /** Resolves when the cluster has released it. Once is enough; again does nothing, and never ends a later hold. */
+  release(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+/** What lock and leadership have in common. */
+export class HeldHandle implements Lock {
+  readonly name: string;
+  readonly fence: Fence;
+  protected readonly hold: Hold;
+  protected readonly environment: Environment;
+  readonly #check: () => void;
+  #released: Promise<void> | null = null;
+
+  constructor(environment: Environment, hold: Hold, name: string, check: () => void) {
+    this.environment = environment;
+    this.hold = hold;
+    this.name = name;
+    this.fence = hold.fence;
+    this.#check = check;
+  }
+
+  get signal(): AbortSignal {
+    return this.hold.signal;
+  }
+
+  assertHeld(): void {
+    // Timers may be late; the clock is not.
+    this.#check();
+    if (this.hold.isOver) throw this.hold.signal.reason;
+  }
+
+  guard(): Guard {
+    this.assertHeld();
+    return { target: 'lock', name: this.hold.name, fence: this.fence };
+  }
+
+  async release({ timeoutMs = bounds.requestTimeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#released ??= this.#release();
+    const released = this.#released;
+    await new Promise<void>((resolve, reject) => {
+      const stop = this.environment.timers.after(timeoutMs, () => {
+        const message = `release of ${this.name}: not answered within its time; it is asked for until it is`;
+        reject(new ConclaveError('DEADLINE_EXCEEDED', message, { outcome: 'unknown' }));
+      });
+      void released.finally(stop).then(resolve);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  /** Never rejects: asked until it is answered, or the session ends, which releases it too. */
+  async #release(): Promise<void> {
+    const { core, fence, name } = this.hold;
+    // Ours ends here before it ends there.
+    this.hold.end('it was released', undefined);
+    if (core.isFinal) return;
+    const operation = encodeOperation({ type: 'lockRelease', name, fence });
+    const mutation = { what: `release of ${this.name}`, operation, reason: null };
+    try {
+      await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
+    } catch {
+      // Its session has ended.
+    }
+  }
+}

@@ -1,0 +1,399 @@
+import {
+  decodeResult,
+  encodeOperation,
+  limits,
+  type Result,
+  type SessionClaim,
+  type SessionEndCause,
+  type SessionOpenRequest,
+  wireLimits,
+} from '@conclave/protocol';
+import { Emitter } from '../emitter.ts';
+import type { Environment } from '../environment.ts';
+import { asConclaveError, ConclaveError } from '../error.ts';
+import type { Exchange, Waiting } from '../exchange/exchange.ts';
+import { Lane } from '../exchange/lane.ts';
+import type { Answered, Request, RequestSpec } from '../exchange/request.ts';
+import type { Hold } from '../lock/hold.ts';
+import { Liveness } from './liveness.ts';
+import { SequenceLedger } from './sequence-ledger.ts';
+
+/**
+ * `jeopardy`: nothing was confirmed for half the ttl; nothing is lost yet. `expired`: its time was up, here or there. `fenced`: it goes on, on
+ * somebody else's connection. The last three are final.
+ */
+export type SessionState = 'active' | 'jeopardy' | 'expired' | 'closed' | 'fenced';
+
+export type SessionEvents = { readonly state: readonly [SessionState, ConclaveError | null] };
+
+/** What one mutation asks of its session. */
+export interface SessionMutation {
+  readonly what: string;
+  readonly operation: Uint8Array;
+  readonly reason: string | null;
+}
+
+export interface SessionOptions {
+  readonly ttlMs: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A request for a lock that waits for its turn. */
+export interface GrantListener {
+  granted(fence: number): void;
+  /** On this connection from now on: a grant of before may have been told to another one. */
+  attached(): void;
+}
+
+/**
+ * One session: its life as this side knows it, and its identity at the cluster. The two end apart. At the local deadline all holds
+ * are lost, for good; the identity is still resumed to learn what became of mutations that had left, and is closed after that.
+ */
+export class SessionCore {
+  readonly ttlMs: number;
+  readonly lane: Lane;
+  readonly ledger: SequenceLedger = new SequenceLedger();
+  readonly events: Emitter<SessionEvents>;
+  readonly holds: Set<Hold> = new Set();
+  /** By the sequence of their acquire. */
+  readonly waiters: Map<number, GrantListener> = new Map();
+  readonly #environment: Environment;
+  readonly #exchange: Exchange;
+  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #liveness: Liveness;
+  readonly #over: (core: SessionCore) => void;
+  readonly #controller = new AbortController();
+  #opened: Promise<void> | null = null;
+  #closed: Promise<void> | null = null;
+  #id: number | null = null;
+  #secret: Uint8Array;
+  #epoch = 0;
+  #attached = false;
+  #resuming = false;
+  #identity: 'opening' | 'open' | 'closing' | 'over' = 'opening';
+  #state: SessionState = 'active';
+  #pending = 0;
+
+  constructor(
+    environment: Environment,
+    exchange: Exchange,
+    options: SessionOptions,
+    over: (core: SessionCore) => void,
+  ) {
+    this.#environment = environment;
+    this.#exchange = exchange;
+    this.#metadata = options.metadata;
+    this.ttlMs = options.ttlMs;
+    this.#liveness = new Liveness(options.ttlMs);
+    this.#over = over;
+    this.#secret = environment.random.bytes(wireLimits.sessionSecretBytes);
+    this.events = new Emitter(environment.report);
+    this.lane = new Lane((request) => this.#attached && (request.sends > 0 || this.ledger.hasRoom()));
+    exchange.openLane(this.lane);
+  }
+
+  /** Null until it was opened. */
+  get id(): number | null {
+    return this.#id;
+  }
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** No hold of it is worth anything any more, and nothing new is done under it. */
+  get isFinal(): boolean {
+    return this.#state !== 'active' && this.#state !== 'jeopardy';
+  }
+
+  get isAttached(): boolean {
+    return this.#attached;
+  }
+
+  /** The cluster may still have it. */
+  get isOpen(): boolean {
+    return this.#identity === 'open' || this.#identity === 'closing';
+  }
+
+  get deadlineMs(): number {
+    return this.#liveness.deadlineMs;
+  }
+
+  remainingMs(nowMs: number): number {
+    return this.isFinal ? 0 : Math.max(0, this.#liveness.deadlineMs - nowMs);
+  }
+
+  // --- Its life ---
+
+  /** Resolves when the cluster has it. Asked until it has, or for ever refuses. */
+  async open(): Promise<void> {
+    this.#opened ??= this.#open();
+    await this.#opened;
+  }
+
+  async #open(): Promise<void> {
+    try {
+      while (!(await this.#openOnce())) this.#secret = this.#environment.random.bytes(wireLimits.sessionSecretBytes);
+    } catch (error) {
+      this.#end('closed', error instanceof ConclaveError ? error : null);
+      this.#leave();
+      throw error;
+    }
+    this.#exchange.pump();
+  }
+
+  /** False: it was opened so slowly that it ended meanwhile. */
+  async #openOnce(): Promise<boolean> {
+    const { message, firstSentMs } = await this.#askCommon('session', (id) => this.#openRequest(id), true);
+    if (message.type !== 'result') throw new Error(`sessionOpen was answered by ${message.type}`);
+    const result = decodeResult(message.result);
+    if (result.type !== 'sessionOpen') throw new Error(`sessionOpen was answered by ${result.type}`);
+    const nowMs = this.#environment.clock.nowMs();
+    // Opened by its first sending, perhaps, long ago: the answer to a repeated one says nothing of how much time is left.
+    if (nowMs - firstSentMs >= this.ttlMs / 2 && !(await this.#isAlive(result.session))) return false;
+    this.#id = result.session;
+    if (nowMs - firstSentMs < this.ttlMs / 2) this.#liveness.confirm(firstSentMs);
+    this.#identity = 'open';
+    this.#attached = true;
+    if (this.isFinal) this.#endIdentityWhenIdle();
+    return true;
+  }
+
+  #openRequest(id: number): SessionOpenRequest {
+    return { type: 'sessionOpen', id, ttlMs: this.ttlMs, secret: this.#secret, metadata: this.#metadata };
+  }
+
+  async #isAlive(session: number): Promise<boolean> {
+    const request = (id: number) => ({ type: 'keepalive', id, leases: [session] }) as const;
+    const { message, sentMs } = await this.#askCommon('session', request, true);
+    const standing = message.type === 'keepaliveAnswer' ? message.leases[0] : undefined;
+    if (standing === undefined || standing.ttlMs === null) return false;
+    this.#liveness.confirm(sentMs);
+    return true;
+  }
+
+  #askCommon(what: string, message: RequestSpec['message'], repeatable: boolean): Promise<Answered> {
+    const spec = { what, lane: this.#exchange.common, changes: false, repeatable, bytes: 0, message };
+    return this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });
+  }
+
+  /** Says what of its time has passed. Called before anything else is done, whenever anything is done. */
+  check(nowMs: number): void {
+    if (this.isFinal) return;
+    if (this.#liveness.isOver(nowMs)) return this.#expire('nothing was confirmed within its time');
+    this.#setState(this.#liveness.isInJeopardy(nowMs) ? 'jeopardy' : 'active', null);
+    for (const hold of this.holds) hold.check(nowMs);
+  }
+
+  confirmed(sentMs: number): void {
+    this.#liveness.confirm(sentMs);
+    this.check(this.#environment.clock.nowMs());
+  }
+
+  /** The machine seems to have slept. */
+  suspect(nowMs: number): void {
+    this.#liveness.suspect(nowMs);
+  }
+
+  #expire(why: string): void {
+    this.#end('expired', new ConclaveError('SESSION_EXPIRED', `session ${this.#id}: ${why}`));
+    this.#failUnsent();
+    this.#endIdentityWhenIdle();
+  }
+
+  /** The cluster does not have it any more, or has it for somebody else. */
+  ended(cause: SessionEndCause): void {
+    if (this.#identity === 'over') return;
+    const state = cause === 'revoked' ? 'expired' : cause;
+    const code = cause === 'fenced' ? 'FENCED' : 'SESSION_EXPIRED';
+    this.#end(state, new ConclaveError(code, `session ${this.#id} has ended: ${cause}`));
+    this.#leave();
+  }
+
+  #end(state: SessionState, why: ConclaveError | null): void {
+    if (this.isFinal) return;
+    const reason = why ?? new ConclaveError('SESSION_EXPIRED', `session ${this.#id} was closed`);
+    // Before anything else of ours goes on: whoever holds something learns it first.
+    this.#controller.abort(reason);
+    for (const hold of this.holds) hold.end(reason.message, reason);
+    this.#setState(state, why);
+  }
+
+  #setState(state: SessionState, why: ConclaveError | null): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.events.emit('state', state, why);
+  }
+
+  // --- Its identity ---
+
+  /** The answer of the cluster to one mutation under this session, exactly once. Rejects with ConclaveError only. */
+  async mutate(mutation: SessionMutation, waiting: Waiting): Promise<Result> {
+    let sequence: number | null = null;
+    const { message } = await this.send(mutation, waiting, {
+      sequence: () => (sequence ??= this.ledger.take()),
+      settled: () => {
+        if (sequence !== null) this.ledger.settle(sequence);
+      },
+    });
+    if (message.type !== 'result') throw new ConclaveError('PROTOCOL', `a mutation was answered by ${message.type}`);
+    try {
+      return decodeResult(message.result);
+    } catch (error) {
+      throw asConclaveError(error);
+    }
+  }
+
+  /** The same, by whoever keeps its sequence himself. */
+  async send(
+    { operation, reason, what }: SessionMutation,
+    waiting: Waiting,
+    numbering: { sequence(): number; settled(): void },
+  ): Promise<Answered> {
+    this.check(this.#environment.clock.nowMs());
+    if (this.isFinal) throw this.lostError();
+    this.#pending++;
+    const spec: RequestSpec = {
+      what,
+      lane: this.lane,
+      changes: true,
+      repeatable: true,
+      bytes: operation.length,
+      message: (id, deadlineMs) => {
+        const sequence = numbering.sequence();
+        const { acknowledgedBelow } = this.ledger;
+        const identity = { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow } as const;
+        return { type: 'mutate', id, identity, reason, deadlineMs, operation };
+      },
+      settled: () => numbering.settled(),
+      fenced: () => void this.#resume(),
+    };
+    try {
+      return await this.#exchange.ask(spec, waiting);
+    } catch (error) {
+      throw this.#translated(error);
+    } finally {
+      this.#pending--;
+      this.#endIdentityWhenIdle();
+    }
+  }
+
+  lostError(): ConclaveError {
+    const { reason } = this.#controller.signal;
+    const code = this.#state === 'fenced' ? 'FENCED' : 'SESSION_EXPIRED';
+    return new ConclaveError(code, `session ${this.#id} has ended (${this.#state})`, { cause: reason });
+  }
+
+  #translated(error: unknown): unknown {
+    if (!ConclaveError.is(error, 'SESSION_EXPIRED')) return error;
+    // The cluster says so before we knew.
+    this.ended('expired');
+    if (error.outcome === 'not-applied') return error;
+    return new ConclaveError('OUTCOME_UNKNOWN', error.message, { outcome: 'unknown', cause: error });
+  }
+
+  /** For the hello. Null: there is nothing to claim. */
+  claim(): SessionClaim | null {
+    if (!this.isOpen || this.#id === null) return null;
+    this.#epoch++;
+    return { session: this.#id, secret: this.#secret, epoch: this.#epoch };
+  }
+
+  resumed(ttlMs: number | null, sentMs: number): void {
+    if (ttlMs === null) return this.ended('expired');
+    this.#attached = true;
+    this.confirmed(sentMs);
+    this.#endIdentityWhenIdle();
+    this.#exchange.pump();
+    for (const waiter of this.waiters.values()) waiter.attached();
+  }
+
+  disconnected(): void {
+    this.#attached = false;
+  }
+
+  /** The member says that it does not have the session on this connection: it is claimed once more. */
+  async #resume(): Promise<void> {
+    if (this.#resuming) return;
+    this.#resuming = true;
+    this.#attached = false;
+    try {
+      const { message, sentMs } = await this.#askCommon(
+        'session',
+        (id) => ({ type: 'sessionResume', id, sessions: [this.claim()].filter((claim) => claim !== null) }),
+        false,
+      );
+      const standing = message.type === 'sessionsResumed' ? message.sessions[0] : undefined;
+      this.resumed(standing?.ttlMs ?? null, sentMs);
+    } catch {
+      // The connection was lost: the next hello claims it.
+    } finally {
+      this.#resuming = false;
+    }
+  }
+
+  /** Orderly: what left is answered first, then locks are released and keys deleted, at one revision. */
+  async close(): Promise<void> {
+    if (!this.isFinal) {
+      this.#end('closed', null);
+      if (this.#identity === 'opening' && this.#opened === null) this.#leave();
+      this.#endIdentityWhenIdle();
+    }
+    await this.#closed;
+  }
+
+  #endIdentityWhenIdle(): void {
+    if (!this.isFinal || this.#identity !== 'open' || this.#pending > 0) return;
+    this.#identity = 'closing';
+    this.#closed = this.#closeIdentity();
+  }
+
+  async #closeIdentity(): Promise<void> {
+    const operation = encodeOperation({ type: 'sessionClose', session: this.#id ?? 0 });
+    const sequence = this.ledger.take();
+    const { acknowledgedBelow } = this.ledger;
+    const identity = { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow } as const;
+    const spec: RequestSpec = {
+      what: 'session.close',
+      lane: this.lane,
+      changes: true,
+      repeatable: true,
+      bytes: operation.length,
+      message: (id) => ({ type: 'mutate', id, identity, reason: null, deadlineMs: null, operation }),
+      fenced: () => void this.#resume(),
+    };
+    try {
+      await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });
+    } catch {
+      // It has ended by itself, or the client is closed and its time runs out.
+    }
+    this.#leave();
+  }
+
+  #failUnsent(): void {
+    for (const request of this.lane.all()) if (request.sends === 0) request.fail(this.lostError());
+  }
+
+  #leave(): void {
+    this.#identity = 'over';
+    this.#attached = false;
+    this.#exchange.failLane(this.lane, (request) => this.#failure(request));
+    this.#exchange.closeLane(this.lane);
+    this.#over(this);
+  }
+
+  #failure(request: Request): ConclaveError {
+    if (request.sends === 0) return this.lostError();
+    const message = `${request.spec.what}: session ${this.#id} ended before it was answered`;
+    return new ConclaveError('OUTCOME_UNKNOWN', message, { outcome: 'unknown', cause: this.lostError() });
+  }
+}
+
+export function checkTtl(ttlMs: number): void {
+  if (Number.isInteger(ttlMs) && ttlMs >= limits.minTtlMs && ttlMs <= limits.maxTtlMs) return;
+  throw new ConclaveError('INVALID_ARGUMENT', `ttlMs: ${ttlMs}, it must be ${limits.minTtlMs} to ${limits.maxTtlMs}`);
+}

@@ -1,0 +1,209 @@
+import {
+  type MemberMessage,
+  type SessionClaim,
+  type SessionStanding,
+  type Welcome,
+  wireLimits,
+} from '@conclave/protocol';
+import { bounds } from '../bounds.ts';
+import type { Cancel, Environment } from '../environment.ts';
+import { ConclaveError, clientClosed } from '../error.ts';
+import type { Exchange } from '../exchange/exchange.ts';
+import type { Link, LinkUser } from '../link/link.ts';
+import { confirmHolds } from '../lock/confirm-holds.ts';
+import { checkTtl, SessionCore, type SessionOptions } from './session-core.ts';
+
+/** All sessions of a client: opened, claimed at each new connection, kept alive together, watched over. */
+export class Sessions implements LinkUser {
+  readonly #environment: Environment;
+  readonly #exchange: Exchange;
+  readonly #link: Link;
+  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #cores = new Set<SessionCore>();
+  /** Those of the client itself, one a ttl. */
+  readonly #own = new Map<number, SessionCore>();
+  #claimed: readonly SessionCore[] = [];
+  #watchdog: Cancel | null = null;
+  #lastNowMs = 0;
+  #lastWallMs = 0;
+  #keepaliveAtMs = 0;
+  #isClosed = false;
+
+  constructor(environment: Environment, link: Link, exchange: Exchange, metadata: Readonly<Record<string, string>>) {
+    this.#environment = environment;
+    this.#link = link;
+    this.#exchange = exchange;
+    this.#metadata = metadata;
+  }
+
+  get count(): number {
+    return this.#cores.size;
+  }
+
+  /** Of the sessions whose time runs. */
+  get shortestTtlMs(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...[...this.#cores].map(({ ttlMs }) => ttlMs));
+  }
+
+  /** A session of its own. Opened by the caller. */
+  create(options: Partial<SessionOptions> = {}): SessionCore {
+    const ttlMs = options.ttlMs ?? bounds.defaultSessionTtlMs;
+    checkTtl(ttlMs);
+    if (this.#isClosed) throw clientClosed();
+    if (this.#cores.size >= wireLimits.maxSessionsPerConnection) {
+      const limit = wireLimits.maxSessionsPerConnection;
+      throw new ConclaveError('LIMIT_EXCEEDED', `this client has ${limit} sessions, the limit is ${limit}`, {
+        details: { limit },
+      });
+    }
+    const metadata = { ...this.#metadata, ...options.metadata };
+    const core: SessionCore = new SessionCore(this.#environment, this.#exchange, { ttlMs, metadata }, () => {
+      this.#cores.delete(core);
+    });
+    this.#cores.add(core);
+    this.#watch();
+    return core;
+  }
+
+  /** The client's own session of this ttl. It opens by itself; one that has ended is followed by another. */
+  own(ttlMs: number = bounds.defaultSessionTtlMs): SessionCore {
+    this.check();
+    const known = this.#own.get(ttlMs);
+    if (known !== undefined && !known.isFinal) return known;
+    const core = this.create({ ttlMs });
+    this.#own.set(ttlMs, core);
+    // Whoever waits for something under it is told why it did not open.
+    core.open().catch(() => {});
+    return core;
+  }
+
+  /** Looks at the clock. Nothing of ours goes on before every session whose time is up has said so. */
+  check(): void {
+    const nowMs = this.#environment.clock.nowMs();
+    for (const core of this.#cores) core.check(nowMs);
+  }
+
+  claims(): readonly SessionClaim[] {
+    this.#claimed = [];
+    const claimed: SessionCore[] = [];
+    const claims: SessionClaim[] = [];
+    for (const core of this.#cores) {
+      const claim = core.claim();
+      if (claim === null) continue;
+      claimed.push(core);
+      claims.push(claim);
+    }
+    this.#claimed = claimed;
+    return claims;
+  }
+
+  connected(welcome: Welcome, helloSentMs: number): void {
+    const claimed = this.#claimed;
+    this.#claimed = [];
+    claimed.forEach((core, at) => {
+      const standing: SessionStanding | undefined = welcome.sessions[at];
+      core.resumed(standing?.ttlMs ?? null, helloSentMs);
+    });
+    this.#keepaliveAtMs = this.#environment.clock.nowMs() + this.#keepaliveMs();
+  }
+
+  disconnected(): void {
+    for (const core of this.#cores) core.disconnected();
+  }
+
+  message(message: MemberMessage): boolean {
+    if (message.type === 'granted') {
+      this.#byId(message.session)?.waiters.get(message.sequence)?.granted(message.fence);
+      return true;
+    }
+    if (message.type !== 'sessionEnded') return false;
+    this.#byId(message.session)?.ended(message.cause);
+    return true;
+  }
+
+  /** Resolves when all have ended in order. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#cores].map((core) => core.close()));
+  }
+
+  stop(): void {
+    this.#isClosed = true;
+    this.#watchdog?.();
+    this.#watchdog = null;
+    for (const core of this.#cores) core.ended('closed');
+  }
+
+  #byId(id: number): SessionCore | null {
+    for (const core of this.#cores) if (core.id === id) return core;
+    return null;
+  }
+
+  /** Three to a ttl: one may be lost, and still the next one comes in time. */
+  #keepaliveMs(): number {
+    return this.shortestTtlMs / 3;
+  }
+
+  #watch(): void {
+    if (this.#watchdog !== null || this.#cores.size === 0) return;
+    const { clock, timers } = this.#environment;
+    this.#lastNowMs = clock.nowMs();
+    this.#lastWallMs = clock.wallMs();
+    const periodMs = Math.max(bounds.minWatchdogMs, Math.min(bounds.watchdogMs, this.shortestTtlMs / 50));
+    this.#watchdog = timers.after(periodMs, () => {
+      this.#watchdog = null;
+      this.#notice();
+      this.check();
+      this.#keepAlive();
+      this.#watch();
+    });
+  }
+
+  /** A machine that sleeps stops its monotonic clock, and no other. */
+  #notice(): void {
+    const { clock } = this.#environment;
+    const nowMs = clock.nowMs();
+    const aheadMs = clock.wallMs() - this.#lastWallMs - (nowMs - this.#lastNowMs);
+    for (const core of this.#cores) {
+      if (aheadMs < core.ttlMs / 2) continue;
+      core.suspect(nowMs);
+      this.#keepaliveAtMs = nowMs;
+    }
+  }
+
+  #keepAlive(): void {
+    const nowMs = this.#environment.clock.nowMs();
+    if (!this.#link.isReady || nowMs < this.#keepaliveAtMs) return;
+    this.#keepaliveAtMs = nowMs + this.#keepaliveMs();
+    const cores = [...this.#cores].filter((core) => core.isAttached && !core.isFinal);
+    if (cores.length === 0) return;
+    void this.#renew(cores, nowMs);
+    for (const core of cores) void confirmHolds(this.#exchange, core, [...core.holds], nowMs);
+  }
+
+  async #renew(cores: readonly SessionCore[], nowMs: number): Promise<void> {
+    const leases = cores.map(({ id }) => id).filter((id) => id !== null);
+    try {
+      const { message, sentMs } = await this.#exchange.ask(
+        {
+          what: 'keepalive',
+          lane: this.#exchange.common,
+          changes: false,
+          repeatable: false,
+          bytes: 0,
+          message: (id) => ({ type: 'keepalive', id, leases }),
+        },
+        { deadlineMs: nowMs + this.shortestTtlMs },
+      );
+      if (message.type !== 'keepaliveAnswer') return;
+      for (const { lease, ttlMs } of message.leases) {
+        const core = this.#byId(lease);
+        if (ttlMs === null) core?.ended('expired');
+        else core?.confirmed(sentMs);
+      }
+    } catch {
+      // Asked again soon; the deadline does not move.
+      this.#keepaliveAtMs = Math.min(this.#keepaliveAtMs, this.#environment.clock.nowMs() + this.#keepaliveMs() / 4);
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import { type ClientMessage, decodeClientFrame, decodeMemberFrame, type MemberMessage } from '@conclave/protocol';
+import type { Environment, Socket, SocketEvents } from '../src/environment.ts';
+import type { TestCluster } from './cluster.ts';
+
+/** One client's connection, as the test sees it. */
+export interface TestConnection {
+  readonly url: string;
+  readonly memberId: number;
+  readonly isOpen: boolean;
+  /** Both sides learn that it is gone. */
+  cut(): void;
+  /** Nothing goes through any more in the named direction, and nobody is told. */
+  silence(direction?: 'to-member' | 'to-client' | 'both'): void;
+}
+
+interface Filters {
+  /** False: the message and everything behind it is lost, as on a connection that dies; the connection is cut. */
+  toMember?: (message: ClientMessage, connection: TestConnection) => boolean;
+  toClient?: (message: MemberMessage, connection: TestConnection) => boolean;
+}
+
+/** Sockets to the members of a cluster in this process. Frames travel in later turns of the event loop, in order. */
+export class TestNetwork {
+  readonly #cluster: TestCluster;
+  readonly connections: TestConnection[] = [];
+  readonly errors: unknown[] = [];
+  /** Members that refuse connections. */
+  readonly down: Set<number> = new Set();
+  /** Frames of clients, decoded, in the order in which they were sent. */
+  readonly framesSent: (readonly ClientMessage[])[] = [];
+  filters: Filters = {};
+  /** Added to both clocks: time that passes at once, as for a process that stood still. */
+  skippedMs = 0;
+  wallSkippedMs = 0;
+  timersRunning = 0;
+
+  constructor(cluster: TestCluster) {
+    this.#cluster = cluster;
+  }
+
+  get current(): TestConnection | undefined {
+    return this.connections.findLast(({ isOpen }) => isOpen);
+  }
+
+  readonly environment: Environment = {
+    clock: {
+      nowMs: () => performance.now() + this.skippedMs,
+      wallMs: () => Date.now() + this.skippedMs + this.wallSkippedMs,
+    },
+    timers: {
+      after: (delayMs, run) => {
+        this.timersRunning++;
+        let running = true;
+        const stop = (): void => {
+          if (running) this.timersRunning--;
+          running = false;
+        };
+        const timer = setTimeout(() => {
+          stop();
+          run();
+        }, delayMs);
+        return () => {
+          stop();
+          clearTimeout(timer);
+        };
+      },
+      soon: (run) => setImmediate(run),
+    },
+    random: { fraction: () => Math.random(), bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
+    openSocket: (url, events) => this.#open(url, events),
+    report: (error) => this.errors.push(error),
+  };
+
+  async kill(id: number): Promise<void> {
+    this.down.add(id);
+    for (const connection of this.connections) if (connection.memberId === id) connection.cut();
+    await this.#cluster.kill(id);
+  }
+
+  async restart(id: number): Promise<void> {
+    await this.#cluster.restart(id);
+    this.down.delete(id);
+  }
+
+  #open(url: string, events: SocketEvents): Socket {
+    const memberId = Number(url.slice('ws://m'.length));
+    const member = this.#cluster.at(url);
+    if (member === undefined || this.down.has(memberId)) {
+      setImmediate(() => events.closed('refused'));
+      return { send: () => {}, close: () => {} };
+    }
+    let open = true;
+    let told = false;
+    const silenced = { toMember: false, toClient: false };
+    const tell = (reason: string): void => {
+      if (told) return;
+      told = true;
+      setImmediate(() => events.closed(reason));
+    };
+    const toClient = (frame: Uint8Array): void => {
+      if (!open || silenced.toClient) return;
+      const { toClient: passes } = this.filters;
+      if (passes !== undefined && !decodeMemberFrame(frame).every((message) => passes(message, connection))) {
+        return connection.cut();
+      }
+      setImmediate(() => {
+        if (!told && !silenced.toClient) events.received(frame);
+      });
+    };
+    const accepted = member.connectClient({
+      send: toClient,
+      bufferedBytes: 0,
+      pause: () => {},
+      resume: () => {},
+      close: () => {
+        setImmediate(() => {
+          open = false;
+          if (!silenced.toClient) tell('closed by the member');
+        });
+      },
+    });
+    const connection: TestConnection = {
+      url,
+      memberId,
+      get isOpen() {
+        return open;
+      },
+      cut: () => {
+        if (!open) return;
+        open = false;
+        setImmediate(() => accepted.closed());
+        tell('cut');
+      },
+      silence: (direction = 'both') => {
+        if (direction !== 'to-client') silenced.toMember = true;
+        if (direction !== 'to-member') silenced.toClient = true;
+      },
+    };
+    this.connections.push(connection);
+    setImmediate(() => {
+      if (!told) events.opened();
+    });
+    return {
+      send: (frame) => {
+        if (!open || silenced.toMember) return;
+        const messages = decodeClientFrame(frame);
+        this.framesSent.push(messages);
+        const { toMember: passes } = this.filters;
+        if (passes !== undefined && !messages.every((message) => passes(message, connection))) return connection.cut();
+        setImmediate(() => {
+          if (open || !silenced.toMember) accepted.receive(frame);
+        });
+      },
+      close: () => {
+        if (!open) return;
+        told = true;
+        open = false;
+        // What was sent before arrives before.
+        setImmediate(() => setImmediate(() => accepted.closed()));
+      },
+    };
+  }
+}
