@@ -1,11 +1,13 @@
 // Is there an order of these operations that a sequential object explains and that respects real time? The algorithm of Wing and
-// Gong (1993) with Lowe's memory of configurations (2017), as in Porcupine, with three changes that keep histories of tens of
+// Gong (1993) with Lowe's memory of configurations (2017), as in Porcupine, with four changes that keep histories of tens of
 // thousands of operations and many unknown outcomes small:
 //
 //  - A read that is possible now is taken at once and without an alternative: whatever order takes it later also explains the
 //    history with it moved to here. (Not so a deletion of what is absent now: later it may be the one that deletes.)
 //  - Unknown operations of the same effect are interchangeable, so the earliest called is tried first and the others are not
 //    alternatives to it.
+//  - An unknown operation is spent only right before an operation that is impossible without it: one that is spent earlier can
+//    be put off until then, and one that nothing needs can be left out.
 //  - A configuration is worse than one that reached the same state with the same operations done and fewer unknown ones spent.
 
 /** One operation as the search sees it. States are numbers, so that they are cheap to remember. */
@@ -106,11 +108,17 @@ function frameAt(
   }
   // What returns first is the likeliest to have come first.
   choices.sort((a, b) => (required[a.required] as Move).returnNs - (required[b.required] as Move).returnNs);
-  for (const [effect, group] of effects.entries()) {
-    const move = group[spent[effect] as number];
-    if (move === undefined || move.callNs > firstReturnNs) continue;
-    const next = move.apply(state);
-    if (next !== undefined && next !== state) choices.push({ required: -1, effect, state: next });
+  const candidates = pending.map((index) => required[index] as Move).filter(({ callNs }) => callNs <= firstReturnNs);
+  const unspent = effects.map((group, effect) => group[spent[effect] as number]);
+  const optional = unspent.map((move) => (move !== undefined && move.callNs <= firstReturnNs ? move : undefined));
+  for (const [effect, move] of optional.entries()) {
+    const next = move?.apply(state);
+    if (next === undefined || next === state) continue;
+    const isNeeded = (other: Move | undefined): boolean => {
+      const after = other?.apply(state) === undefined ? other?.apply(next) : undefined;
+      return after !== undefined && (other?.optionalEffect === undefined || after !== state);
+    };
+    if (candidates.some(isNeeded) || optional.some(isNeeded)) choices.push({ required: -1, effect, state: next });
   }
   return frame(choices);
 }
