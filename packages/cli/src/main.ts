@@ -1,11 +1,16 @@
 import { OptionError } from '@conclave/server';
 import { StorageError } from '@conclave/storage';
+import { ConclaveError, exitCodeOf } from './client.ts';
 import { type Command, helpOf, parse } from './command.ts';
 import { dev } from './commands/dev.ts';
+import { get, list, put, remove } from './commands/keys.ts';
+import { lock } from './commands/lock.ts';
 import { server } from './commands/server.ts';
+import { status } from './commands/status.ts';
+import { watch } from './commands/watch.ts';
 import { exitCode, UsageError } from './exit.ts';
 
-const commands: readonly Command[] = [dev, server];
+const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -44,6 +49,12 @@ function explain(command: Command, error: unknown): number {
   if (error instanceof StorageError) {
     console.error(`conclave ${command.name}: ${error.message}\n${error.action}`);
     return exitCode.unavailable;
+  }
+  if (ConclaveError.is(error)) {
+    console.error(
+      `conclave ${command.name}: ${error.message} (${error.code}${error.outcome === 'unknown' ? ', outcome unknown' : ''})`,
+    );
+    return exitCodeOf(error);
   }
   const { code, message } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };

@@ -1,5 +1,6 @@
 import { type Entry, EntryKind, type Index } from '@conclave/core';
 import type { Applied, StateMachine } from '@conclave/state-machine';
+import { asError } from './defect.ts';
 import type { Clock, Timers } from './environment.ts';
 import { bounds } from './settings.ts';
 
@@ -64,7 +65,7 @@ export class Applier {
     } catch (error) {
       // A damaged record or an unknown command: going on would make another state than the others have.
       this.stop();
-      this.#failed(error instanceof Error ? error : new Error(String(error)));
+      this.#failed(asError(error));
       return;
     }
     if (this.#stopped) return;

@@ -1,6 +1,7 @@
 import type { Configuration, LogPosition } from '@conclave/core';
 import type { Checkpoint, CheckpointToken, Digest, StateMachine } from '@conclave/state-machine';
 import type { StateStore } from '@conclave/storage';
+import { asError } from './defect.ts';
 import type { Cancel, Timers } from './environment.ts';
 import { bounds } from './settings.ts';
 
@@ -93,7 +94,7 @@ export class Checkpointer {
   #broken(error: unknown): void {
     this.#running = null;
     this.#stopped = true;
-    this.#failed(error instanceof Error ? error : new Error(String(error)));
+    this.#failed(asError(error));
   }
 
   async #write({ applied, changes, digest }: Checkpoint): Promise<void> {

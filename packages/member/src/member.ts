@@ -19,7 +19,8 @@ import type { ClientServices, ClusterView } from './client/client-services.ts';
 import { ClientConnection } from './client/connection.ts';
 import { SessionClaims } from './client/session-claims.ts';
 import { clusterStatus, Reports, reportIntervalMs } from './cluster-status.ts';
-import type { Cancel, ClientSocket, Environment } from './environment.ts';
+import { asError, guardedTimers } from './defect.ts';
+import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
 import { Mutation } from './mutation.ts';
@@ -41,6 +42,7 @@ const sweepIntervalMs = 250;
 export class Member {
   readonly #settings: MemberSettings;
   readonly #environment: Environment;
+  readonly #timers: Timers;
   readonly #storeUuid: string;
   readonly #node: RaftNode;
   readonly #machine: StateMachine;
@@ -61,9 +63,11 @@ export class Member {
   readonly #connections = new Set<ClientConnection>();
   #leader: MemberId | null = null;
   #ledTerm: number | null = null;
+  #nextConnection = 1;
   #stampBase = { clusterTimeMs: 0, atMs: 0 };
   #sweepTimer: Cancel | null = null;
   #reportTimer: Cancel | null = null;
+  #linkTimer: Cancel | null = null;
   #stopped = false;
 
   /** Reads what is on disk; rejects when it does not fit together. `start` brings it to life. */
@@ -72,16 +76,18 @@ export class Member {
   }
 
   private constructor(settings: MemberSettings, environment: Environment, storeUuid: string, booted: Booted) {
-    const { clock, log, store, timers, transport } = environment;
+    const { clock, log, store, transport } = environment;
     const { machine } = booted;
     const fatal = (error: Error): void => this.#fatal(error);
+    const timers = guardedTimers(environment.timers, fatal);
+    this.#timers = timers;
     this.#settings = settings;
     this.#environment = environment;
     this.#storeUuid = storeUuid;
     this.#machine = machine;
     this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
     this.#links = new PeerLinks(settings.id, transport, timers, (peer) => this.#messagesDropped(peer));
-    this.#pump = new Pump(this.#node, environment, this.#links, {
+    this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
       turnBegins: () => this.#barrier.turnBegins(),
       takeProposals: (max) => this.#takeProposals(max),
       accepted: (accepted) => this.#mutations.accepted(accepted),
@@ -94,11 +100,13 @@ export class Member {
     this.#barrier = new Barrier(this.#pump, booted.boot.applied);
     this.#mutations = new Mutations(
       this.#links,
+      clock,
       () => this.#stamp(),
       () => this.#pump.wake(),
+      (session) => this.#keeper.signOfLife(session),
     );
     this.#queries = new Queries(machine, this.#barrier);
-    this.#keeper = new LeaseKeeper(machine, this.#barrier, environment, settings.heartbeatMs, (operation) =>
+    this.#keeper = new LeaseKeeper(machine, this.#barrier, { clock, timers, log }, settings, (operation) =>
       this.#proposeOwn(operation),
     );
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
@@ -128,8 +136,7 @@ export class Member {
 
   /** Answers everybody that this member is stopping, waits for the checkpoint under way, and does nothing more. */
   async stop(): Promise<void> {
-    if (this.#stopped) return;
-    this.#halt(new ProtocolError('UNAVAILABLE', 'this member is stopping'));
+    if (!this.#stopped) this.#halt(new ProtocolError('UNAVAILABLE', 'this member is stopping'));
     await this.#checkpointer.stop();
   }
 
@@ -160,16 +167,17 @@ export class Member {
   // --- Clients ---
 
   connectClient(socket: ClientSocket): ClientConnection {
-    const connection = new ClientConnection(this.#services(), socket);
+    const connection = new ClientConnection(this.#services(), socket, this.#nextConnection++);
     this.#connections.add(connection);
+    if (this.#stopped) connection.goodbye(new ProtocolError('UNAVAILABLE', 'this member is stopping'), null);
     return connection;
   }
 
   #services(): ClientServices {
-    const { clock, hash, log, timers } = this.#environment;
+    const { clock, hash, log } = this.#environment;
     return {
       clock,
-      timers,
+      timers: this.#timers,
       log,
       hash,
       mutations: this.#mutations,
@@ -182,6 +190,7 @@ export class Member {
       status: () => this.status,
       stalenessMs: () => this.#stalenessMs(),
       connectionClosed: (connection) => this.#connections.delete(connection),
+      failed: (error) => this.#fatal(error),
     };
   }
 
@@ -198,10 +207,18 @@ export class Member {
   }
 
   #stalenessMs(): number {
-    if (this.#ledTerm !== null) return 0;
-    const heard = this.#node.state.lastLeaderContact;
-    // Never heard of one since it started: as old as can be said.
-    return Math.min(Math.max(0, Math.round(this.#environment.clock.nowMs() - heard)), Number.MAX_SAFE_INTEGER);
+    const heard = this.#ledTerm === null ? this.#node.state.lastLeaderContact : this.#lastMajorityContact();
+    const ageMs = Math.round(this.#environment.clock.nowMs() - heard);
+    // Since it started it may not have heard of any leader: then nothing is known of its state's age.
+    return Math.min(Math.max(0, ageMs), Number.MAX_SAFE_INTEGER);
+  }
+
+  /** When enough others were heard to make a majority with this leader: nobody can have led since without one of them. */
+  #lastMajorityContact(): number {
+    const { peers } = this.#node.status();
+    const agesMs = peers.map(({ sinceLastContactMs }) => sinceLastContactMs).toSorted((a, b) => a - b);
+    const needed = Math.floor((peers.length + 1) / 2);
+    return this.#node.state.now - (agesMs[needed - 1] ?? 0);
   }
 
   // --- Peers ---
@@ -221,7 +238,12 @@ export class Member {
   /** Throws PeerProtocolError: then the link must be closed. */
   receivePeer(from: MemberId, frame: Uint8Array): void {
     if (this.#stopped) return;
-    for (const message of this.#links.decode(from, frame)) this.#handlePeer(from, message);
+    const messages = this.#links.decode(from, frame);
+    try {
+      for (const message of messages) this.#handlePeer(from, message);
+    } catch (error) {
+      this.#fatal(asError(error));
+    }
   }
 
   peerLost(peer: MemberId): void {
@@ -257,6 +279,11 @@ export class Member {
     if (peer !== this.#leader) return;
     this.#mutations.linkToLeaderLost();
     this.#renewals.linkToLeaderLost();
+    if (this.#linkTimer !== null) return;
+    this.#linkTimer = this.#timers.after(this.#settings.heartbeatMs, () => {
+      this.#linkTimer = null;
+      this.#mutations.linkMayBeBack();
+    });
   }
 
   // --- What core decided ---
@@ -279,8 +306,8 @@ export class Member {
     if (leads && this.#ledTerm !== term) {
       this.#stampBase = { clusterTimeMs: this.#machine.clusterTimeMs, atMs: this.#environment.clock.nowMs() };
     }
+    if (!leads || this.#ledTerm !== term) this.#keeper.leaveOffice();
     this.#ledTerm = leads ? term : null;
-    if (!leads) this.#keeper.leaveOffice();
     this.#mutations.leadership(leader, leads);
     this.#renewals.leadership(leader, leads);
     this.#queries.leadership(leader !== null);
@@ -324,7 +351,7 @@ export class Member {
   }
 
   #sweep(): void {
-    this.#sweepTimer = this.#environment.timers.after(sweepIntervalMs, () => {
+    this.#sweepTimer = this.#timers.after(sweepIntervalMs, () => {
       const now = this.#environment.clock.nowMs();
       this.#mutations.expire(now);
       this.#queries.expire(now);
@@ -339,7 +366,7 @@ export class Member {
     for (const { id } of this.#settings.members) {
       if (id !== this.#settings.id) this.#links.send(id, { type: 'report', applied, commit, durable, pid });
     }
-    this.#reportTimer = this.#environment.timers.after(reportIntervalMs, () => this.#report());
+    this.#reportTimer = this.#timers.after(reportIntervalMs, () => this.#report());
   }
 
   // --- The end ---
@@ -355,6 +382,7 @@ export class Member {
     this.#stopped = true;
     this.#sweepTimer?.();
     this.#reportTimer?.();
+    this.#linkTimer?.();
     this.#pump.stop();
     this.#applier.stop();
     this.#keeper.leaveOffice();

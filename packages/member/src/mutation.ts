@@ -29,8 +29,8 @@ export class Mutation {
   readonly origin: Origin;
   /** Monotonic time after which nobody waits any more. */
   readonly deadlineMs: number;
-  /** It was proposed or passed on at least once: from then on only its being applied says what became of it. */
-  sent = false;
+  /** How often it was proposed or passed on without anybody having said what came of that: while it is not 0, only apply knows. */
+  openAttempts = 0;
   settled = false;
 
   constructor(intent: Intent, origin: Origin, deadlineMs: number) {
@@ -41,11 +41,11 @@ export class Mutation {
 
   /** Sending it again does no harm. */
   get isRepeatable(): boolean {
-    return this.intent.identity.by !== 'none' || !this.sent;
+    return this.intent.identity.by !== 'none' || this.openAttempts === 0;
   }
 
   get outcome(): Outcome {
-    return this.sent ? 'unknown' : 'not-applied';
+    return this.openAttempts > 0 ? 'unknown' : 'not-applied';
   }
 
   answer(settled: Settled): void {

@@ -1,6 +1,7 @@
 import type { Entry, Index, MemberId, Output, Proposal, ProposalId, Term } from '@conclave/core';
-import { commandVersion, encodeCommand } from '@conclave/protocol';
+import { commandVersion, encodeCommand, type LeaseId } from '@conclave/protocol';
 import type { Applied } from '@conclave/state-machine';
+import type { Clock } from './environment.ts';
 import { FairQueue } from './fair-queue.ts';
 import { Mutation } from './mutation.ts';
 import type { PeerLinks } from './peer/links.ts';
@@ -10,6 +11,11 @@ import { bounds } from './settings.ts';
 interface Accepted {
   readonly term: Term;
   readonly mutation: Mutation;
+}
+
+interface Forwarded {
+  readonly mutation: Mutation;
+  readonly atMs: number;
 }
 
 /** The times that a leader stamps its commands with. */
@@ -24,26 +30,41 @@ export interface Stamp {
  */
 export class Mutations {
   readonly #links: PeerLinks;
+  readonly #clock: Clock;
   readonly #stamp: () => Stamp;
   readonly #wake: () => void;
+  readonly #signOfLife: (session: LeaseId) => void;
   readonly #waiting = new FairQueue<Mutation>();
   /** Given to core in this turn. */
   readonly #proposing = new Map<ProposalId, Mutation>();
   /** Passed on to the leader, which has not said yet where it stands. */
-  readonly #forwarded = new Map<PeerRequestId, Mutation>();
+  readonly #forwarded = new Map<PeerRequestId, Forwarded>();
   /** Stands in the leader's log at this index. Several, when leaders changed in between. */
   readonly #accepted = new Map<Index, Accepted[]>();
   readonly #peerLanes = new Map<MemberId, object>();
   readonly #officeLane = {};
   #leader: MemberId | null = null;
   #leads = false;
+  /** The leader could not be reached: nothing is passed on until somebody says that it may be back. */
+  #held = false;
+  /** Term of the last entry that was applied. */
+  #appliedTerm = 0;
   #nextId = 1;
   #count = 0;
 
-  constructor(links: PeerLinks, stamp: () => Stamp, wake: () => void) {
+  /** `signOfLife`: a session's mutation is proposed here, so its client was alive when it sent it. */
+  constructor(
+    links: PeerLinks,
+    clock: Clock,
+    stamp: () => Stamp,
+    wake: () => void,
+    signOfLife: (session: LeaseId) => void,
+  ) {
     this.#links = links;
+    this.#clock = clock;
     this.#stamp = stamp;
     this.#wake = wake;
+    this.#signOfLife = signOfLife;
   }
 
   /** Not answered yet. */
@@ -52,7 +73,8 @@ export class Mutations {
   }
 
   submit(mutation: Mutation): void {
-    if (this.#count >= bounds.maxPendingMutations) {
+    // The leader's own have bounds of their own, and nobody would ask again for what is dropped here.
+    if (this.#count >= bounds.maxPendingMutations && mutation.origin.from !== 'office') {
       mutation.refuse(
         'OVERLOADED',
         `${this.#count} mutations wait on this member, the limit is ${bounds.maxPendingMutations}`,
@@ -86,7 +108,7 @@ export class Mutations {
 
   /** As leader: what is to be proposed now. Otherwise passes on to the leader as much, if there is one. */
   takeProposals(max: number): Proposal[] {
-    if (this.#waiting.length === 0 || this.#leader === null) return [];
+    if (this.#waiting.length === 0 || this.#leader === null || (this.#held && !this.#leads)) return [];
     const taken = this.#waiting.take(max);
     if (this.#waiting.length > 0) this.#wake();
     if (this.#leads) return this.#propose(taken);
@@ -98,6 +120,7 @@ export class Mutations {
     const { clusterTimeMs, wallTimeMs } = this.#stamp();
     return mutations.map((mutation) => {
       const { author, identity, operation, reason } = mutation.intent;
+      if (identity.by === 'session') this.#signOfLife(identity.session);
       const id = this.#nextId++;
       this.#proposing.set(id, mutation);
       const header = { version: commandVersion, clusterTimeMs, wallTimeMs, identity, author, reason };
@@ -109,8 +132,8 @@ export class Mutations {
     // Another member believed this one to lead; it asks again when it hears who does.
     if (mutation.origin.from !== 'client') return this.#drop(mutation, 'NOT_LEADER');
     const request = this.#nextId++;
-    mutation.sent = true;
-    this.#forwarded.set(request, mutation);
+    mutation.openAttempts++;
+    this.#forwarded.set(request, { mutation, atMs: this.#clock.nowMs() });
     this.#links.send(leader, { type: 'forward', request, ...mutation.intent });
   }
 
@@ -118,8 +141,8 @@ export class Mutations {
     for (const { id, index, term } of accepted) {
       const mutation = take(this.#proposing, id);
       const { origin } = mutation;
-      mutation.sent = true;
       if (origin.from === 'client') {
+        mutation.openAttempts++;
         this.#await(mutation, index, term);
         continue;
       }
@@ -144,7 +167,7 @@ export class Mutations {
   }
 
   proposed(peer: MemberId, { request, index, term }: Proposed, applied: Index): void {
-    const mutation = this.#forwarded.get(request);
+    const mutation = this.#forwarded.get(request)?.mutation;
     if (mutation === undefined || peer !== this.#leader) return;
     this.#forwarded.delete(request);
     // Applied here before we knew that we wait for it: its answer is gone, and asking again brings it back.
@@ -153,9 +176,10 @@ export class Mutations {
   }
 
   declined(peer: MemberId, { request, code }: Declined): void {
-    const mutation = this.#forwarded.get(request);
+    const mutation = this.#forwarded.get(request)?.mutation;
     if (mutation === undefined || peer !== this.#leader) return;
     this.#forwarded.delete(request);
+    mutation.openAttempts--;
     if (code === 'NOT_LEADER') return this.#again(mutation);
     this.#settle(mutation, () => mutation.refuse('OVERLOADED', 'the leader has too much to do already'));
   }
@@ -168,6 +192,10 @@ export class Mutations {
 
   /** An entry was applied: whoever waits at its index learns what became of his. */
   applied(entry: Entry, { repeated, response }: Applied): void {
+    if (entry.term > this.#appliedTerm) {
+      this.#appliedTerm = entry.term;
+      this.#loseOlderThan(entry);
+    }
     const there = this.#accepted.get(entry.index);
     if (there === undefined) return;
     this.#accepted.delete(entry.index);
@@ -176,24 +204,52 @@ export class Mutations {
         if (response === null) throw new Error(`entry ${entry.index} has no answer for the client that waits for it`);
         this.#settle(mutation, () => mutation.answer({ response, repeated }));
       } else {
-        // Another entry stands there, and so will for ever: this attempt has come to nothing.
-        this.#enqueueUnlessSettled(mutation);
+        this.#cameToNothing(mutation);
       }
     }
+  }
+
+  /** Terms never go back along the log: what an older leader put at this index or behind it is gone, and need not wait to see by what. */
+  #loseOlderThan({ index, term }: Entry): void {
+    for (const [at, there] of this.#accepted) {
+      if (at < index || there.every((one) => one.term >= term)) continue;
+      const kept = there.filter((one) => one.term >= term);
+      if (kept.length > 0) this.#accepted.set(at, kept);
+      else this.#accepted.delete(at);
+      for (const one of there) if (one.term < term) this.#cameToNothing(one.mutation);
+    }
+  }
+
+  /** Another entry stands where this one was to stand, and so will for ever. */
+  #cameToNothing(mutation: Mutation): void {
+    mutation.openAttempts--;
+    this.#enqueueUnlessSettled(mutation);
   }
 
   /** Who leads has changed, or the link to the leader broke: what was passed on may be lost. */
   leadership(leader: MemberId | null, leads: boolean): void {
     this.#leader = leader;
     this.#leads = leads;
-    const lost = [...this.#forwarded.values()];
-    this.#forwarded.clear();
-    for (const mutation of lost) this.#again(mutation);
+    this.#held = false;
+    this.#recall();
     if (this.#waiting.length > 0) this.#wake();
   }
 
+  /** Nothing more goes there before `linkMayBeBack`: tried again at once it would be lost again, without end. */
   linkToLeaderLost(): void {
-    this.leadership(this.#leader, this.#leads);
+    this.#held = true;
+    this.#recall();
+  }
+
+  linkMayBeBack(): void {
+    this.#held = false;
+    if (this.#waiting.length > 0) this.#wake();
+  }
+
+  #recall(): void {
+    const lost = [...this.#forwarded.values()];
+    this.#forwarded.clear();
+    for (const { mutation } of lost) this.#again(mutation);
   }
 
   /** Nobody waits any more for what these were to answer. */
@@ -204,10 +260,13 @@ export class Mutations {
   expire(nowMs: number): void {
     const overdue = (mutation: Mutation): boolean => mutation.deadlineMs <= nowMs;
     for (const mutation of this.#waiting.remove(overdue)) this.#giveUp(mutation);
-    for (const [request, mutation] of this.#forwarded) {
-      if (!overdue(mutation)) continue;
+    for (const [request, { atMs, mutation }] of this.#forwarded) {
+      // A frame can be lost where the link is not: the leader's answer, too.
+      const unheard = nowMs - atMs >= bounds.forwardPatienceMs && mutation.isRepeatable;
+      if (!unheard && !overdue(mutation)) continue;
       this.#forwarded.delete(request);
-      this.#giveUp(mutation);
+      if (overdue(mutation)) this.#giveUp(mutation);
+      else this.#again(mutation);
     }
     for (const [index, there] of this.#accepted) {
       for (const { mutation } of there) if (overdue(mutation)) this.#giveUp(mutation);
@@ -219,8 +278,10 @@ export class Mutations {
 
   /** This member stops. */
   abandon(): void {
-    const all = [...this.#waiting.take(Number.POSITIVE_INFINITY), ...this.#forwarded.values()];
+    const all = [...this.#waiting.take(Number.POSITIVE_INFINITY), ...this.#proposing.values()];
+    for (const { mutation } of this.#forwarded.values()) all.push(mutation);
     for (const there of this.#accepted.values()) for (const { mutation } of there) all.push(mutation);
+    this.#proposing.clear();
     this.#forwarded.clear();
     this.#accepted.clear();
     for (const mutation of all) this.#settle(mutation, () => mutation.refuse('UNAVAILABLE', 'this member is stopping'));

@@ -1,5 +1,6 @@
 import type { PersistJob, PersistSequence } from '@conclave/core';
 import type { LogStore } from '@conclave/storage';
+import { asError } from './defect.ts';
 
 /**
  * Group commit without a timer: one synced write is in flight, and everything that core hands over meanwhile is the next one. The longer
@@ -51,6 +52,6 @@ export class Persister {
   /** What is on the disk now is not known: never try again (fsyncgate; google/leveldb #1180). */
   #broken(error: unknown): void {
     this.#stopped = true;
-    this.#failed(error instanceof Error ? error : new Error(String(error)));
+    this.#failed(asError(error));
   }
 }

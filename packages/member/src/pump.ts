@@ -10,6 +10,7 @@ import type {
   RaftNode,
   ReadId,
 } from '@conclave/core';
+import { asError } from './defect.ts';
 import type { Cancel, Environment } from './environment.ts';
 import type { PeerLinks } from './peer/links.ts';
 import { Persister } from './persister.ts';
@@ -103,7 +104,7 @@ export class Pump {
       this.#handOn(this.#node.takeOutput());
       this.#armTimer(this.#node.nextDeadline());
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      this.#fail(asError(error));
     }
   }
 
@@ -137,7 +138,7 @@ export class Pump {
     const { log } = this.#environment.store;
     log.read(from, log.tail, maxBytes).then(
       (entries) => this.push({ type: 'entriesLoaded', token, entries }),
-      (error: unknown) => this.#fail(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => this.#fail(asError(error)),
     );
   }
 

@@ -4,6 +4,8 @@ import type { Barrier } from './barrier.ts';
 import { bounds } from './settings.ts';
 
 export interface PendingQuery {
+  /** Identifies the client. */
+  readonly lane: object;
   readonly query: Query | Txn;
   readonly consistency: 'linearizable' | 'local';
   readonly minRevision: number;
@@ -81,6 +83,17 @@ export class Queries {
     if (this.#hasLeader) this.leadership(true);
   }
 
+  /** Nobody waits any more: without this, readers of a revision that never comes would keep their places after they have gone. */
+  clientGone(lane: object): void {
+    let gone = 0;
+    for (const pending of this.#pending) {
+      if (pending.lane !== lane) continue;
+      this.#pending.delete(pending);
+      gone++;
+    }
+    if (gone > 0) this.#dropSettled();
+  }
+
   expire(nowMs: number): void {
     for (const pending of this.#pending) {
       if (pending.deadlineMs > nowMs) continue;
@@ -88,6 +101,10 @@ export class Queries {
       const message = this.#hasLeader ? 'it could not be confirmed within its time' : 'there is no leader';
       pending.settle({ error: new ProtocolError(this.#hasLeader ? 'DEADLINE_EXCEEDED' : 'UNAVAILABLE', message) });
     }
+    this.#dropSettled();
+  }
+
+  #dropSettled(): void {
     this.#homeless = this.#homeless.filter((pending) => this.#pending.has(pending));
     this.#early = this.#early.filter((pending) => this.#pending.has(pending));
   }

@@ -31,6 +31,12 @@ export const bounds = {
   /** Mutations that wait for a leader, or for their entry to be applied. Beyond it clients are told `OVERLOADED`. */
   maxPendingMutations: 65_536,
   maxPendingQueries: 65_536,
+  /** A mutation that was passed on, and of which the leader says nothing for so long, is passed on again. */
+  forwardPatienceMs: 3_000,
+  /** A renewal that was passed on and not answered for so long counts as not confirmed. */
+  renewalPatienceMs: 3_000,
+  /** Leases that one message asks a leader to renew. */
+  maxLeasesPerRenewal: 16_384,
   /** What one client may have unanswered; its socket is not read above it. */
   windowRequests: 4_096,
   windowBytes: 8_388_608,

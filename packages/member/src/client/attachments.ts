@@ -3,6 +3,9 @@ import type { Notification } from '@conclave/state-machine';
 
 /** The connection that a session talks over, as far as its pushes go. */
 export interface Attached {
+  /** Counts the connections of this member: of two the newer one has the larger. */
+  readonly order: number;
+  readonly isClosed: boolean;
   granted(session: LeaseId, sequence: number, fence: Fence): void;
   ended(session: LeaseId, cause: SessionEndCause): void;
 }
@@ -20,11 +23,14 @@ export class Attachments {
     return this.#attachments.size;
   }
 
-  /** False when the session has gone on, on a connection with a larger epoch. */
+  /** False when the session has gone on, on a connection with a larger epoch, or when this one is gone. */
   attach(session: LeaseId, epoch: number, to: Attached): boolean {
+    if (to.isClosed) return false;
     const known = this.#attachments.get(session);
     if (known !== undefined && known.to !== to) {
-      if (known.epoch >= epoch) return false;
+      // Opened twice with one secret, because the first connection broke before it had the answer: nothing counted that, so the newer has it.
+      const isReopened = epoch === 0 && known.epoch === 0 && to.order > known.to.order;
+      if (known.epoch >= epoch && !isReopened) return false;
       known.to.ended(session, 'fenced');
     }
     this.#attachments.set(session, { to, epoch });

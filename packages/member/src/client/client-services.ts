@@ -36,4 +36,6 @@ export interface ClientServices {
   /** How long ago a leader was last heard of. */
   stalenessMs(): number;
   connectionClosed(connection: ClientConnection): void;
+  /** A defect, or damage: this member must not go on. */
+  failed(error: Error): void;
 }

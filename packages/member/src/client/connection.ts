@@ -11,6 +11,7 @@ import {
   type Keepalive,
   type LeaseId,
   limits,
+  type MemberMessage,
   type Mutate,
   minProtocolVersion,
   ProtocolError,
@@ -19,10 +20,12 @@ import {
   type SessionEndCause,
   type SessionOpenRequest,
   type SessionResume,
+  type SessionStanding,
   toErrorBody,
   wireLimits,
 } from '@conclave/protocol';
 import { protocolError, type Response } from '@conclave/state-machine';
+import { asError } from '../defect.ts';
 import type { Cancel, ClientSocket } from '../environment.ts';
 import { Mutation, type Settled } from '../mutation.ts';
 import { bounds } from '../settings.ts';
@@ -32,6 +35,9 @@ import type { ClientServices } from './client-services.ts';
 import { Outbox } from './outbox.ts';
 import { RequestWindow } from './request-window.ts';
 
+/** When to try a member again that has no leader: about when it may have one. */
+const leaderlessRetryMs = 100;
+
 /** One client's connection, from its hello to its end: what it asks, what it is answered, and what it is told unasked. */
 export class ClientConnection implements Attached {
   readonly #services: ClientServices;
@@ -39,26 +45,37 @@ export class ClientConnection implements Attached {
   readonly #outbox: Outbox;
   readonly #window: RequestWindow;
   readonly #sessions = new Set<LeaseId>();
+  /** Ended while they were here, the last few: their requests are told so. */
+  readonly #ended = new Set<LeaseId>();
   readonly #helloTimer: Cancel;
   /** Identifies its queue among those from which proposals are taken in turn. */
   readonly #lane = {};
+  readonly order: number;
+  /** What it is told unasked before the welcome, which comes first. */
+  #early: MemberMessage[] = [];
   #watches: WatchClient | null = null;
   #author: string | null = null;
   #state: 'new' | 'greeting' | 'open' | 'closed' = 'new';
 
-  constructor(services: ClientServices, socket: ClientSocket) {
+  constructor(services: ClientServices, socket: ClientSocket, order: number) {
     this.#services = services;
+    this.order = order;
     this.#socket = socket;
     this.#outbox = new Outbox(socket, services.timers, () => this.#overrun());
     this.#window = new RequestWindow(socket);
     this.#helloTimer = services.timers.after(bounds.helloTimeoutMs, () => {
       if (this.#state === 'new')
         this.#end(new ProtocolError('PROTOCOL', `no hello within ${bounds.helloTimeoutMs} ms`));
+      else
+        this.goodbye(
+          new ProtocolError('UNAVAILABLE', 'the sessions could not be confirmed in time'),
+          leaderlessRetryMs,
+        );
     });
   }
 
-  get isOpen(): boolean {
-    return this.#state === 'open';
+  get isClosed(): boolean {
+    return this.#state === 'closed';
   }
 
   receive(frame: Uint8Array): void {
@@ -67,8 +84,8 @@ export class ClientConnection implements Attached {
       const messages = decodeClientFrame(frame);
       for (const message of messages) this.#handle(message, frame.length / messages.length);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#end(error);
+      if (error instanceof ProtocolError) this.#end(error);
+      else this.#services.failed(asError(error));
     }
   }
 
@@ -78,9 +95,11 @@ export class ClientConnection implements Attached {
     this.#state = 'closed';
     this.#helloTimer();
     this.#outbox.close();
+    this.#window.close();
     this.#watches?.close();
     for (const session of this.#sessions) this.#services.attachments.detach(session, this);
     this.#services.mutations.clientGone(this.#lane);
+    this.#services.queries.clientGone(this.#lane);
     this.#services.connectionClosed(this);
   }
 
@@ -93,12 +112,27 @@ export class ClientConnection implements Attached {
   }
 
   granted(session: LeaseId, sequence: number, fence: Fence): void {
-    this.#outbox.add({ type: 'granted', session, sequence, fence });
+    this.#push({ type: 'granted', session, sequence, fence });
   }
 
   ended(session: LeaseId, cause: SessionEndCause): void {
     this.#sessions.delete(session);
-    this.#outbox.add({ type: 'sessionEnded', session, cause });
+    if (cause !== 'fenced') this.#noteEnded(session);
+    this.#push({ type: 'sessionEnded', session, cause });
+  }
+
+  #noteEnded(session: LeaseId): void {
+    this.#ended.add(session);
+    if (this.#ended.size <= wireLimits.maxSessionsPerConnection) return;
+    for (const oldest of this.#ended) {
+      this.#ended.delete(oldest);
+      return;
+    }
+  }
+
+  #push(message: MemberMessage): void {
+    if (this.#state === 'greeting') this.#early.push(message);
+    else this.#outbox.add(message);
   }
 
   membersChanged(): void {
@@ -132,9 +166,9 @@ export class ClientConnection implements Attached {
       case 'sessionOpen':
         return this.#openSession(message, bytes);
       case 'sessionResume':
-        return this.#resumeSessions(message);
+        return this.#resumeSessions(message, bytes);
       case 'keepalive':
-        return this.#keepalive(message);
+        return this.#keepalive(message, bytes);
       case 'watchCreate':
         return this.#watches.create(message);
       case 'watchCredit':
@@ -163,9 +197,10 @@ export class ClientConnection implements Attached {
     this.#services.claims.take(sessions, this, (standings) => {
       if (this.#state !== 'greeting') return;
       if (standings === null) {
-        return this.goodbye(new ProtocolError('UNAVAILABLE', 'there is no leader that could confirm the sessions'), 0);
+        const message = 'there is no leader that could confirm the sessions';
+        return this.goodbye(new ProtocolError('UNAVAILABLE', message), leaderlessRetryMs);
       }
-      for (const { session, ttlMs } of standings) if (ttlMs !== null) this.#sessions.add(session);
+      this.#adopt(standings);
       this.#state = 'open';
       this.#helloTimer();
       this.#watches = this.#services.watches(this.#outbox);
@@ -179,7 +214,14 @@ export class ClientConnection implements Attached {
         maxFrameBytes: wireLimits.maxClientFrameBytes,
         sessions: standings,
       });
+      for (const message of this.#early.splice(0)) this.#outbox.add(message);
     });
+  }
+
+  #adopt(standings: readonly SessionStanding[]): void {
+    for (const { session } of standings) {
+      if (this.#services.attachments.isAttached(session, this)) this.#sessions.add(session);
+    }
   }
 
   #mutate({ deadlineMs, id, identity, operation, reason }: Mutate, bytes: number): void {
@@ -188,6 +230,9 @@ export class ClientConnection implements Attached {
         throw new ProtocolError('INVALID_ARGUMENT', 'operation: it only reads, and is asked for by a query');
       }
       if (identity.by === 'session' && !this.#services.attachments.isAttached(identity.session, this)) {
+        // Whether an earlier sending was applied before the end, only the SDK may know.
+        if (this.#ended.has(identity.session))
+          throw new ProtocolError('SESSION_EXPIRED', `session ${identity.session} has ended`, 'unknown');
         throw new ProtocolError('FENCED', `session ${identity.session} is not, or no longer, on this connection`);
       }
     } catch (error) {
@@ -215,6 +260,7 @@ export class ClientConnection implements Attached {
     const answered = this.#window.enter(bytes);
     this.#services.queries.submit({
       query,
+      lane: this.#lane,
       consistency,
       minRevision,
       deadlineMs: this.#deadline(deadlineMs),
@@ -235,8 +281,10 @@ export class ClientConnection implements Attached {
     const operation = encodeOperation({ type: 'sessionOpen', ttlMs, secretHash, metadata });
     const settle = (settled: Settled): void => {
       answered();
-      if ('response' in settled && settled.response.type === 'sessionOpen') this.#attach(settled.response.session);
-      this.#answer(id, settled, null);
+      if ('error' in settled || settled.response.type !== 'sessionOpen') return this.#answer(id, settled, null);
+      this.#attach(settled.response.session);
+      if (settled.repeated) this.#renewed(id, settled, settled.response.session);
+      else this.#answer(id, settled, null);
     };
     // The secret's hash is identity enough: opened twice with the same secret, it is one session.
     const identity = { by: 'key', key: secretHash.subarray(0, limits.maxIdempotencyKeyBytes) } as const;
@@ -245,21 +293,36 @@ export class ClientConnection implements Attached {
     this.#services.mutations.submit(new Mutation(intent, origin, this.#deadline(null)));
   }
 
+  /** Opened by an earlier sending, its time runs since then; the client counts from this one, so it is renewed first. */
+  #renewed(id: number, settled: Settled, session: LeaseId): void {
+    this.#services.renewals.renew([session], (ttlsMs) => {
+      if (ttlsMs === null)
+        return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it', 'unknown'));
+      if (ttlsMs[0] === null)
+        return this.#refuse(id, new ProtocolError('SESSION_EXPIRED', `session ${session} has ended`, 'unknown'));
+      this.#answer(id, settled, null);
+    });
+  }
+
   #attach(session: LeaseId): void {
     if (this.#state !== 'open' || !this.#services.attachments.attach(session, 0, this)) return;
     this.#sessions.add(session);
   }
 
-  #resumeSessions({ id, sessions }: SessionResume): void {
+  #resumeSessions({ id, sessions }: SessionResume, bytes: number): void {
+    const answered = this.#window.enter(bytes);
     this.#services.claims.take(sessions, this, (standings) => {
+      answered();
       if (standings === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'there is no leader'));
-      for (const { session, ttlMs } of standings) if (ttlMs !== null) this.#sessions.add(session);
+      this.#adopt(standings);
       this.#outbox.add({ type: 'sessionsResumed', id, sessions: standings });
     });
   }
 
-  #keepalive({ id, leases }: Keepalive): void {
+  #keepalive({ id, leases }: Keepalive, bytes: number): void {
+    const answered = this.#window.enter(bytes);
     this.#services.renewals.renew(leases, (ttlsMs) => {
+      answered();
       if (ttlsMs === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it'));
       const standing = leases.map((lease, at) => ({ lease, ttlMs: ttlsMs[at] ?? null }));
       this.#outbox.add({ type: 'keepaliveAnswer', id, leases: standing });
@@ -275,7 +338,7 @@ export class ClientConnection implements Attached {
     if (answer.response.type === 'error') return this.#refuse(id, protocolError(answer.response));
     try {
       const result = encodeResult(answer.response);
-      this.#outbox.add({ type: 'result', id, stalenessMs, result }, result.length);
+      this.#outbox.add({ type: 'result', id, stalenessMs, result });
     } catch (error) {
       this.#refuse(id, error);
     }

@@ -1,16 +1,16 @@
-import { encodeMemberFrame, type MemberMessage, wireLimits } from '@conclave/protocol';
+import { encodeMemberMessage, joinFrame, type MemberMessage, wireLimits } from '@conclave/protocol';
 import type { ClientSocket, Timers } from '../environment.ts';
 import { bounds } from '../settings.ts';
 
-/** What a message adds to its binary part, rounded up. */
-const messageOverheadBytes = 256;
+/** In front of the messages of a frame. */
+const frameHeaderBytes = 3;
 
 /** Messages to one client: all of one turn leave in one frame, or in as few as the limits allow. */
 export class Outbox {
   readonly #socket: ClientSocket;
   readonly #timers: Timers;
   readonly #overrun: () => void;
-  #messages: MemberMessage[] = [];
+  #messages: Uint8Array[] = [];
   #bytes = 0;
   #scheduled = false;
   #closed = false;
@@ -27,14 +27,17 @@ export class Outbox {
     return this.#socket.bufferedBytes + this.#bytes > bounds.maxClientBufferedBytes;
   }
 
-  /** `binaryBytes`: of what the message carries as it is. */
-  add(message: MemberMessage, binaryBytes = 0): void {
+  /**
+   * Encodes at once: a message that cannot be told (ProtocolError) is its maker's trouble and no other's, and the frame's length is known.
+   * Estimated, a thousand status answers of a large cluster made a frame over the limit.
+   */
+  add(message: MemberMessage): void {
     if (this.#closed) return;
-    const bytes = binaryBytes + messageOverheadBytes;
-    const full = this.#messages.length >= wireLimits.maxFrameMessages;
-    if (full || (this.#bytes + bytes > wireLimits.maxMemberFrameBytes && this.#messages.length > 0)) this.flush();
-    this.#messages.push(message);
-    this.#bytes += bytes;
+    const bytes = encodeMemberMessage(message);
+    const isFull = this.#messages.length >= wireLimits.maxFrameMessages;
+    if (isFull || this.#bytes + bytes.length > wireLimits.maxMemberFrameBytes - frameHeaderBytes) this.flush();
+    this.#messages.push(bytes);
+    this.#bytes += bytes.length;
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#timers.soon(() => {
@@ -48,7 +51,7 @@ export class Outbox {
     if (messages.length === 0 || this.#closed) return;
     this.#messages = [];
     this.#bytes = 0;
-    this.#socket.send(encodeMemberFrame(messages));
+    this.#socket.send(joinFrame(messages));
     if (this.#socket.bufferedBytes > bounds.maxClientBacklogBytes) this.#overrun();
   }
 

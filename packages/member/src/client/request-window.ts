@@ -7,6 +7,7 @@ export class RequestWindow {
   #requests = 0;
   #bytes = 0;
   #paused = false;
+  #closed = false;
 
   constructor(socket: ClientSocket) {
     this.#socket = socket;
@@ -16,7 +17,7 @@ export class RequestWindow {
   enter(bytes: number): () => void {
     this.#requests++;
     this.#bytes += bytes;
-    if (!this.#paused && this.#isFull(1)) {
+    if (!this.#paused && !this.#closed && this.#isFull(1)) {
       this.#paused = true;
       this.#socket.pause();
     }
@@ -26,10 +27,15 @@ export class RequestWindow {
       left = true;
       this.#requests--;
       this.#bytes -= bytes;
-      if (!this.#paused || this.#isFull(0.5)) return;
+      if (!this.#paused || this.#closed || this.#isFull(0.5)) return;
       this.#paused = false;
       this.#socket.resume();
     };
+  }
+
+  /** The socket is gone; what is still answered is answered to nobody. */
+  close(): void {
+    this.#closed = true;
   }
 
   #isFull(share: number): boolean {

@@ -39,7 +39,10 @@ export class SessionClaims {
       );
       this.#renewals.renew(
         living.map(({ session }) => session),
-        (ttlsMs) => done(ttlsMs === null ? null : standings(claims, living, ttlsMs)),
+        (ttlsMs) => {
+          if (ttlsMs === null) for (const { session } of living) this.#attachments.detach(session, by);
+          done(ttlsMs === null ? null : standings(claims, living, ttlsMs));
+        },
       );
     });
   }

@@ -1,3 +1,6 @@
+/** The heap may hold so many entries that mean nothing any more, beside one for each that does. */
+const maxStaleEntries = 1_024;
+
 interface Due<Key> {
   readonly key: Key;
   readonly atMs: number;
@@ -32,6 +35,8 @@ export class DeadlineHeap<Key> {
 
   delete(key: Key): void {
     this.#deadlines.delete(key);
+    // Its entry stays until its time: of leases that come and go quickly there may be many.
+    if (this.#heap.length > 2 * this.#deadlines.size + maxStaleEntries) this.#rebuild();
   }
 
   clear(): void {
@@ -62,6 +67,11 @@ export class DeadlineHeap<Key> {
       // A smaller one is in the heap by itself.
     }
     return due;
+  }
+
+  #rebuild(): void {
+    this.#heap.length = 0;
+    for (const [key, atMs] of this.#deadlines) this.#push({ key, atMs });
   }
 
   #push(due: Due<Key>): void {

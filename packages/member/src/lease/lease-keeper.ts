@@ -29,11 +29,15 @@ export class LeaseKeeper {
   readonly #timers: Timers;
   readonly #log: Logger;
   readonly #propose: (operation: Uint8Array) => void;
-  /** A pause of the loop, or of the majority, that counts as a new office. */
+  /** A pause of the loop that counts as a new office, and the rhythm in which it is looked for. */
   readonly #toleranceMs: number;
+  /** A confirmation of leadership that took longer counts as a pause of the majority. */
+  readonly #confirmationMs: number;
   readonly #leases = new Map<LeaseId, Lease>();
   readonly #deadlines = new DeadlineHeap<LeaseId>();
-  /** Expiry is being confirmed or was proposed; renewals wait for what becomes of it. */
+  /** Its time is up, and leadership is being confirmed: a sign of life still saves it. */
+  readonly #confirming = new Set<LeaseId>();
+  /** Its expiry was proposed; renewals wait for what becomes of it. */
   readonly #expiring = new Map<LeaseId, (() => void)[]>();
   readonly #delays = new Map<string, Delay>();
   readonly #delayDeadlines = new DeadlineHeap<string>();
@@ -46,7 +50,7 @@ export class LeaseKeeper {
     machine: StateMachine,
     barrier: Barrier,
     environment: { readonly clock: Clock; readonly timers: Timers; readonly log: Logger },
-    toleranceMs: number,
+    { electionMs, heartbeatMs }: { readonly electionMs: number; readonly heartbeatMs: number },
     propose: (operation: Uint8Array) => void,
   ) {
     this.#machine = machine;
@@ -54,7 +58,9 @@ export class LeaseKeeper {
     this.#clock = environment.clock;
     this.#timers = environment.timers;
     this.#log = environment.log;
-    this.#toleranceMs = toleranceMs;
+    this.#toleranceMs = heartbeatMs;
+    // Well above a heartbeat: a majority that is merely far away must not keep the dead alive for ever.
+    this.#confirmationMs = electionMs / 2;
     this.#propose = propose;
   }
 
@@ -80,8 +86,10 @@ export class LeaseKeeper {
     this.#deadlines.clear();
     this.#delays.clear();
     this.#delayDeadlines.clear();
-    for (const waiters of this.#expiring.values()) for (const waiter of waiters) waiter();
+    this.#confirming.clear();
+    const waiting = [...this.#expiring.values()];
     this.#expiring.clear();
+    for (const waiters of waiting) for (const waiter of waiters) waiter();
     this.#timer?.();
     this.#timer = null;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
@@ -125,6 +133,11 @@ export class LeaseKeeper {
     this.#barrier.wait((confirmed) => (confirmed ? settle() : done(null)));
   }
 
+  /** Its client did something under it. Unconfirmed, so nobody may be told; but it can only make the lease live longer. */
+  signOfLife(lease: LeaseId): void {
+    if (!this.#expiring.has(lease)) this.#renewOne(lease, this.#clock.nowMs());
+  }
+
   #renewOne(lease: LeaseId, arrivedMs: number): number | null {
     const known = this.#leases.get(lease);
     if (known === undefined) return null;
@@ -141,6 +154,7 @@ export class LeaseKeeper {
   #forget(lease: LeaseId): void {
     this.#leases.delete(lease);
     this.#deadlines.delete(lease);
+    this.#confirming.delete(lease);
     this.#expiryIsOver(lease);
   }
 
@@ -157,11 +171,10 @@ export class LeaseKeeper {
   }
 
   #arm(): void {
-    const atMs = Math.min(
-      this.#deadlines.nextMs(),
-      this.#delayDeadlines.nextMs(),
-      this.#lastLookMs + this.#toleranceMs,
-    );
+    const dueMs = Math.min(this.#deadlines.nextMs(), this.#delayDeadlines.nextMs());
+    const nextLookMs = this.#lastLookMs + this.#toleranceMs;
+    // What was due at the last look and had to wait, waits for the next: looking again at once would defeat the limit, without end.
+    const atMs = dueMs <= this.#lastLookMs ? nextLookMs : Math.min(dueMs, nextLookMs);
     if (this.#term === null || atMs === this.#timerAtMs) return;
     this.#timer?.();
     this.#timerAtMs = atMs;
@@ -181,36 +194,35 @@ export class LeaseKeeper {
     if (stoodStillMs > this.#toleranceMs) this.#beginAnew('the event loop stood still', stoodStillMs);
     for (const key of this.#delayDeadlines.takeDue(now, bounds.maxExpiriesPerSecond)) this.#endDelay(key);
     const perLook = Math.max(1, Math.floor((bounds.maxExpiriesPerSecond * this.#toleranceMs) / 1_000));
-    const due = this.#deadlines.takeDue(now, Math.max(0, perLook - this.#expiring.size));
+    const underWay = this.#expiring.size + this.#confirming.size;
+    const due = this.#deadlines.takeDue(now, Math.max(0, perLook - underWay));
     if (due.length > 0) this.#expire(due, now);
     this.#arm();
   }
 
   #expire(leases: readonly LeaseId[], beganMs: number): void {
     const term = this.#term;
-    for (const lease of leases) this.#expiring.set(lease, []);
+    for (const lease of leases) this.#confirming.add(lease);
     this.#barrier.wait((confirmed) => {
       if (this.#term !== term || term === null) return;
       const now = this.#clock.nowMs();
-      const slow = now - beganMs > this.#toleranceMs;
+      const isSlow = now - beganMs > this.#confirmationMs;
       for (const lease of leases) {
         const known = this.#leases.get(lease);
-        if (known === undefined) this.#expiryIsOver(lease);
-        else if (confirmed && !slow) this.#proposeExpiry(lease, known.generation, term);
-        else this.#spare(lease, known, now);
+        if (!this.#confirming.delete(lease) || known === undefined) continue;
+        const renewed = this.#deadlines.deadlineOf(lease) !== undefined;
+        if (renewed) continue;
+        if (confirmed && !isSlow) this.#proposeExpiry(lease, known.generation, term);
+        else this.#deadlines.set(lease, now + known.ttlMs);
       }
-      if (slow) this.#beginAnew('no majority confirmed this leader', now - beganMs);
+      if (isSlow) this.#beginAnew('no majority confirmed this leader', now - beganMs);
       this.#arm();
     });
   }
 
   #proposeExpiry(lease: LeaseId, generation: number, term: number): void {
+    this.#expiring.set(lease, []);
     this.#propose(encodeOperation({ type: 'leaseExpire', lease, generation, term }));
-  }
-
-  #spare(lease: LeaseId, { ttlMs }: Lease, nowMs: number): void {
-    this.#deadlines.set(lease, nowMs + ttlMs);
-    this.#expiryIsOver(lease);
   }
 
   #endDelay(key: string): void {

@@ -1,13 +1,19 @@
 import type { MemberId } from '@conclave/core';
 import type { LeaseId } from '@conclave/protocol';
-import type { Timers } from '../environment.ts';
+import type { Cancel, Timers } from '../environment.ts';
 import type { PeerLinks } from '../peer/links.ts';
 import type { PeerRequestId, Renew, Renewed as RenewedMessage } from '../peer/message.ts';
+import { bounds } from '../settings.ts';
 import type { LeaseKeeper, Renewed } from './lease-keeper.ts';
 
 interface Waiter {
   readonly leases: readonly LeaseId[];
   readonly done: Renewed;
+}
+
+interface Asked {
+  readonly waiters: readonly Waiter[];
+  readonly giveUp: Cancel;
 }
 
 /** Renewals on their way to the leader: those of all clients of this member that come in one turn go in one message. */
@@ -16,7 +22,7 @@ export class Renewals {
   readonly #links: PeerLinks;
   readonly #timers: Timers;
   #gathering: Waiter[] = [];
-  readonly #asked = new Map<PeerRequestId, readonly Waiter[]>();
+  readonly #asked = new Map<PeerRequestId, Asked>();
   #leader: MemberId | null = null;
   #leads = false;
   #nextRequest = 1;
@@ -35,6 +41,21 @@ export class Renewals {
   #pass(): void {
     const waiters = this.#gathering;
     this.#gathering = [];
+    let group: Waiter[] = [];
+    let leases = 0;
+    for (const waiter of waiters) {
+      if (leases > 0 && leases + waiter.leases.length > bounds.maxLeasesPerRenewal) {
+        this.#passGroup(group);
+        group = [];
+        leases = 0;
+      }
+      group.push(waiter);
+      leases += waiter.leases.length;
+    }
+    if (group.length > 0) this.#passGroup(group);
+  }
+
+  #passGroup(waiters: readonly Waiter[]): void {
     const leases = waiters.flatMap((waiter) => waiter.leases);
     if (this.#leads) {
       this.#keeper.renew(leases, (ttlsMs) => divide(waiters, ttlsMs));
@@ -42,7 +63,8 @@ export class Renewals {
       divide(waiters, null);
     } else {
       const request = this.#nextRequest++;
-      this.#asked.set(request, waiters);
+      const giveUp = this.#timers.after(bounds.renewalPatienceMs, () => this.#settle(request, null));
+      this.#asked.set(request, { waiters, giveUp });
       this.#links.send(this.#leader, { type: 'renew', request, leases });
     }
   }
@@ -69,10 +91,11 @@ export class Renewals {
   }
 
   #settle(request: PeerRequestId, ttlsMs: readonly (number | null)[] | null): void {
-    const waiters = this.#asked.get(request);
-    if (waiters === undefined) return;
+    const asked = this.#asked.get(request);
+    if (asked === undefined) return;
     this.#asked.delete(request);
-    divide(waiters, ttlsMs);
+    asked.giveUp();
+    divide(asked.waiters, ttlsMs);
   }
 }
 

@@ -2,9 +2,13 @@
 const numberBytes = 8;
 const lengthBytes = 4;
 
+const initialBytes = 1_024;
+/** A buffer that one large frame made larger than this is not kept. */
+const maxKeptBytes = 1_048_576;
+
 /** Builds one frame of known fields. Grows by doubling; the finished frame is its own memory. */
 export class FrameWriter {
-  #bytes = new Uint8Array(1_024);
+  #bytes = new Uint8Array(initialBytes);
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
@@ -40,6 +44,10 @@ export class FrameWriter {
   take(): Uint8Array {
     const frame = this.#bytes.slice(0, this.#length);
     this.#length = 0;
+    if (this.#bytes.length > maxKeptBytes) {
+      this.#bytes = new Uint8Array(initialBytes);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
     return frame;
   }
 

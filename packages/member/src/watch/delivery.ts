@@ -41,6 +41,6 @@ export function sendEvents(client: WatchClient, watches: readonly Watch[], bytes
   for (let at = 0; at < bytes.length; at += wireLimits.maxEventFragmentBytes) {
     const piece = bytes.subarray(at, at + wireLimits.maxEventFragmentBytes);
     const more = at + piece.length < bytes.length;
-    client.outbox.add({ type: 'watchEvents', watches: ids, more, bytes: piece }, piece.length);
+    client.outbox.add({ type: 'watchEvents', watches: ids, more, bytes: piece });
   }
 }

@@ -12,6 +12,40 @@ export function selects({ end, key: from }: KeyRange, key: Uint8Array): boolean 
   return compareBytes(from, key) <= 0 && (end.length === 0 || compareBytes(key, end) < 0);
 }
 
+const firstUnreserved = Uint8Array.of(1);
+
+/** As a range query reads it: a range that begins at the empty key begins behind the reserved keys, which are had only by naming them. */
+export function behindReserved(range: KeyRange): KeyRange {
+  return range.end !== null && range.key.length === 0 ? { key: firstUnreserved, end: range.end } : range;
+}
+
+/** The same keys, each once, in order: ranges that overlap or touch become one. */
+export function merged(ranges: readonly KeyRange[]): KeyRange[] {
+  const sorted = ranges.toSorted((a, b) => compareBytes(a.key, b.key) || (a.end === null ? -1 : 1));
+  const result: KeyRange[] = [];
+  for (const range of sorted) {
+    const last = result.at(-1);
+    if (last === undefined || !continues(last, range)) result.push(range);
+    else result[result.length - 1] = { key: last.key, end: laterEnd(last, range) };
+  }
+  return result;
+}
+
+/** Whether `next`, which does not begin before `range`, begins inside it or right where it ends. */
+function continues({ end, key }: KeyRange, next: KeyRange): boolean {
+  if (end === null) return compareBytes(key, next.key) === 0;
+  return (
+    end.length === 0 || compareBytes(next.key, end) < 0 || (next.end !== null && compareBytes(next.key, end) === 0)
+  );
+}
+
+function laterEnd(a: KeyRange, b: KeyRange): Uint8Array | null {
+  if (b.end === null) return a.end;
+  if (a.end === null) return b.end;
+  if (a.end.length === 0 || b.end.length === 0) return new Uint8Array();
+  return compareBytes(a.end, b.end) >= 0 ? a.end : b.end;
+}
+
 interface RangeGroup<Watch> {
   readonly range: KeyRange;
   readonly watches: Set<Watch>;

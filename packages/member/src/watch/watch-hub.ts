@@ -10,7 +10,7 @@ import { protocolError, type StateMachine } from '@conclave/state-machine';
 import type { Clock, Timers } from '../environment.ts';
 import { bounds } from '../settings.ts';
 import { Delivery, sendEvents } from './delivery.ts';
-import { Selection } from './selection.ts';
+import { merged, Selection } from './selection.ts';
 import { Watch } from './watch.ts';
 import type { WatchClient } from './watch-client.ts';
 
@@ -115,13 +115,14 @@ export class WatchHub {
   }
 
   #goLive(watch: Watch): void {
+    if (watch.phase === 'ended') return;
     watch.phase = 'live';
     this.#waiting.delete(watch);
-    for (const range of watch.options.selectors) this.#live.add(range, watch);
+    for (const range of watch.selectors) this.#live.add(range, watch);
   }
 
   #leaveLive(watch: Watch): void {
-    if (watch.phase === 'live') for (const range of watch.options.selectors) this.#live.remove(range, watch);
+    if (watch.phase === 'live') for (const range of watch.selectors) this.#live.remove(range, watch);
   }
 
   #fallBehindAt(watch: Watch, next: Revision): void {
@@ -138,7 +139,12 @@ export class WatchHub {
 
   #beginSnapshot(watch: Watch): void {
     watch.phase = 'snapshot';
-    watch.snapshot = { revision: this.#machine.revision, range: 0, after: null };
+    watch.snapshot = {
+      revision: this.#machine.revision,
+      ranges: merged(watch.selectors),
+      range: 0,
+      after: null,
+    };
     this.#waiting.add(watch);
     this.#scheduleWork();
   }
@@ -156,6 +162,8 @@ export class WatchHub {
   #work(): void {
     const turn = this.#nextInLine();
     for (const watch of turn) {
+      // What an earlier one of this turn was sent may have been too much for the client of both.
+      if (watch.phase === 'ended') continue;
       // To the end of the line.
       this.#waiting.delete(watch);
       this.#waiting.add(watch);
@@ -181,7 +189,7 @@ export class WatchHub {
   #catchUp(watch: Watch): void {
     const page = this.#machine.history(watch.next, bounds.historyPageBytes);
     for (const revision of page.revisions) {
-      if (!watch.canTake) return;
+      if (watch.phase === 'ended' || !watch.canTake) return;
       const delivery = new Delivery(revision);
       const places = delivery.placesFor(watch);
       if (places === null) {
@@ -198,8 +206,9 @@ export class WatchHub {
 
   #sendSnapshotPiece(watch: Watch): void {
     const { snapshot } = watch;
-    const selector = snapshot === null ? undefined : watch.options.selectors[snapshot.range];
-    if (snapshot === null || selector === undefined) return this.#endSnapshot(watch);
+    if (snapshot === null) return this.#endSnapshot(watch);
+    const selector = snapshot.ranges[snapshot.range];
+    if (selector === undefined) return this.#endSnapshot(watch);
     const { after, revision } = snapshot;
     const from = after === null || selector.end === null ? selector.key : behind(after);
     const answer = this.#machine.query({
@@ -216,7 +225,7 @@ export class WatchHub {
     if (answer.type !== 'range') throw new Error(`a range was answered by ${answer.type}`);
     if (answer.entries.length > 0) {
       const entries = encodeEntries(answer.entries);
-      watch.client.outbox.add({ type: 'watchSnapshot', watch: watch.id, revision, entries }, entries.length);
+      watch.client.outbox.add({ type: 'watchSnapshot', watch: watch.id, revision, entries });
       this.#sent(watch, entries.length, watch.next);
     }
     const last = answer.entries.at(-1);

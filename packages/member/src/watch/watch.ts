@@ -1,5 +1,5 @@
-import type { KeyEvent, Revision, RevisionEvents, WatchCreate } from '@conclave/protocol';
-import { selects } from './selection.ts';
+import type { KeyEvent, KeyRange, Revision, RevisionEvents, WatchCreate } from '@conclave/protocol';
+import { behindReserved, selects } from './selection.ts';
 import type { WatchClient } from './watch-client.ts';
 
 /**
@@ -8,11 +8,20 @@ import type { WatchClient } from './watch-client.ts';
  */
 export type WatchPhase = 'snapshot' | 'behind' | 'live' | 'ended';
 
+interface Snapshot {
+  readonly revision: Revision;
+  /** What the watch selects, each key once, in order. */
+  readonly ranges: readonly KeyRange[];
+  range: number;
+  after: Uint8Array | null;
+}
+
 /** One watch of one client. */
 export class Watch {
   readonly id: number;
   readonly client: WatchClient;
   readonly options: WatchCreate;
+  readonly selectors: readonly KeyRange[];
   phase: WatchPhase;
   /** Everything that it selects before this revision was sent. */
   next: Revision;
@@ -20,12 +29,13 @@ export class Watch {
   credit: number;
   lastSentMs: number;
   /** While a snapshot is sent: its revision, and where it goes on. */
-  snapshot: { readonly revision: Revision; range: number; after: Uint8Array | null } | null = null;
+  snapshot: Snapshot | null = null;
 
   constructor(client: WatchClient, options: WatchCreate, phase: WatchPhase, next: Revision, nowMs: number) {
     this.id = options.watch;
     this.client = client;
     this.options = options;
+    this.selectors = options.selectors.map(behindReserved);
     this.phase = phase;
     this.next = next;
     this.credit = options.creditBytes;
@@ -37,10 +47,10 @@ export class Watch {
   }
 
   wants(event: KeyEvent): boolean {
-    const { events, selectors } = this.options;
+    const { events } = this.options;
     if (events !== 'all' && events !== event.type) return false;
     const key = event.type === 'put' ? event.entry.key : event.key;
-    return selectors.some((range) => selects(range, key));
+    return this.selectors.some((range) => selects(range, key));
   }
 }
 

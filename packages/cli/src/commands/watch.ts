@@ -1,0 +1,65 @@
+import type { WatchBatch } from '@conclave/client';
+import { ConclaveError, clientOptions, withClient } from '../client.ts';
+import type { Arguments, Command } from '../command.ts';
+import { exitCode } from '../exit.ts';
+import { jsonEntry, jsonValue, printJson } from '../output.ts';
+import { chosen } from './keys.ts';
+
+export const watch: Command = {
+  name: 'watch',
+  usage: 'KEY | --prefix P',
+  summary: 'Prints every change, one line a change (with --json one a revision), until it is interrupted.',
+  options: {
+    prefix: { type: 'string', value: 'P', help: 'all keys that begin with P' },
+    from: { type: 'string', value: 'N', help: 'from this revision on, instead of from now on' },
+    snapshot: { type: 'boolean', help: 'first what there is' },
+    ...clientOptions,
+  },
+  run: async (parsed) => {
+    const interrupted = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+    return withClient(parsed, (client) => follow(parsed, interrupted.signal, client));
+  },
+};
+
+async function follow(
+  parsed: Arguments,
+  signal: AbortSignal,
+  client: Parameters<Parameters<typeof withClient>[1]>[0],
+): Promise<number> {
+  const from = parsed.number('from', 1, Number.MAX_SAFE_INTEGER);
+  const initial = parsed.flag('snapshot') ? 'snapshot' : 'none';
+  const print = parsed.flag('json') ? printJsonBatch : printBatch;
+  try {
+    const options = from === undefined ? ({ initial, signal } as const) : ({ from, signal } as const);
+    for await (const batch of client.watch(chosen(parsed), options)) print(batch);
+  } catch (error) {
+    if (!(signal.aborted && ConclaveError.is(error, 'CANCELLED'))) throw error;
+  }
+  return exitCode.ok;
+}
+
+function printJsonBatch(batch: WatchBatch): void {
+  if (batch.type === 'progress') return;
+  if (batch.type === 'snapshot') {
+    return printJson({ revision: batch.revision, snapshot: batch.entries.map(jsonEntry), complete: batch.last });
+  }
+  const events = batch.events.map((event) =>
+    event.type === 'put'
+      ? { type: 'put', key: event.key, ...jsonValue(event.entry.value) }
+      : { type: 'delete', key: event.key },
+  );
+  printJson({ revision: batch.revision, events });
+}
+
+function printBatch(batch: WatchBatch): void {
+  if (batch.type === 'progress') return;
+  if (batch.type === 'snapshot') {
+    for (const entry of batch.entries) console.log(`${entry.modRevision}\thave\t${entry.key}\t${entry.text()}`);
+    return;
+  }
+  for (const event of batch.events) {
+    const line = event.type === 'put' ? `put\t${event.key}\t${event.entry.text()}` : `delete\t${event.key}`;
+    console.log(`${batch.revision}\t${line}`);
+  }
+}

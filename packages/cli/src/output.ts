@@ -1,0 +1,53 @@
+import type { Entry } from '@conclave/client';
+
+/** Bytes as JSON shows them: text where they are text, base64 where not. */
+interface JsonBytes {
+  readonly text: string;
+  readonly encoding?: 'base64';
+}
+
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function jsonBytes(bytes: Uint8Array): JsonBytes {
+  try {
+    return { text: decoder.decode(bytes) };
+  } catch {
+    return { text: Buffer.from(bytes).toString('base64'), encoding: 'base64' };
+  }
+}
+
+/** `{key,value,encoding?,createRevision,modRevision,version}`; `encoding` tells how `value` is written, when not as text. */
+export function jsonEntry(entry: Entry): Readonly<Record<string, unknown>> {
+  const { encoding, text: value } = jsonBytes(entry.value);
+  const { createRevision, key, modRevision, version } = entry;
+  return { key, value, ...(encoding === undefined ? {} : { encoding }), createRevision, modRevision, version };
+}
+
+export function jsonValue(value: Uint8Array): Readonly<Record<string, unknown>> {
+  const { encoding, text } = jsonBytes(value);
+  return { value: text, ...(encoding === undefined ? {} : { encoding }) };
+}
+
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value));
+}
+
+/** Columns as wide as they need to be. */
+export function printTable(rows: readonly (readonly string[])[]): void {
+  const widths: number[] = [];
+  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  for (const row of rows) {
+    console.log(
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    );
+  }
+}
+
+/** A value to a terminal or a pipe exactly as it is, with a line's end where a person reads it. */
+export function printBytes(bytes: Uint8Array): void {
+  process.stdout.write(bytes);
+  if (process.stdout.isTTY || bytes.at(-1) !== 0x0a) process.stdout.write('\n');
+}
