@@ -2,6 +2,7 @@ import { OptionError } from '@conclave/server';
 import { StorageError } from '@conclave/storage';
 import { ConclaveError, exitCodeOf } from './client.ts';
 import { type Command, helpOf, parse } from './command.ts';
+import { bench } from './commands/bench.ts';
 import { dev } from './commands/dev.ts';
 import { get, list, put, remove } from './commands/keys.ts';
 import { lock } from './commands/lock.ts';
@@ -10,7 +11,7 @@ import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { exitCode, UsageError } from './exit.ts';
 
-const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock];
+const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock, bench];
 
 process.exitCode = await main(process.argv.slice(2));
 
