@@ -89,6 +89,14 @@ export class Host {
     return this.#node?.state.leader ?? null;
   }
 
+  get leads(): boolean {
+    return this.#node?.state.role === 'leader';
+  }
+
+  becomeReliable(): void {
+    this.disk.becomeReliable();
+  }
+
   /** The state machine is rebuilt from the whole log: what a member has applied is gone with its process. */
   start(): void {
     const { clock, configuration, disk, options, random } = this.#its;

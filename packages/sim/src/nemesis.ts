@@ -1,5 +1,3 @@
-import type { Cluster } from './cluster.ts';
-import type { Host } from './host.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { FaultSettings } from './swarm.ts';
@@ -8,6 +6,25 @@ export type FaultCounts = Record<
   'crash' | 'crashAll' | 'leader' | 'pause' | 'halves' | 'isolate' | 'oneWay' | 'bridge',
   number
 >;
+
+/** A process, as far as one can hurt it. */
+export interface Victim {
+  readonly id: number;
+  readonly isUp: boolean;
+  /** It believes to lead. */
+  readonly leads: boolean;
+  start(): void;
+  crash(): void;
+  pause(durationMs: number): void;
+  resume(): void;
+  /** Its disk has no more faults. */
+  becomeReliable(): void;
+}
+
+export interface Breakable {
+  readonly hosts: readonly Victim[];
+  readonly network: { cut(from: number, to: number): void; heal(): void; becomeReliable(): void };
+}
 
 /** Breaks things, each kind of fault in a rhythm of its own, until it is told to stop. */
 export class Nemesis {
@@ -21,13 +38,13 @@ export class Nemesis {
     oneWay: 0,
     bridge: 0,
   };
-  readonly #cluster: Cluster;
+  readonly #cluster: Breakable;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #settings: FaultSettings;
   #stopped = false;
 
-  constructor(cluster: Cluster, scheduler: Scheduler, random: Random, settings: FaultSettings) {
+  constructor(cluster: Breakable, scheduler: Scheduler, random: Random, settings: FaultSettings) {
     this.#cluster = cluster;
     this.#scheduler = scheduler;
     this.#random = random;
@@ -44,7 +61,7 @@ export class Nemesis {
     this.#stopped = true;
     this.#cluster.network.becomeReliable();
     for (const host of this.#cluster.hosts) {
-      host.disk.becomeReliable();
+      host.becomeReliable();
       if (host.isUp) host.resume();
       else host.start();
     }
@@ -70,7 +87,7 @@ export class Nemesis {
     this.counts.crashAll++;
   }
 
-  #crash(host: Host): void {
+  #crash(host: Victim): void {
     host.crash();
     this.#scheduler.after(this.#random.between(0, this.#settings.maxDownMs), () => {
       if (!this.#stopped && !host.isUp) host.start();
@@ -78,7 +95,7 @@ export class Nemesis {
   }
 
   #hitLeader(): void {
-    const leaders = this.#cluster.hosts.filter((host) => host.node?.state.role === 'leader');
+    const leaders = this.#cluster.hosts.filter((host) => host.leads);
     if (leaders.length === 0) return;
     const leader = this.#random.pick(leaders);
     const kind = this.#random.pick(['crash', 'pause', 'isolate', 'oneWay'] as const);
