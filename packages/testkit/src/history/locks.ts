@@ -108,7 +108,7 @@ function possibleGrants(records: readonly LockRecord[], owner: string): Operatio
 interface KnownHold {
   readonly owner: string;
   readonly token: number;
-  readonly callNs: number;
+  callNs: number;
   returnNs: number;
   /** Nobody got the answer of its acquire, so nobody relies on it: it may end at any time. */
   readonly unanswered: boolean;
@@ -123,8 +123,10 @@ function movesOfLock(records: readonly LockRecord[]): Move[] {
     moves.push({ callNs, returnNs, optionalEffect: undefined, isRead, apply });
   };
   const mayEnd = (rank: number, callNs: number): void => {
-    const apply: Move['apply'] = (state) => (state === 2 * rank + 1 ? 2 * rank : undefined);
-    moves.push({ callNs, returnNs: Number.POSITIVE_INFINITY, optionalEffect: `end ${rank}`, isRead: false, apply });
+    const held = 2 * rank + 1;
+    const apply: Move['apply'] = (state) => (state === held ? 2 * rank : undefined);
+    const returnNs = Number.POSITIVE_INFINITY;
+    moves.push({ callNs, returnNs, optionalEffect: `end ${rank}`, isRead: false, onlyFrom: held, apply });
   };
   for (const [index, { callNs, returnNs, unanswered }] of holds.entries()) {
     const rank = index + 1;
@@ -184,7 +186,14 @@ function knownHolds(records: readonly LockRecord[]): KnownHold[] {
     const { owner, token, byNs: returnNs } = seen;
     holds.set(name(owner, token), { owner, token, callNs: Math.min(...calls), returnNs, unanswered: true });
   }
-  return [...holds.values()].toSorted((a, b) => a.token - b.token);
+  const ordered = [...holds.values()].toSorted((a, b) => a.token - b.token);
+  // Which of an owner's unanswered acquires it was is not known, but it came after every hold of a smaller token.
+  let latestCallNs = 0;
+  for (const hold of ordered) {
+    if (hold.unanswered) hold.callNs = Math.max(hold.callNs, latestCallNs);
+    latestCallNs = Math.max(latestCallNs, hold.callNs);
+  }
+  return ordered;
 }
 
 /** Whole holds can be left out of a history of a lock without making a right one wrong. */

@@ -17,6 +17,8 @@ export interface Move {
   readonly returnNs: number;
   /** An operation of unknown outcome: it may be left out. Moves with the same text have the same effect. */
   readonly optionalEffect: string | undefined;
+  /** The only state that it is possible in, when there is only one: a search over thousands of optional moves looks at few. */
+  readonly onlyFrom?: number;
   /** A read: it changes no state that it is possible in. */
   readonly isRead: boolean;
   /** The state after it, or undefined when its result cannot come from `state`. */
@@ -51,9 +53,9 @@ export const defaultMaxConfigurations = 1_000_000;
 /** Explores at most `maxConfigurations`; beyond that the answer is `undecided`. */
 export function search(moves: readonly Move[], initial: number, maxConfigurations: number): Outcome {
   const required = moves.filter((move) => move.optionalEffect === undefined).toSorted(byCall);
-  const effects = optionalByEffect(moves);
+  const effects = new Effects(moves);
   const seen = new Configurations();
-  const none = effects.map(() => 0);
+  const none = effects.groups.map(() => 0);
   const stack: Frame[] = [frameAt(required, effects, 0, [], none, initial)];
   let configurations = 1;
 
@@ -80,18 +82,22 @@ export function search(moves: readonly Move[], initial: number, maxConfiguration
 /** What may come next: no move may be overtaken by one that was called after it returned. Times that are equal are concurrent. */
 function frameAt(
   required: readonly Move[],
-  effects: readonly (readonly Move[])[],
+  effects: Effects,
   done: number,
   ahead: readonly number[],
   spent: readonly number[],
   state: number,
 ): Frame {
   const pending: number[] = [];
+  let skipped = 0;
   let firstReturnNs = Number.POSITIVE_INFINITY;
   for (let index = done; index < required.length; index++) {
     const move = required[index] as Move;
     if (move.callNs > firstReturnNs) break;
-    if (ahead.includes(index)) continue;
+    if (ahead[skipped] === index) {
+      skipped++;
+      continue;
+    }
     pending.push(index);
     firstReturnNs = Math.min(firstReturnNs, move.returnNs);
   }
@@ -109,16 +115,20 @@ function frameAt(
   // What returns first is the likeliest to have come first.
   choices.sort((a, b) => (required[a.required] as Move).returnNs - (required[b.required] as Move).returnNs);
   const candidates = pending.map((index) => required[index] as Move).filter(({ callNs }) => callNs <= firstReturnNs);
-  const unspent = effects.map((group, effect) => group[spent[effect] as number]);
-  const optional = unspent.map((move) => (move !== undefined && move.callNs <= firstReturnNs ? move : undefined));
-  for (const [effect, move] of optional.entries()) {
-    const next = move?.apply(state);
+  const unspent = (effect: number): Move | undefined => {
+    const move = effects.groups[effect]?.[spent[effect] as number];
+    return move !== undefined && move.callNs <= firstReturnNs ? move : undefined;
+  };
+  for (const effect of effects.possibleFrom(state)) {
+    const next = unspent(effect)?.apply(state);
     if (next === undefined || next === state) continue;
     const isNeeded = (other: Move | undefined): boolean => {
       const after = other?.apply(state) === undefined ? other?.apply(next) : undefined;
       return after !== undefined && (other?.optionalEffect === undefined || after !== state);
     };
-    if (candidates.some(isNeeded) || optional.some(isNeeded)) choices.push({ required: -1, effect, state: next });
+    if (candidates.some(isNeeded) || effects.possibleFrom(next).some((other) => isNeeded(unspent(other)))) {
+      choices.push({ required: -1, effect, state: next });
+    }
   }
   return frame(choices);
 }
@@ -132,15 +142,32 @@ function skipDone(done: number, ahead: readonly number[]): [number, readonly num
   return [done, count === 0 ? ahead : ahead.slice(count)];
 }
 
-function optionalByEffect(moves: readonly Move[]): Move[][] {
-  const groups = new Map<string, Move[]>();
-  for (const move of moves) {
-    if (move.optionalEffect === undefined) continue;
-    const group = groups.get(move.optionalEffect);
-    if (group === undefined) groups.set(move.optionalEffect, [move]);
-    else group.push(move);
+/** The optional moves, those of one effect together in the order of their calls. */
+class Effects {
+  readonly groups: readonly (readonly Move[])[];
+  readonly #fromAny: number[] = [];
+  readonly #fromOne = new Map<number, number[]>();
+
+  constructor(moves: readonly Move[]) {
+    const groups = new Map<string, Move[]>();
+    for (const move of moves) {
+      if (move.optionalEffect === undefined) continue;
+      const group = groups.get(move.optionalEffect);
+      if (group === undefined) groups.set(move.optionalEffect, [move]);
+      else group.push(move);
+    }
+    this.groups = [...groups.values()].map((group) => group.toSorted(byCall));
+    for (const [effect, group] of this.groups.entries()) {
+      const from = group[0]?.onlyFrom;
+      if (from === undefined) this.#fromAny.push(effect);
+      else this.#fromOne.set(from, [...(this.#fromOne.get(from) ?? []), effect]);
+    }
   }
-  return [...groups.values()].map((group) => group.toSorted(byCall));
+
+  possibleFrom(state: number): readonly number[] {
+    const fromOne = this.#fromOne.get(state);
+    return fromOne === undefined ? this.#fromAny : [...this.#fromAny, ...fromOne];
+  }
 }
 
 function byCall(a: Move, b: Move): number {
