@@ -76,7 +76,9 @@ export class ClientCore {
       stateChanged: (state, why) => this.events.emit('state', state, why),
     });
     this.exchange = new Exchange(environment, this.link);
-    this.sessions = new Sessions(environment, this.link, this.exchange, options.metadata);
+    this.sessions = new Sessions(environment, this.link, this.exchange, options.metadata, () =>
+      this.#vitals.reschedule(),
+    );
     this.watches = new Watches(environment, this.link, (revision) => this.saw(revision));
     this.#vitals = new Vitals(environment, this.link, patienceMs, () => this.#isAtStake());
     this.link.use({ connected: (welcome) => this.#connected(welcome) });
@@ -233,7 +235,7 @@ export class ClientCore {
 
   /** A member that answers nothing must be left while there is still time for another one to keep the sessions alive. */
   #patienceMs(): number {
-    return Math.max(bounds.minPatienceMs, Math.min(bounds.patienceMs, this.sessions.shortestTtlMs / 3));
+    return Math.max(bounds.minPatienceMs, Math.min(bounds.patienceMs, this.sessions.shortestTtlMs / 4));
   }
 
   #isAtStake(): boolean {

@@ -41,7 +41,7 @@ test('a document is typed and live, and an invalid one leaves the last valid val
   const { value } = await change;
   assert.deepEqual(value === undefined ? null : [value.previous, value.value], [{ perSecond: 5 }, { perSecond: 7 }]);
   assert.equal(limits.value.perSecond, 7);
-  assert.ok(limits.staleMs >= 0);
+  assert.ok(limits.staleMs >= 0, 'it is not so');
 });
 
 test('a slow reader of changes sees the latest, and follows over a lost connection', async (context) => {

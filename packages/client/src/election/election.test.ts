@@ -26,7 +26,7 @@ test('observe gives the present leader first, then every term and every proclaim
   await first.resign();
   assert.equal(first.signal.aborted, true);
   const leadership = await second;
-  assert.ok(leadership.fence > first.fence);
+  assert.ok(leadership.fence > first.fence, 'it is not so');
   await leadership.resign();
   await observed;
   assert.deepEqual(seen, [null, 'host-a', 'host-a, ready', 'host-b', null]);
