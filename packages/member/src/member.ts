@@ -61,6 +61,8 @@ export class Member {
   readonly #connections = new Set<ClientConnection>();
   #leader: MemberId | null = null;
   #ledTerm: number | null = null;
+  /** Until when it certainly led, the last time it did: a leader without a majority notices it within an election timeout. */
+  #ledUntilMs: number = Number.NEGATIVE_INFINITY;
   #stampBase = { clusterTimeMs: 0, atMs: 0 };
   #sweepTimer: Cancel | null = null;
   #reportTimer: Cancel | null = null;
@@ -199,7 +201,9 @@ export class Member {
 
   #stalenessMs(): number {
     if (this.#ledTerm !== null) return 0;
-    const heard = this.#node.state.lastLeaderContact;
+    const heard = Math.max(this.#node.state.lastLeaderContact, this.#ledUntilMs);
+    // It has heard of no leader since it started: what it has may be of any age.
+    if (heard === Number.NEGATIVE_INFINITY) return Number.MAX_SAFE_INTEGER;
     return Math.max(0, Math.round(this.#environment.clock.nowMs() - heard));
   }
 
@@ -277,6 +281,9 @@ export class Member {
     this.#leader = leader;
     if (leads && this.#ledTerm !== term) {
       this.#stampBase = { clusterTimeMs: this.#machine.clusterTimeMs, atMs: this.#environment.clock.nowMs() };
+    }
+    if (this.#ledTerm !== null && !leads) {
+      this.#ledUntilMs = this.#environment.clock.nowMs() - this.#settings.electionMs;
     }
     this.#ledTerm = leads ? term : null;
     if (!leads) this.#keeper.leaveOffice();
