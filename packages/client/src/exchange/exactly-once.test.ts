@@ -180,3 +180,19 @@ test('the window of the member is respected, and the bytes of a resent operation
     bySequence.set(message.identity.sequence, shown);
   }
 });
+
+test('without a quorum a mutation is given up with the word of the member that nothing was applied', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client({ identity: 'idempotency-key', endpoints: ['ws://m1'] });
+  await client.put('k', '1');
+  network.down.add(2).add(3);
+  harness.cluster.isolate(2);
+  harness.cluster.isolate(3);
+  await until(() => harness.cluster.member(1)?.raft.leader === null);
+  const error = await client.put('k', '2', { timeoutMs: 1_500 }).catch((reason: unknown) => reason);
+  assert.equal(ConclaveError.is(error, 'DEADLINE_EXCEEDED') && error.outcome, 'not-applied');
+  const { entry } = await client.read('k', { consistency: 'local' });
+  assert.equal(entry?.text(), '1');
+  assert.equal((await client.status()).hasQuorum, false);
+  await assert.rejects(client.get('k', { timeoutMs: 300 }), { code: 'DEADLINE_EXCEEDED', outcome: 'not-applied' });
+});

@@ -114,7 +114,8 @@ export class Sessions implements LinkUser {
       const standing: SessionStanding | undefined = welcome.sessions[at];
       core.resumed(standing?.ttlMs ?? null, helloSentMs);
     });
-    this.#keepaliveAtMs = this.#environment.clock.nowMs() + this.#keepaliveMs();
+    // The standing confirms the sessions; what they hold is confirmed by the guards that go with a keepalive.
+    this.#keepaliveAtMs = this.#environment.clock.nowMs();
   }
 
   disconnected(): void {
