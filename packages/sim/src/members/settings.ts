@@ -17,6 +17,7 @@ export interface MemberRunSettings {
   /** Of one disk. A rejected write ends its process. */
   readonly writeErrorEveryMs: number;
   readonly faults: FaultSettings;
+  readonly staleLeaderEveryMs: number;
   readonly clients: ClientSettings;
   readonly safetyMs: number;
 }
@@ -75,6 +76,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       maxPartitionMs: random.pick([200, 1_500, 5_000]),
       clockDrift: random.pick([0, 0.001, maxClockDrift]),
     },
+    staleLeaderEveryMs: sometimes(0.35, 800, 4_000),
     clients: {
       count: random.integer(2, 6),
       operationsPerSecond: random.pick([20, 60, 150]),
