@@ -17,6 +17,7 @@ import type { MemberObserver } from './observer.ts';
 import { Oracle, textOf } from './oracle.ts';
 import { PeerNetwork } from './peer-network.ts';
 import type { MemberRunSettings } from './settings.ts';
+import { StaleLeader } from './stale-leader.ts';
 import { WatchReader } from './watch-reader.ts';
 import { Workload, type WorkloadCounts, watchable } from './workload.ts';
 
@@ -26,7 +27,7 @@ export interface MemberRunReport {
   readonly events: number;
   readonly entries: number;
   readonly terms: number;
-  readonly faults: FaultCounts;
+  readonly faults: FaultCounts & StaleLeader['counts'];
   readonly network: PeerNetwork['counts'];
   readonly disk: MemberHost['counts'];
   readonly load: WorkloadCounts;
@@ -73,6 +74,7 @@ class MemberRun {
   readonly #watches: Watches;
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
+  readonly #staleLeader: StaleLeader;
   #failure: unknown = null;
 
   constructor(seed: number, settings: MemberRunSettings, print: ((line: string) => void) | null) {
@@ -110,8 +112,10 @@ class MemberRun {
       this.#keys,
     );
     this.#observers.push(this.#workload);
-    const cluster = { hosts: this.#hosts, network: this.#network };
+    const cluster = { hosts: this.#hosts, network: this.#network, clients: this.#clients };
     this.#nemesis = new Nemesis(cluster, scheduler, random.fork('nemesis'), settings.faults);
+    const rhythm = { everyMs: settings.staleLeaderEveryMs, electionMs: settings.electionMs };
+    this.#staleLeader = new StaleLeader(cluster, scheduler, random.fork('stale'), rhythm);
   }
 
   #makeHosts(random: Random, fail: (error: unknown) => void, print: ((line: string) => void) | null): MemberHost[] {
@@ -208,6 +212,7 @@ class MemberRun {
   calm(): void {
     this.#workload.stop();
     this.#nemesis.stop();
+    this.#staleLeader.stop();
     for (const client of this.#clients) client.becomeReliable();
   }
 
@@ -266,7 +271,7 @@ class MemberRun {
       events: this.#scheduler.eventCount,
       entries: this.#oracle.index,
       terms: Math.max(...this.#hosts.map(({ member }) => member?.raft.term ?? 0)),
-      faults: this.#nemesis.counts,
+      faults: { ...this.#nemesis.counts, ...this.#staleLeader.counts },
       network: this.#network.counts,
       disk: {
         writes: sum(({ counts }) => counts.writes),

@@ -17,6 +17,7 @@ export interface MemberRunSettings {
   /** Of one disk. A rejected write ends its process. */
   readonly writeErrorEveryMs: number;
   readonly faults: FaultSettings;
+  readonly staleLeaderEveryMs: number;
   readonly clients: ClientSettings;
   readonly safetyMs: number;
 }
@@ -79,6 +80,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       tellingCrashRate: 0,
       muteRestartRate: 0,
     },
+    staleLeaderEveryMs: sometimes(0.4, 500, 2_500),
     clients: {
       count: random.integer(2, 6),
       operationsPerSecond: random.pick([20, 60, 150]),
