@@ -35,20 +35,21 @@ async function loadThrough(
   clients: readonly Client[],
   run: Run,
   open: () => Promise<Client>,
-  { onProgress = () => {}, signal }: LoadOptions,
+  options: LoadOptions,
 ): Promise<LoadReport> {
+  const { onProgress = () => {} } = options;
   const { settings } = run;
   const workload = workloadOf(settings.work, run);
   const workers = Array.from({ length: settings.outstanding }, (_, index): Worker => {
     const client = clients[index % clients.length] as Client;
-    return { index, client, value: new Uint8Array(settings.valueBytes).fill(0x61 + (index % 26)) };
+    return { index, client, value: randomText(settings.valueBytes) };
   });
   const tell = (phase: LoadProgress['phase']): void => onProgress({ phase, elapsedMs: 0, opsPerSecond: 0, errors: 0 });
   if (workload.needsKeys) {
     tell('fill');
     await fill(run, workers);
   }
-  const report = await measure(workload, workers, settings, clients, onProgress, signal);
+  const report = await measure(workload, workers, settings, clients, options);
   if (!workload.writes && !workload.needsKeys) return report;
   // Through a connection of its own: what a client believes of its own writes proves nothing.
   const other = await open();
@@ -73,8 +74,7 @@ async function measure(
   workers: readonly Worker[],
   settings: LoadSettings,
   clients: readonly Client[],
-  onProgress: (progress: LoadProgress) => void,
-  signal: AbortSignal | undefined,
+  { onMeasuredTime = () => {}, onProgress = () => {}, signal }: LoadOptions,
 ): Promise<LoadReport> {
   const startMs = performance.now();
   const measurement = new Measurement(startMs + settings.warmupSeconds * 1_000);
@@ -104,10 +104,12 @@ async function measure(
   );
   const stopProgress = reportProgress(measurement, startMs, onProgress);
   await pause(measurement.fromMs - performance.now(), stopping.signal);
+  onMeasuredTime('begin');
   const cpu = process.cpuUsage();
   await pause(plannedEndMs - performance.now(), stopping.signal);
   const endMs = performance.now();
   const { system, user } = process.cpuUsage(cpu);
+  onMeasuredTime('end');
   measurement.end(endMs);
   over();
   signal?.removeEventListener('abort', over);
@@ -115,6 +117,11 @@ async function measure(
   await drained(loops, clients);
   if (failure !== null) throw (failure as { readonly error: unknown }).error;
   return reportOf(settings, measurement, { startMs, endMs, schedule, cpuMicros: system + user });
+}
+
+/** Letters that no compression makes much of: a value of one letter would cost the members' disks nothing. */
+function randomText(bytes: number): Uint8Array {
+  return Uint8Array.from({ length: bytes }, () => 0x61 + Math.floor(Math.random() * 26));
 }
 
 async function loop(worker: Worker, workload: Workload, schedule: Schedule, measurement: Measurement): Promise<void> {
