@@ -15,8 +15,13 @@ const programArguments: readonly string[] = isBuilt()
   ? [built]
   : ['--import', import.meta.resolve('tsx'), '--conditions=conclave-source', source];
 
+/** For a Node of one's own, under a tracer for example. */
+export function conclaveArguments(args: readonly string[]): string[] {
+  return [...programArguments, ...args];
+}
+
 export function conclave(args: readonly string[], options: ChildOptions = {}): Child {
-  return new Child([...programArguments, ...args], options);
+  return new Child(conclaveArguments(args), options);
 }
 
 export interface Finished {
