@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Child } from './child.ts';
 import { programPath, requires } from './requires.ts';
+import { runs } from './runs.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -12,16 +13,6 @@ const lives = 'setInterval(() => {}, 1000);';
 
 function script(source: string): string[] {
   return ['--input-type=module', '--eval', source];
-}
-
-/** A zombie that nobody has waited for yet runs no more. */
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return requires('linux') !== false || !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 test('a line on either stream is waited for, also when it came before', async () => {
