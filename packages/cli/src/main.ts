@@ -4,6 +4,7 @@ import { ConclaveError, exitCodeOf } from './client.ts';
 import { type Command, helpOf, parse } from './command.ts';
 import { bench } from './commands/bench.ts';
 import { dev } from './commands/dev.ts';
+import { elect } from './commands/elect.ts';
 import { get, list, put, remove } from './commands/keys.ts';
 import { lock } from './commands/lock.ts';
 import { server } from './commands/server.ts';
@@ -11,7 +12,7 @@ import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { exitCode, UsageError } from './exit.ts';
 
-const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock, bench];
+const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock, elect, bench];
 
 process.exitCode = await main(process.argv.slice(2));
 
