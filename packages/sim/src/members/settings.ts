@@ -76,7 +76,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       maxPartitionMs: random.pick([200, 1_500, 5_000]),
       clockDrift: random.pick([0, 0.001, maxClockDrift]),
     },
-    staleLeaderEveryMs: sometimes(0.35, 800, 4_000),
+    staleLeaderEveryMs: sometimes(0.4, 500, 2_500),
     clients: {
       count: random.integer(2, 6),
       operationsPerSecond: random.pick([20, 60, 150]),

@@ -17,7 +17,7 @@ interface Rhythm {
 
 /** For so long after its pause it still hears of nobody. */
 const maxDeafMs = 300;
-const meanClientDelayMs = 60;
+const meanClientDelayMs = 30;
 
 /**
  * A leader whose machine is moved: it stands still until there is another one, and its links come back a little later than it does. Meanwhile it reads
@@ -55,7 +55,7 @@ export class StaleLeader {
   #move(leader: MemberHost): void {
     this.counts.staleLeaders++;
     const { clients, hosts, network } = this.#cluster;
-    const pauseMs = this.#random.between(1.2, 4) * this.#rhythm.electionMs;
+    const pauseMs = this.#random.between(1.5, 6) * this.#rhythm.electionMs;
     for (const { id } of hosts) {
       if (id === leader.id) continue;
       network.cut(leader.id, id);
@@ -64,9 +64,9 @@ export class StaleLeader {
     leader.pause(pauseMs);
     this.#scheduler.after(pauseMs + this.#random.between(0, maxDeafMs), () => network.heal());
     for (const client of clients) {
-      if (!this.#random.chance(0.5)) continue;
+      if (!this.#random.chance(0.9)) continue;
       this.#scheduler.after(pauseMs + this.#random.exponential(meanClientDelayMs), () => {
-        if (!this.#isStopped) client.pause(this.#random.between(0.5, 1.5) * client.ttlMs);
+        if (!this.#isStopped) client.pause(this.#random.between(0.9, 1.3) * client.ttlMs);
       });
     }
   }
