@@ -61,6 +61,8 @@ export class Sessions implements LinkUser {
       this.#cores.delete(core);
     });
     this.#cores.add(core);
+    // Without a session there was nothing to keep alive, and with a longer one less often.
+    this.#keepaliveAtMs = Math.min(this.#keepaliveAtMs, this.#environment.clock.nowMs() + this.#keepaliveMs());
     this.#watch();
     return core;
   }
