@@ -29,7 +29,7 @@ while (!leaving.signal.aborted) {
     console.log(`${name} leads, fence ${leadership.fence}`);
     await work(leadership);
   } catch (error) {
-    // Over or leaving: what failed then failed for that reason. Everything else is a bug.
+    // Over or leaving: what failed then failed for that reason. Everything else ends this worker, and the next one leads.
     if (!ConclaveError.is(error, 'LOCK_LOST') && !leaving.signal.aborted) throw error;
   }
   console.log(`${name} leads no more`);

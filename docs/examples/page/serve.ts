@@ -1,7 +1,7 @@
 // Bundles follow.ts for browsers and serves the page.
 //
 //   npx tsx docs/examples/page/serve.ts                                   (prints its address)
-//   npx conclave dev --allow-origin http://127.0.0.1:8081
+//   npm start -- --allow-origin http://127.0.0.1:8081
 //
 // A member answers pages of its own address and of origins that it was told of: without --allow-origin it refuses this page, because
 // anybody's page could otherwise use the network that its visitor is in.

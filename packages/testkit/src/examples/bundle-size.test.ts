@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { root } from '../workspace/packages.ts';
 
-/** All of the SDK, minified, as a page loads it. Measured 32,486; most of it is msgpackr's decoder. */
+/** All of the SDK, minified, as a page loads it. Measured 32,486: of 99 KB the client is 57, the protocol 27, msgpackr's decoder 15. */
 const maxGzippedBytes = 33_000;
 
 test('the browser entry of the client stays small, and holds nothing of Node', async (context) => {
