@@ -80,7 +80,7 @@ test('two processes that want one lock run one after the other, with growing fen
   );
   assert.ok(lines.every(([, name]) => name === 'deploy'));
   const fences = lines.map(([, , fence]) => Number(fence));
-  assert.ok((fences[0] ?? 0) === fences[1] && (fences[1] ?? 0) < (fences[2] ?? 0), `${fences.join()}`);
+  assert.ok((fences[0] ?? 0) === fences[1] && (fences[1] ?? 0) < (fences[2] ?? 0), fences.join());
 });
 
 test('exit codes: a negative answer 1, usage 2, unavailable 3, refused by a limit 5', { timeout }, async () => {
