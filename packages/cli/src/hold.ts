@@ -39,7 +39,8 @@ async function hold<H extends Held>(parsed: Arguments, holding: Holding<H>, clie
   const ttlMs = parsed.number('ttl-ms', minTtlMs, maxTtlMs, defaultTtlMs);
   const killAfterMs = parsed.number('kill-after-ms', 0, ttlMs, Math.min(2_000, ttlMs / 2));
   const metadata = { pid: `${process.pid}`, program: `conclave ${command}` };
-  await using session = await client.session({ ttlMs, metadata });
+  // Ended by the client's close, which waits for the cluster a short time only: a cluster that is gone must not keep this process.
+  const session = await client.session({ ttlMs, metadata });
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt);

@@ -49,7 +49,8 @@ function explain(command: Command, error: unknown): number {
     return exitCode.usage;
   }
   if (error instanceof StorageError) {
-    console.error(`conclave ${command.name}: ${error.message}\n${error.action}`);
+    // Its message ends with what to do.
+    console.error(`conclave ${command.name}: ${error.message}`);
     return exitCode.unavailable;
   }
   if (ConclaveError.is(error)) {

@@ -1,6 +1,7 @@
 import {
   type Entry,
   type Index,
+  integerBetween,
   type MemberId,
   type Output,
   type Proposal,
@@ -44,6 +45,7 @@ export class Member {
   readonly #environment: Environment;
   readonly #timers: Timers;
   readonly #storeUuid: string;
+  readonly #bootId: number;
   readonly #node: RaftNode;
   readonly #machine: StateMachine;
   readonly #links: PeerLinks;
@@ -84,6 +86,7 @@ export class Member {
     this.#settings = settings;
     this.#environment = environment;
     this.#storeUuid = storeUuid;
+    this.#bootId = integerBetween(environment.prng, 1, 2 ** 48);
     this.#machine = machine;
     this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
     this.#links = new PeerLinks(settings.id, transport, timers, (peer) => this.#messagesDropped(peer));
@@ -227,7 +230,14 @@ export class Member {
   hello(to: MemberId): Uint8Array {
     const { clusterId, id } = this.#settings;
     const { acknowledged } = this.#node.state;
-    return encodeHello({ clusterId, memberId: id, to, storeUuid: this.#storeUuid, acknowledged });
+    return encodeHello({
+      clusterId,
+      memberId: id,
+      to,
+      storeUuid: this.#storeUuid,
+      bootId: this.#bootId,
+      acknowledged,
+    });
   }
 
   /** Rejects with PeerRefusedError when the peer may not take part. */

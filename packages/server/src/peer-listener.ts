@@ -29,6 +29,8 @@ export class PeerListener {
       verifyClient: ({ req }: { readonly req: IncomingMessage }) => req.headers.origin === undefined,
     });
     this.#sockets.on('connection', (socket) => this.#accept(socket));
+    // The HTTP server's own errors come here a second time; `listen` rejects with them.
+    this.#sockets.on('error', () => {});
   }
 
   async listen({ host, port }: Endpoint): Promise<number> {

@@ -135,17 +135,6 @@ function readOrRefuse(frame: Uint8Array): void {
   }
 }
 
-test('a hello says what it said', () => {
-  const hello = {
-    clusterId: 'größe',
-    memberId: from,
-    to,
-    storeUuid: 'u',
-    acknowledged: { term: 3 as Term, index: 9 as Index },
-  };
-  assert.deepEqual(decodeHello(encodeHello(hello)), hello);
-});
-
 test('a length that promises more than there is, is refused before anything is made of it', () => {
   const renew = encodePeerFrame([{ type: 'renew', request: 1, leases: [] }]);
   new DataView(renew.buffer, renew.byteOffset).setUint32(renew.length - 4, 0xffff_ffff);

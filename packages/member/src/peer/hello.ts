@@ -11,6 +11,8 @@ export interface PeerHello {
   /** Of the receiver, as the sender knows it: a connection that reached somebody else is noticed. */
   readonly to: MemberId;
   readonly storeUuid: string;
+  /** Drawn when the sender's process started. */
+  readonly bootId: number;
   /** What the sender's disk says that it has acknowledged at most. */
   readonly acknowledged: Acknowledged;
 }
@@ -27,6 +29,7 @@ export function encodeHello(hello: PeerHello): Uint8Array {
   writer.number(hello.memberId);
   writer.number(hello.to);
   writer.bytes(encodeText(hello.storeUuid));
+  writer.number(hello.bootId);
   writer.number(hello.acknowledged.term);
   writer.number(hello.acknowledged.index);
   return writer.take();
@@ -45,6 +48,7 @@ export function decodeHello(bytes: Uint8Array): PeerHello {
     memberId: reader.number() as MemberId,
     to: reader.number() as MemberId,
     storeUuid: decodeText(reader.bytes()),
+    bootId: reader.number(),
     acknowledged: { term: reader.number() as never, index: reader.number() as never },
   };
 }
@@ -54,6 +58,7 @@ export class Admission {
   readonly #own: { readonly clusterId: string; readonly id: MemberId; readonly members: ReadonlySet<MemberId> };
   readonly #log: LogStore;
   readonly #witnessed = new Map<MemberId, Acknowledged>();
+  readonly #boots = new Map<MemberId, number>();
 
   constructor(
     own: { readonly clusterId: string; readonly id: MemberId; readonly members: ReadonlySet<MemberId> },
@@ -70,14 +75,17 @@ export class Admission {
   }
 
   /** Resolves when the peer may take part: its store is on record durably before its first message counts. Rejects with PeerRefusedError. */
-  async admit({ acknowledged, clusterId, memberId, storeUuid, to }: PeerHello): Promise<void> {
+  async admit({ acknowledged, bootId, clusterId, memberId, storeUuid, to }: PeerHello): Promise<void> {
     const { clusterId: own, id, members } = this.#own;
     if (clusterId !== own) throw new PeerRefusedError(`member ${memberId} is of cluster ${clusterId}, this is ${own}`);
     if (to !== id) throw new PeerRefusedError(`member ${memberId} means to talk to member ${to}, this is ${id}`);
     if (memberId === id || !members.has(memberId))
       throw new PeerRefusedError(`member ${memberId} is none of this cluster's`);
     const witnessed = this.#witnessed.get(memberId);
-    if (witnessed !== undefined && isLess(acknowledged, witnessed)) {
+    // Only the first hello of a process says what its disk brought back: a later one may be overtaken, over the other lane, by what
+    // the same process has acknowledged since.
+    const isNews = this.#boots.get(memberId) !== bootId;
+    if (isNews && witnessed !== undefined && isLess(acknowledged, witnessed)) {
       const lost = `${acknowledged.index} in term ${acknowledged.term}, once it was ${witnessed.index} in term ${witnessed.term}`;
       throw new PeerRefusedError(`member ${memberId} has lost what it acknowledged: its disk says ${lost}`);
     }
@@ -88,6 +96,7 @@ export class Admission {
         `member ${memberId} comes with store ${storeUuid}, its store is ${known}: was its disk wiped?`,
       );
     }
+    this.#boots.set(memberId, bootId);
   }
 }
 

@@ -24,6 +24,22 @@ export function conclave(args: readonly string[], options: ChildOptions = {}): C
   return new Child(conclaveArguments(args), options);
 }
 
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end. */
+export async function runConclave(args: readonly string[], options: ChildOptions = {}): Promise<Finished> {
+  await using child = conclave(args, options);
+  const { code } = await child.ended(commandTimeoutMs);
+  return { code, stdout: printed(child, 'stdout'), stderr: printed(child, 'stderr') };
+}
+
+/** Far more than any command takes on a loaded machine. */
+const commandTimeoutMs = 30_000;
+
 export function printed(child: Child, stream: 'stdout' | 'stderr'): string {
   return child.lines
     .filter((line) => line.stream === stream)
