@@ -35,3 +35,11 @@ export async function loadConclave(cluster: ConclaveCluster, task: Task): Promis
     members,
   };
 }
+
+/** Members that have just started run code that is not compiled yet: they are not measured before they have done some work. */
+export async function warmUp(cluster: ConclaveCluster): Promise<void> {
+  const load = { outstanding: 64, seconds: warmUpSeconds, warmupSeconds: 0, endpoints: cluster.endpoints };
+  for (const work of ['put', 'get'] as const) await runLoad({ ...load, work, connect: cluster.clients() });
+}
+
+const warmUpSeconds = 2;

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { CannotRunError } from './cannot-run.ts';
 
 /** Lose nothing by an fdatasync, and keep nothing either. */
@@ -13,20 +13,25 @@ export class Workplace implements Disposable {
 
   /** Throws CannotRunError for a file system that lives in memory. */
   constructor(parent: string) {
-    mkdirSync(parent, { recursive: true });
-    const { device, type } = mountOf(realpathSync(parent));
+    const { device, type } = mountOf(realpathSync(existingAbove(resolve(parent))));
     this.fileSystem = `${type} on ${device}`;
     if (inMemory.has(type)) {
       throw new CannotRunError(
         `${parent} is on ${type}, which syncs nothing: name a directory on a disk with --directory`,
       );
     }
+    mkdirSync(parent, { recursive: true });
     this.directory = mkdtempSync(join(parent, 'run-'));
   }
 
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** The path itself, or the nearest directory above it that there is. */
+function existingAbove(path: string): string {
+  return existsSync(path) ? path : existingAbove(dirname(path));
 }
 
 interface Mount {

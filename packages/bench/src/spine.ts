@@ -1,7 +1,7 @@
 import { connectionsFor } from '@conclave/load';
 import { type BareAppend, measureBareAppend } from './bare-append.ts';
 import { ConclaveCluster } from './conclave-cluster.ts';
-import { type ConclaveMeasured, loadConclave } from './conclave-load.ts';
+import { type ConclaveMeasured, loadConclave, warmUp } from './conclave-load.ts';
 import { Workplace } from './file-system.ts';
 import type { Task } from './measured.ts';
 import { median } from './statistics.ts';
@@ -57,6 +57,8 @@ export interface SpineReport {
 export async function measureSpine({ directory, say, seconds }: SpineOptions): Promise<SpineReport> {
   using workplace = new Workplace(directory);
   await using cluster = await ConclaveCluster.start(workplace.directory);
+  say('warming up');
+  await warmUp(cluster);
   const warmupSeconds = Math.min(1, seconds / 2);
   const task = (work: Task['work'], outstanding: number): Task => {
     const connections = connectionsFor(outstanding);

@@ -1,4 +1,4 @@
-import { ConclaveError } from '@conclave/client';
+import { ConclaveError, type ConclaveErrorCode } from '@conclave/client';
 import { Gap } from './gap.ts';
 import { Latency } from './latency.ts';
 import { AbsentError, absentCode, isCertain } from './workloads/workload.ts';
@@ -51,9 +51,12 @@ export class Measurement {
   }
 }
 
+/** The cluster will say the same next time: the options are wrong. */
+const finalCodes: ReadonlySet<string> = new Set<ConclaveErrorCode>(['INVALID_ARGUMENT', 'TOO_LARGE']);
+
 /** Null: a mistake in the options or in the program, which another attempt repeats. */
 function codeOf(error: unknown): string | null {
   if (error instanceof AbsentError) return absentCode;
-  if (!ConclaveError.is(error) || error.code === 'INVALID_ARGUMENT') return null;
+  if (!ConclaveError.is(error) || finalCodes.has(error.code)) return null;
   return error.code;
 }

@@ -39,6 +39,8 @@ export interface LoadOptions {
   /** Ends the run early. What was measured until then is reported. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: LoadProgress) => void;
+  /** How often. 1,000 if not given. */
+  readonly progressMs?: number;
   /** At both ends of the measured time, so that others can measure the same time: what the members use, for instance. */
   readonly onMeasuredTime?: (edge: 'begin' | 'end') => void;
   /** How a client is made: `connect` of the SDK, with the endpoints, if not given. */

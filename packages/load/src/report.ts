@@ -38,6 +38,8 @@ export interface LoadReport {
 export interface LoadProgress {
   readonly phase: 'fill' | 'warm-up' | 'measure' | 'verify' | 'tidy';
   readonly elapsedMs: number;
+  /** Acknowledged since the start, warm-up included. */
+  readonly operations: number;
   /** Acknowledged per second since the last progress. */
   readonly opsPerSecond: number;
   readonly errors: number;

@@ -44,7 +44,8 @@ async function loadThrough(
     const client = clients[index % clients.length] as Client;
     return { index, client, value: randomText(settings.valueBytes) };
   });
-  const tell = (phase: LoadProgress['phase']): void => onProgress({ phase, elapsedMs: 0, opsPerSecond: 0, errors: 0 });
+  const tell = (phase: LoadProgress['phase']): void =>
+    onProgress({ phase, elapsedMs: 0, operations: 0, opsPerSecond: 0, errors: 0 });
   if (workload.needsKeys) {
     tell('fill');
     await fill(run, workers);
@@ -74,7 +75,7 @@ async function measure(
   workers: readonly Worker[],
   settings: LoadSettings,
   clients: readonly Client[],
-  { onMeasuredTime = () => {}, onProgress = () => {}, signal }: LoadOptions,
+  { onMeasuredTime = () => {}, onProgress = () => {}, progressMs = bounds.progressMs, signal }: LoadOptions,
 ): Promise<LoadReport> {
   const startMs = performance.now();
   const measurement = new Measurement(startMs + settings.warmupSeconds * 1_000);
@@ -102,7 +103,7 @@ async function measure(
       }
     }),
   );
-  const stopProgress = reportProgress(measurement, startMs, onProgress);
+  const stopProgress = reportProgress(measurement, startMs, progressMs, onProgress);
   await pause(measurement.fromMs - performance.now(), stopping.signal);
   onMeasuredTime('begin');
   const cpu = process.cpuUsage();
@@ -159,6 +160,7 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
 function reportProgress(
   measurement: Measurement,
   startMs: number,
+  progressMs: number,
   onProgress: (progress: LoadProgress) => void,
 ): () => void {
   let last = { acknowledged: 0, atMs: startMs };
@@ -168,11 +170,12 @@ function reportProgress(
     onProgress({
       phase: nowMs < measurement.fromMs ? 'warm-up' : 'measure',
       elapsedMs: nowMs - startMs,
+      operations: acknowledged,
       opsPerSecond: ((acknowledged - last.acknowledged) / (nowMs - last.atMs)) * 1_000,
       errors,
     });
     last = { acknowledged, atMs: nowMs };
-  }, bounds.progressMs);
+  }, progressMs);
   return () => clearInterval(timer);
 }
 

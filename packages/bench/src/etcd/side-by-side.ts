@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { measureBareAppend } from '../bare-append.ts';
 import { ConclaveCluster } from '../conclave-cluster.ts';
-import { loadConclave } from '../conclave-load.ts';
+import { loadConclave, warmUp } from '../conclave-load.ts';
 import { Workplace } from '../file-system.ts';
 import type { Measured, Task } from '../measured.ts';
 import { usageOf } from '../process-usage.ts';
@@ -65,7 +65,9 @@ export async function compareWithEtcd({ directory, quick, say }: SideBySideOptio
   const { file } = await measureBareAppend(workplace.directory, appendSeconds);
   const idlePercent = { ours: await idle(ours.pids), etcd: await idle(etcd.pids) };
 
+  say('warming up');
   await generator.fill(etcd, keys, valueBytes);
+  await warmUp(ours);
   const rows: Row[] = [];
   let errors = 0;
   for (const comparison of comparisons) {
