@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { EntryKind, type Index, type MemberId, type Message, type Term } from '@conclave/core';
 import * as fc from 'fast-check';
 import { decodePeerFrame, encodePeerFrame } from './codec.ts';
-import { decodeHello, encodeHello } from './hello.ts';
+import { decodeHello } from './hello.ts';
 import type { PeerMessage } from './message.ts';
 import { PeerProtocolError } from './wire.ts';
 
