@@ -111,7 +111,7 @@ test('a refused directory is explained once, not twice', { timeout }, async () =
   assert.equal(stderr.split('Another process has it open').length, 2, stderr);
 });
 
-test('when nobody can confirm a hold, its command gets TERM, then KILL, with all that it started; unanswered writes are unknown', {
+test('when nobody can confirm a hold, its command gets TERM, then KILL, with all that it started; a write is not answered as done', {
   timeout,
 }, async () => {
   const file = (name: string): string => join(cluster.directory.path, name);
@@ -132,7 +132,8 @@ test('when nobody can confirm a hold, its command gets TERM, then KILL, with all
   for (const id of followers) cluster.member(id).pause();
   const leader = cluster.endpoint(cluster.ids.find((id) => !followers.includes(id)) ?? 0);
   const put = await runConclave(['put', 'in doubt', 'x', '--endpoints', leader, '--timeout-ms', '1000']);
-  assert.equal(put.code, 4, put.stderr);
+  // Unknown if it was proposed before the leader noticed that it is alone, certainly not applied (3) if it came later.
+  assert.ok(put.code === 3 || put.code === 4, `${put.code}: ${put.stderr}`);
   assert.equal((await holder.ended(patienceMs)).code, 6, printed(holder, 'stderr'));
   assert.equal(readFileSync(file('term'), 'utf8'), 'TERM');
   await waitFor(
