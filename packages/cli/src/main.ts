@@ -2,7 +2,9 @@ import { OptionError } from '@conclave/server';
 import { StorageError } from '@conclave/storage';
 import { ConclaveError, exitCodeOf } from './client.ts';
 import { type Command, helpOf, parse } from './command.ts';
+import { bench } from './commands/bench.ts';
 import { dev } from './commands/dev.ts';
+import { elect } from './commands/elect.ts';
 import { get, list, put, remove } from './commands/keys.ts';
 import { lock } from './commands/lock.ts';
 import { server } from './commands/server.ts';
@@ -10,7 +12,7 @@ import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { exitCode, UsageError } from './exit.ts';
 
-const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock];
+const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock, elect, bench];
 
 process.exitCode = await main(process.argv.slice(2));
 

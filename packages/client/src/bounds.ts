@@ -5,6 +5,8 @@ export const bounds = {
   maxQueuedBytes: 67_108_864,
   /** A call without a `timeoutMs` of its own. Waiting for a lock has none. */
   requestTimeoutMs: 30_000,
+  /** Left for the answer of a member that could not do something within the time that it was told. */
+  answerMarginMs: 500,
   /** `connect` without a `timeoutMs`. */
   connectTimeoutMs: 10_000,
   /** Full jitter: an attempt waits a random part of base * 2^n, of at most the cap. */

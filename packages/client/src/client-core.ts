@@ -13,7 +13,7 @@ import {
 import { bounds } from './bounds.ts';
 import { type CallOptions, type WriteOptions, waitingFor } from './call.ts';
 import { Emitter } from './emitter.ts';
-import type { Environment } from './environment.ts';
+import type { Environment, Timers } from './environment.ts';
 import { asConclaveError, ConclaveError, clientClosed } from './error.ts';
 import { Exchange, type Waiting } from './exchange/exchange.ts';
 import type { RequestSpec } from './exchange/request.ts';
@@ -62,7 +62,8 @@ export class ClientCore {
   #incarnation = 0;
   #closed: Promise<void> | null = null;
 
-  constructor(environment: Environment, options: CoreOptions) {
+  constructor(real: Environment, options: CoreOptions) {
+    const environment = this.#watchful(real);
     this.environment = environment;
     this.#identity = options.identity;
     this.events = new Emitter(environment.report);
@@ -76,7 +77,9 @@ export class ClientCore {
       stateChanged: (state, why) => this.events.emit('state', state, why),
     });
     this.exchange = new Exchange(environment, this.link);
-    this.sessions = new Sessions(environment, this.link, this.exchange, options.metadata);
+    this.sessions = new Sessions(environment, this.link, this.exchange, options.metadata, () =>
+      this.#vitals.reschedule(),
+    );
     this.watches = new Watches(environment, this.link, (revision) => this.saw(revision));
     this.#vitals = new Vitals(environment, this.link, patienceMs, () => this.#isAtStake());
     this.link.use({ connected: (welcome) => this.#connected(welcome) });
@@ -84,6 +87,17 @@ export class ClientCore {
     this.link.use(this.sessions);
     this.link.use(this.exchange);
     this.link.use(this.watches);
+  }
+
+  /** After the process stood still, other timers of ours may be called before the watchdog's. Each looks at the clock first. */
+  #watchful(environment: Environment): Environment {
+    const looking = (run: () => void) => (): void => {
+      this.check();
+      run();
+    };
+    const { timers } = environment;
+    const after: Timers['after'] = (delayMs, run) => timers.after(delayMs, looking(run));
+    return { ...environment, timers: { after, soon: (run) => timers.soon(run) } };
   }
 
   get isClosed(): boolean {
@@ -233,7 +247,7 @@ export class ClientCore {
 
   /** A member that answers nothing must be left while there is still time for another one to keep the sessions alive. */
   #patienceMs(): number {
-    return Math.max(bounds.minPatienceMs, Math.min(bounds.patienceMs, this.sessions.shortestTtlMs / 3));
+    return Math.max(bounds.minPatienceMs, Math.min(bounds.patienceMs, this.sessions.shortestTtlMs / 4));
   }
 
   #isAtStake(): boolean {

@@ -12,7 +12,7 @@ test('what one client writes another one reads, through any member', async (cont
   assert.equal(await other.get('nothing'), null);
   const second = await other.put('greeting', '{"a":1}', { previous: true });
   assert.equal(second.previous?.text(), 'hello');
-  assert.ok(second.revision > first.revision);
+  assert.ok(second.revision > first.revision, 'it is not so');
   assert.deepEqual((await client.get('greeting'))?.json(), { a: 1 });
   const { deleted } = await client.delete({ prefix: 'greet' });
   assert.equal(deleted, 1);
@@ -31,6 +31,6 @@ test('a lock is held by one, then by the next', async (context) => {
   assert.equal(guarded.branch === 'then' && guarded.results[1]?.text(), 'b');
   await lock.release();
   const second = await next;
-  assert.ok(second.fence > lock.fence);
+  assert.ok(second.fence > lock.fence, 'it is not so');
   await second.release();
 });

@@ -2,6 +2,9 @@ import type { ClientMutation, ClusterStatus, Query, Result } from '@conclave/pro
 import { bounds } from './bounds.ts';
 import { type CallOptions, type WriteOptions, waitingFor } from './call.ts';
 import type { ClientCore, ClientEvents, ResultOf } from './client-core.ts';
+import { type Config, type ConfigOptions, openConfig } from './config/config.ts';
+import type { StandardSchema } from './config/standard-schema.ts';
+import { type Election, ElectionHandle } from './election/election.ts';
 import type { Unsubscribe } from './emitter.ts';
 import { ConclaveError } from './error.ts';
 import type { Entry, KeyEntry } from './keys/entry.ts';
@@ -79,6 +82,14 @@ export interface Client extends AsyncDisposable {
   tryLock(name: Key, options?: LockOptions): Promise<Lock | null>;
   /** Holds it while `work` runs. */
   withLock<T>(name: Key, work: (lock: Lock) => Promise<T>, options?: LockOptions): Promise<T>;
+
+  election(name: Key): Election;
+  /** The JSON document under the key `config/NAME`: typed by any Standard Schema, live, always valid. */
+  config<Input, Output>(
+    name: string,
+    schema: StandardSchema<Input, Output>,
+    options?: ConfigOptions<Output>,
+  ): Promise<Config<Output>>;
 
   /** The same client, for keys, locks, elections and documents whose names begin with `prefix`, which it adds and takes off. */
   namespace(prefix: Key): Client;
@@ -191,6 +202,18 @@ export class ClientHandle implements Client {
     } finally {
       await lock.release();
     }
+  }
+
+  election(name: Key): Election {
+    return new ElectionHandle(this.#core, this.#space.key(name));
+  }
+
+  async config<Input, Output>(
+    name: string,
+    schema: StandardSchema<Input, Output>,
+    options: ConfigOptions<Output> = {},
+  ): Promise<Config<Output>> {
+    return openConfig(this.#core, this.#space, name, schema, options);
   }
 
   namespace(prefix: Key): Client {

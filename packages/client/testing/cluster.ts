@@ -10,18 +10,22 @@ const electionMs = 150;
 /** Three real members in this process, on memory disks, joined by arrays. */
 export class TestCluster {
   readonly #members = new Map<number, Member>();
+  readonly #storages = new Map<number, { close(): Promise<void> }>();
+  readonly #urls: readonly string[];
   readonly #disks = new Map<number, MemoryDisk>();
   /** Members that send to and hear from no other. */
   readonly #isolated = new Set<number>();
   readonly ids: readonly MemberId[];
 
-  static async start(count = 3): Promise<TestCluster> {
-    const cluster = new TestCluster(count);
+  /** `urls`: where the members are said to serve clients, one each. */
+  static async start(count = 3, urls: readonly string[] = namedUrls(count)): Promise<TestCluster> {
+    const cluster = new TestCluster(count, urls);
     for (const id of cluster.ids) await cluster.restart(id);
     return cluster;
   }
 
-  private constructor(count: number) {
+  private constructor(count: number, urls: readonly string[]) {
+    this.#urls = urls;
     this.ids = Array.from({ length: count }, (_, at) => (at + 1) as MemberId);
     const configuration: Configuration = { voters: [...this.ids], votersOutgoing: [], learners: [] };
     for (const id of this.ids) {
@@ -33,7 +37,7 @@ export class TestCluster {
   }
 
   get endpoints(): string[] {
-    return this.ids.map((id) => urlOf(id));
+    return [...this.#urls];
   }
 
   member(id: number): Member | undefined {
@@ -41,7 +45,7 @@ export class TestCluster {
   }
 
   at(url: string): Member | undefined {
-    return this.#members.get(Number(url.slice('ws://m'.length)));
+    return this.#members.get(this.#urls.indexOf(url) + 1);
   }
 
   /** Opens what is on its disk. */
@@ -50,6 +54,7 @@ export class TestCluster {
     if (disk === undefined) throw new Error(`there is no member ${id}`);
     const memberId = id as MemberId;
     const storage = await openMemoryStorage(disk, { clusterId, memberId });
+    this.#storages.set(id, storage);
     let seed = id;
     const environment: MemberEnvironment = {
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
@@ -78,7 +83,12 @@ export class TestCluster {
     const settings = {
       id: memberId,
       clusterId,
-      members: this.ids.map((one) => ({ id: one, name: `m${one}`, clientUrl: urlOf(one), peerUrl: `ws://p${one}` })),
+      members: this.ids.map((one) => ({
+        id: one,
+        name: `m${one}`,
+        clientUrl: this.#urls[one - 1] ?? '',
+        peerUrl: `ws://p${one}`,
+      })),
       electionMs,
       heartbeatMs,
       pid: null,
@@ -93,6 +103,8 @@ export class TestCluster {
     const member = this.#members.get(id);
     this.#members.delete(id);
     await member?.stop();
+    await this.#storages.get(id)?.close();
+    this.#storages.delete(id);
   }
 
   isolate(id: number): void {
@@ -114,6 +126,6 @@ export class TestCluster {
   }
 }
 
-function urlOf(id: number): string {
-  return `ws://m${id}`;
+function namedUrls(count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `ws://m${at + 1}`);
 }

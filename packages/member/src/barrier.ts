@@ -13,13 +13,13 @@ interface Group {
  * who leads: renewals, expiries.
  */
 export class Barrier {
-  readonly #pump: Pump;
+  readonly #pump: Pick<Pump, 'readIndex'>;
   #gathering: Group | null = null;
   readonly #asked = new Map<ReadId, Group>();
   #parked: { readonly index: Index; readonly group: Group }[] = [];
   #applied: Index;
 
-  constructor(pump: Pump, applied: Index) {
+  constructor(pump: Pick<Pump, 'readIndex'>, applied: Index) {
     this.#pump = pump;
     this.#applied = applied;
   }

@@ -25,7 +25,7 @@ import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
 import { Mutation } from './mutation.ts';
 import { Mutations, type Stamp } from './mutations.ts';
-import { Admission, encodeHello, type PeerHello } from './peer/hello.ts';
+import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
 import { PeerLinks } from './peer/links.ts';
 import type { PeerMessage } from './peer/message.ts';
 import { Pump } from './pump.ts';
@@ -232,7 +232,13 @@ export class Member {
 
   /** Rejects with PeerRefusedError when the peer may not take part. */
   async admit(hello: PeerHello): Promise<void> {
-    await this.#admission.admit(hello);
+    try {
+      await this.#admission.admit(hello);
+    } catch (error) {
+      // The peer's store could not be noted: the disk has failed, and a member that never leads or votes again would not notice otherwise.
+      if (!(error instanceof PeerRefusedError)) this.#fatal(asError(error));
+      throw error;
+    }
   }
 
   /** Throws PeerProtocolError: then the link must be closed. */

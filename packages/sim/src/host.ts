@@ -92,6 +92,14 @@ export class Host {
     return this.#node?.state.leader ?? null;
   }
 
+  get leads(): boolean {
+    return this.#node?.state.role === 'leader';
+  }
+
+  becomeReliable(): void {
+    this.disk.becomeReliable();
+  }
+
   /** From the last checkpoint of the state machine, and from at least those entries that it does not contain. */
   start(): void {
     const { clock, configuration, disk, options, random } = this.#its;

@@ -1,7 +1,10 @@
 // `npm run sim -- --seeds 500` runs many seeds and reports; `npm run sim -- --seed 7 --trace` replays one and prints what happened.
+// With `--whole` it runs whole members with clients, otherwise core alone.
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { simulateMembers } from './members/run.ts';
+import { memberSettingsFor } from './members/settings.ts';
 import { simulate } from './run.ts';
 import { settingsFor } from './swarm.ts';
 import type { Outcome, Share } from './worker.ts';
@@ -17,15 +20,17 @@ async function main(): Promise<void> {
       members: { type: 'string' },
       seconds: { type: 'string', default: '60' },
       trace: { type: 'boolean', default: false },
+      whole: { type: 'boolean', default: false },
     },
   });
+  const { whole } = values;
   const members = values.members === undefined ? null : number('members', values.members);
   const safetyMs = number('seconds', values.seconds) * 1_000;
   if (values.seed !== undefined) {
-    replay(number('seed', values.seed), members, safetyMs, values.trace);
+    await replay(number('seed', values.seed), { members, safetyMs, whole }, values.trace);
     return;
   }
-  await runAll(number('from', values.from), number('seeds', values.seeds), members, safetyMs);
+  await runAll(number('from', values.from), number('seeds', values.seeds), { members, safetyMs, whole });
 }
 
 function number(name: string, text: string): number {
@@ -37,65 +42,63 @@ function number(name: string, text: string): number {
   return value;
 }
 
-function replay(seed: number, members: number | null, safetyMs: number, trace: boolean): void {
+type Kind = Pick<Share, 'members' | 'safetyMs' | 'whole'>;
+
+async function replay(seed: number, { members, safetyMs, whole }: Kind, trace: boolean): Promise<void> {
+  const print = trace ? (line: string): void => console.log(line) : null;
+  if (whole) {
+    const settings = memberSettingsFor(seed, members, safetyMs);
+    console.log(JSON.stringify(settings, null, 2));
+    console.log(JSON.stringify(await simulateMembers(seed, settings, print), null, 2));
+    return;
+  }
   const settings = settingsFor(seed, members, safetyMs);
   console.log(JSON.stringify(settings, null, 2));
-  const report = simulate(seed, settings, trace ? (line) => console.log(line) : null);
-  console.log(JSON.stringify(report, null, 2));
+  console.log(JSON.stringify(simulate(seed, settings, print), null, 2));
 }
 
-async function runAll(first: number, count: number, members: number | null, safetyMs: number): Promise<void> {
+async function runAll(first: number, count: number, kind: Kind): Promise<void> {
   const began = performance.now();
   const workers = Math.min(availableParallelism(), count);
   const outcomes: Outcome[] = [];
   await Promise.all(
     Array.from({ length: workers }, async (_, at) => {
-      const share: Share = { first: first + at, last: first + count - 1, step: workers, members, safetyMs };
+      const share: Share = { first: first + at, last: first + count - 1, step: workers, ...kind };
       const worker = fork(new URL('./worker.ts', import.meta.url), [JSON.stringify(share)]);
       worker.on('message', (outcome: Outcome) => outcomes.push(outcome));
       await new Promise<void>((resolve, reject) => worker.once('exit', () => resolve()).once('error', reject));
     }),
   );
-  summarise(outcomes, count, (performance.now() - began) / 1_000, members, safetyMs);
+  summarise(outcomes, count, (performance.now() - began) / 1_000, kind);
 }
 
-function summarise(
-  outcomes: readonly Outcome[],
-  seeds: number,
-  seconds: number,
-  members: number | null,
-  safetyMs: number,
-): void {
+function summarise(outcomes: readonly Outcome[], seeds: number, seconds: number, kind: Kind): void {
   const totals = new Map<string, number>();
-  const add = (name: string, value: number): unknown => totals.set(name, (totals.get(name) ?? 0) + value);
+  const add = (name: string, value: unknown): void => {
+    if (typeof value === 'number') totals.set(name, (totals.get(name) ?? 0) + value);
+    else if (typeof value === 'object' && value !== null)
+      for (const [part, count] of Object.entries(value)) add(`${name}: ${part}`, count);
+  };
   let failed = 0;
   for (const outcome of outcomes.toSorted((a, b) => a.seed - b.seed)) {
     if ('error' in outcome) {
       failed++;
-      const size = members === null ? '' : ` --members ${members}`;
       console.log(`seed ${outcome.seed}: ${outcome.error}`);
-      console.log(`    npm run sim -- --seed ${outcome.seed}${size} --seconds ${safetyMs / 1_000} --trace`);
-      continue;
-    }
-    const { report } = outcome;
-    add('simulated seconds', report.simulatedMs / 1_000);
-    add('events', report.events);
-    add('committed entries', report.committed);
-    add('terms', report.terms);
-    for (const [group, counts] of Object.entries({
-      faults: report.faults,
-      network: report.network,
-      disk: report.disk,
-      load: report.load,
-    })) {
-      for (const [name, value] of Object.entries(counts)) add(`${group}: ${name}`, value);
+      console.log(`    ${commandFor(outcome.seed, kind)}`);
+    } else {
+      for (const [name, value] of Object.entries(outcome.report)) add(name, value);
     }
   }
   for (const [name, value] of totals) console.log(`${name.padEnd(24)} ${Math.round(value)}`);
-  const simulated = totals.get('simulated seconds') ?? 0;
+  const simulated = (totals.get('simulatedMs') ?? 0) / 1_000;
   console.log(
     `${(simulated / seconds).toFixed(0)} simulated seconds and ${((totals.get('events') ?? 0) / seconds).toFixed(0)} events a second`,
   );
   console.log(`${outcomes.length - failed} seeds passed, ${failed} failed, in ${seconds.toFixed(1)} s`);
   process.exitCode = failed > 0 || outcomes.length < seeds ? 1 : 0;
+}
+
+function commandFor(seed: number, { members, safetyMs, whole }: Kind): string {
+  const size = members === null ? '' : ` --members ${members}`;
+  return `npm run sim --${whole ? ' --whole' : ''} --seed ${seed}${size} --seconds ${safetyMs / 1_000} --trace`;
 }

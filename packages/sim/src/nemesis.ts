@@ -1,6 +1,4 @@
 import type { Message } from '@conclave/core';
-import type { Cluster } from './cluster.ts';
-import type { Host } from './host.ts';
 import type { Observer } from './observer.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -10,6 +8,25 @@ export type FaultCounts = Record<
   'crash' | 'crashAll' | 'telling' | 'leader' | 'pause' | 'halves' | 'isolate' | 'oneWay' | 'bridge',
   number
 >;
+
+/** A process, as far as one can hurt it. */
+export interface Victim {
+  readonly id: number;
+  readonly isUp: boolean;
+  /** It believes to lead. */
+  readonly leads: boolean;
+  start(): void;
+  crash(): void;
+  pause(durationMs: number): void;
+  resume(): void;
+  /** Its disk has no more faults. */
+  becomeReliable(): void;
+}
+
+export interface Breakable {
+  readonly hosts: readonly Victim[];
+  readonly network: { cut(from: number, to: number): void; heal(): void; becomeReliable(): void };
+}
 
 /** After which messages a crash tells most, and how often there is one. Votes are rare, acknowledgements are not. */
 const tellingMessages: ReadonlyMap<Message['type'], number> = new Map([
@@ -34,13 +51,13 @@ export class Nemesis implements Observer {
     oneWay: 0,
     bridge: 0,
   };
-  readonly #cluster: Cluster;
+  readonly #cluster: Breakable;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #settings: FaultSettings;
   #stopped = false;
 
-  constructor(cluster: Cluster, scheduler: Scheduler, random: Random, settings: FaultSettings) {
+  constructor(cluster: Breakable, scheduler: Scheduler, random: Random, settings: FaultSettings) {
     this.#cluster = cluster;
     this.#scheduler = scheduler;
     this.#random = random;
@@ -57,13 +74,13 @@ export class Nemesis implements Observer {
     this.#stopped = true;
     this.#cluster.network.becomeReliable();
     for (const host of this.#cluster.hosts) {
-      host.disk.becomeReliable();
+      host.becomeReliable();
       if (host.isUp) host.resume();
       else host.start();
     }
   }
 
-  sent(host: Host, message: Message): void {
+  sent(host: Victim, message: Message): void {
     const share = (tellingMessages.get(message.type) ?? 0) * this.#settings.tellingCrashRate;
     if (this.#stopped || !this.#random.chance(share)) return;
     this.counts.telling++;
@@ -92,7 +109,7 @@ export class Nemesis implements Observer {
     this.counts.crashAll++;
   }
 
-  #crash(host: Host, maxDownMs: number = this.#settings.maxDownMs): void {
+  #crash(host: Victim, maxDownMs: number = this.#settings.maxDownMs): void {
     host.crash();
     this.#scheduler.after(this.#random.between(0, maxDownMs), () => {
       if (this.#stopped || host.isUp) return;
@@ -104,7 +121,7 @@ export class Nemesis implements Observer {
   }
 
   #hitLeader(): void {
-    const leaders = this.#cluster.hosts.filter((host) => host.node?.state.role === 'leader');
+    const leaders = this.#cluster.hosts.filter((host) => host.leads);
     if (leaders.length === 0) return;
     const leader = this.#random.pick(leaders);
     const kind = this.#random.pick(['crash', 'pause', 'isolate', 'oneWay'] as const);

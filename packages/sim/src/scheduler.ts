@@ -50,6 +50,20 @@ export class Scheduler {
     this.#now = Math.max(this.#now, time);
   }
 
+  /** Runs the next event that is due up to `time`. False when there is none: then it is `time`. */
+  step(time: number): boolean {
+    const next = this.#heap[0];
+    if (next === undefined || next.time > time) {
+      this.#now = Math.max(this.#now, time);
+      return false;
+    }
+    this.#take();
+    this.#now = next.time;
+    this.#events++;
+    next.run();
+    return true;
+  }
+
   #take(): Event {
     const heap = this.#heap;
     const first = heap[0] as Event;

@@ -13,6 +13,7 @@ export const dev: Command = {
     members: { type: 'string', value: 'N', help: 'how many members (3)' },
     data: { type: 'string', value: 'DIR', help: 'where they keep their data (.conclave)' },
     port: { type: 'string', value: 'PORT', help: 'member i serves PORT+i, peers PORT+100+i (7400); 0: free ones' },
+    'allow-origin': { type: 'string', multiple: true, value: 'URL', help: 'a page of this origin may connect' },
     ...timeOptions,
     json: { type: 'boolean', help: 'print one line of JSON when the cluster is ready, and nothing else' },
   },
@@ -49,7 +50,9 @@ async function planMembers(parsed: Arguments): Promise<Plan[]> {
     peerUrl: `ws://${host}:${ports?.[count + at] ?? port + 100 + at + 1}`,
   }));
   const flags = members.flatMap(({ clientUrl, id, peerUrl }) => ['--member', `${id}=${clientUrl},${peerUrl}`]);
-  const shared = ['--cluster', 'dev', ...flags, '--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
+  const origins = parsed.texts('allow-origin').flatMap((origin) => ['--allow-origin', origin]);
+  const timing = ['--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
+  const shared = ['--cluster', 'dev', ...flags, ...timing, ...origins];
   return members.map((member) => ({
     ...member,
     arguments: ['server', '--data', join(data, `member-${member.id}`), '--id', `${member.id}`, ...shared],

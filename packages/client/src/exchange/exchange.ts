@@ -1,7 +1,7 @@
 import { type ErrorBody, encodeClientMessage, type MemberMessage, type Welcome, wireLimits } from '@conclave/protocol';
 import { bounds } from '../bounds.ts';
 import type { Environment } from '../environment.ts';
-import { asConclaveError, ConclaveError, cancelled, clientClosed } from '../error.ts';
+import { asConclaveError, ConclaveError, cancelled, clientClosed, fromBody } from '../error.ts';
 import { backoffMs } from '../link/endpoints.ts';
 import type { Link, LinkUser } from '../link/link.ts';
 import { Lane } from './lane.ts';
@@ -16,8 +16,16 @@ export interface Waiting {
 /** The largest id stays free for probes. */
 const maxRequestId = 0xffff_fffe;
 
-/** Refusals that pass: the request is asked again, after a pause, for as long as its caller waits. */
-const passing: ReadonlySet<string> = new Set<ErrorBody['code']>(['NOT_LEADER', 'UNAVAILABLE', 'OVERLOADED']);
+/**
+ * Refusals that pass: the request is asked again, after a pause, for as long as its caller waits. A member gives up by itself, too, what has
+ * no deadline on the wire.
+ */
+const passing: ReadonlySet<string> = new Set<ErrorBody['code']>([
+  'NOT_LEADER',
+  'UNAVAILABLE',
+  'OVERLOADED',
+  'DEADLINE_EXCEEDED',
+]);
 
 /**
  * Requests and their answers: within the window of the member, again after a lost connection, each until its deadline. Whether sending again
@@ -175,8 +183,10 @@ export class Exchange implements LinkUser {
 
   #send(request: Request): void {
     const nowMs = this.#environment.clock.nowMs();
-    const leftMs = Math.ceil(request.deadlineMs - nowMs);
-    const deadlineMs = leftMs > wireLimits.maxDeadlineMs ? null : Math.max(0, leftMs);
+    // The member gives up a little earlier, so that what it says of the outcome still arrives in time.
+    const leftMs = Math.max(0, request.deadlineMs - nowMs);
+    const memberMs = Math.ceil(leftMs - Math.min(bounds.answerMarginMs, leftMs / 4));
+    const deadlineMs = memberMs > wireLimits.maxDeadlineMs ? null : memberMs;
     const id = this.#nextId;
     let encoded: Uint8Array;
     try {
@@ -198,7 +208,11 @@ export class Exchange implements LinkUser {
     const fenced = error.code === 'FENCED' && request.spec.fenced !== undefined;
     if (fenced) request.spec.fenced?.();
     const again = passing.has(error.code) || fenced;
-    if (!again || !request.spec.repeatable) return request.refuse(error);
+    // Less time than a member was told to take: its word about the outcome is the last one, and better than none.
+    const leftMs = request.deadlineMs - this.#environment.clock.nowMs();
+    const last = error.code === 'DEADLINE_EXCEEDED' && leftMs <= bounds.answerMarginMs;
+    if (!again || last || !request.spec.repeatable) return request.refuse(error);
+    request.refusal = fromBody(error);
     this.#resting.add(request);
     const rest = this.#environment.timers.after(backoffMs(request.refusals++, this.#environment.random), () => {
       this.#resting.delete(request);

@@ -64,6 +64,8 @@ export class Request {
   firstSentMs = 0;
   /** Refusals in a row, for the backoff. */
   refusals = 0;
+  /** The last refusal that passed: why it took so long. */
+  refusal: ConclaveError | null = null;
   isSettled = false;
   cancels: Cancel[] = [];
   readonly #resolve: (answer: Answered) => void;
@@ -106,7 +108,9 @@ export class Request {
       this.sends === 0
         ? `${this.spec.what}: it could not be sent within its time`
         : `${this.spec.what}: it was not answered within its time`;
-    this.fail(new ConclaveError('DEADLINE_EXCEEDED', message, { outcome: this.outcome }));
+    const { outcome, refusal } = this;
+    const why = refusal === null ? '' : ` (${refusal.message})`;
+    this.fail(new ConclaveError('DEADLINE_EXCEEDED', `${message}${why}`, { outcome, cause: refusal ?? undefined }));
   }
 
   #settle(): boolean {

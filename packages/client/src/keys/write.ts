@@ -60,7 +60,7 @@ export async function put(
   const what = `put ${shown(key)}`;
   const lease = session === undefined ? (options.lease ?? null) : session.id;
   // What hangs on a session is written under it: the cluster knows then that it is the session's own wish.
-  const under = session === undefined ? undefined : coreOf(session);
+  const under = session === undefined ? undefined : coreOf(core, session);
   const operation = {
     type: 'put',
     key: space.key(key),

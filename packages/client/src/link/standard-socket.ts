@@ -25,6 +25,8 @@ export function openStandardSocket(Implementation: typeof WebSocket, url: string
     if (!(data instanceof ArrayBuffer)) return end('a text message');
     events.received(new Uint8Array(data));
   });
+  // Says nothing; a close follows, which does.
+  socket.addEventListener('error', () => {});
   socket.addEventListener('close', ({ code }) => end(`closed with code ${code}`));
   return {
     send: (frame) => {

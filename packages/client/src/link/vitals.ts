@@ -40,6 +40,11 @@ export class Vitals implements LinkUser {
     this.#timer = null;
   }
 
+  /** There is more at stake than when it was last asked how long to wait. */
+  reschedule(): void {
+    if (this.#timer !== null) this.#schedule();
+  }
+
   message(message: MemberMessage): boolean {
     if (message.type !== 'status') return false;
     if (message.id !== probeId) return false;

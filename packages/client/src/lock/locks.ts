@@ -36,7 +36,7 @@ export async function obtain(core: ClientCore, request: AcquireRequest, options:
   const waiting = waitingFor(core, options, wait ? Number.POSITIVE_INFINITY : undefined);
   for (;;) {
     core.check();
-    const owner = session === undefined ? core.sessions.own(ttlMs) : coreOf(session);
+    const owner = session === undefined ? core.sessions.own(ttlMs) : coreOf(core, session);
     const acquisition = await attempt(core, owner, what, operation, waiting).catch((error: unknown) => {
       // The client's own session ended while it waited; the next one waits on, at the end of the queue.
       if (session === undefined && owner.isFinal && ConclaveError.is(error, 'SESSION_EXPIRED')) return 'again' as const;

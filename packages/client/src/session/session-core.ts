@@ -64,7 +64,6 @@ export class SessionCore {
   readonly #over: (core: SessionCore) => void;
   readonly #controller = new AbortController();
   #opened: Promise<void> | null = null;
-  #closed: Promise<void> | null = null;
   #id: number | null = null;
   #secret: Uint8Array;
   #epoch = 0;
@@ -73,6 +72,8 @@ export class SessionCore {
   #identity: 'opening' | 'open' | 'closing' | 'over' = 'opening';
   #state: SessionState = 'active';
   #pending = 0;
+  readonly #gone: Promise<void>;
+  #go: () => void = nothing;
 
   constructor(
     environment: Environment,
@@ -90,6 +91,9 @@ export class SessionCore {
     this.events = new Emitter(environment.report);
     this.lane = new Lane((request) => this.#attached && (request.sends > 0 || this.ledger.hasRoom()));
     exchange.openLane(this.lane);
+    this.#gone = new Promise((resolve) => {
+      this.#go = resolve;
+    });
   }
 
   /** Null until it was opened. */
@@ -343,13 +347,13 @@ export class SessionCore {
       if (this.#identity === 'opening' && this.#opened === null) this.#leave();
       this.#endIdentityWhenIdle();
     }
-    await this.#closed;
+    await this.#gone;
   }
 
   #endIdentityWhenIdle(): void {
     if (!this.isFinal || this.#identity !== 'open' || this.#pending > 0) return;
     this.#identity = 'closing';
-    this.#closed = this.#closeIdentity();
+    void this.#closeIdentity();
   }
 
   async #closeIdentity(): Promise<void> {
@@ -384,6 +388,7 @@ export class SessionCore {
     this.#exchange.failLane(this.lane, (request) => this.#failure(request));
     this.#exchange.closeLane(this.lane);
     this.#over(this);
+    this.#go();
   }
 
   #failure(request: Request): ConclaveError {
@@ -392,6 +397,8 @@ export class SessionCore {
     return new ConclaveError('OUTCOME_UNKNOWN', message, { outcome: 'unknown', cause: this.lostError() });
   }
 }
+
+function nothing(): void {}
 
 export function checkTtl(ttlMs: number): void {
   if (Number.isInteger(ttlMs) && ttlMs >= limits.minTtlMs && ttlMs <= limits.maxTtlMs) return;

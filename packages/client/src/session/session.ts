@@ -17,17 +17,17 @@ export interface Session extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const cores = new WeakMap<Session, SessionCore>();
+const cores = new WeakMap<Session, { readonly client: ClientCore; readonly core: SessionCore }>();
 
 export async function openSession(core: ClientCore, session: SessionCore): Promise<Session> {
   await session.open();
   return new SessionHandle(core, session);
 }
 
-export function coreOf(session: Session): SessionCore {
-  const core = cores.get(session);
-  if (core === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'session: it is not one of this package');
-  return core;
+export function coreOf(client: ClientCore, session: Session): SessionCore {
+  const known = cores.get(session);
+  if (known?.client === client) return known.core;
+  throw new ConclaveError('INVALID_ARGUMENT', 'session: it is not one of this client');
 }
 
 class SessionHandle implements Session {
@@ -39,7 +39,7 @@ class SessionHandle implements Session {
     this.#client = client;
     this.#core = core;
     this.id = core.id ?? 0;
-    cores.set(this, core);
+    cores.set(this, { client, core });
   }
 
   get ttlMs(): number {

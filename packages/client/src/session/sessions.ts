@@ -19,6 +19,7 @@ export class Sessions implements LinkUser {
   readonly #exchange: Exchange;
   readonly #link: Link;
   readonly #metadata: Readonly<Record<string, string>>;
+  readonly #created: () => void;
   readonly #cores = new Set<SessionCore>();
   /** Those of the client itself, one a ttl. */
   readonly #own = new Map<number, SessionCore>();
@@ -29,7 +30,15 @@ export class Sessions implements LinkUser {
   #keepaliveAtMs = 0;
   #isClosed = false;
 
-  constructor(environment: Environment, link: Link, exchange: Exchange, metadata: Readonly<Record<string, string>>) {
+  /** `created`: there is more at stake now. */
+  constructor(
+    environment: Environment,
+    link: Link,
+    exchange: Exchange,
+    metadata: Readonly<Record<string, string>>,
+    created: () => void,
+  ) {
+    this.#created = created;
     this.#environment = environment;
     this.#link = link;
     this.#exchange = exchange;
@@ -61,6 +70,7 @@ export class Sessions implements LinkUser {
       this.#cores.delete(core);
     });
     this.#cores.add(core);
+    this.#created();
     this.#watch();
     return core;
   }
@@ -104,7 +114,8 @@ export class Sessions implements LinkUser {
       const standing: SessionStanding | undefined = welcome.sessions[at];
       core.resumed(standing?.ttlMs ?? null, helloSentMs);
     });
-    this.#keepaliveAtMs = this.#environment.clock.nowMs() + this.#keepaliveMs();
+    // The standing confirms the sessions; what they hold is confirmed by the guards that go with a keepalive.
+    this.#keepaliveAtMs = this.#environment.clock.nowMs();
   }
 
   disconnected(): void {

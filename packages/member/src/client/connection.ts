@@ -91,7 +91,7 @@ export class ClientConnection implements Attached {
 
   /** The connection is gone. Its sessions live on, until they are taken over or their time is up. */
   closed(): void {
-    if (this.#state === 'closed') return;
+    if (this.isClosed) return;
     this.#state = 'closed';
     this.#helloTimer();
     this.#outbox.close();
@@ -107,6 +107,9 @@ export class ClientConnection implements Attached {
   goodbye(error: ProtocolError, retryAfterMs: number | null): void {
     if (this.#state === 'closed') return;
     this.#outbox.add({ type: 'goodbye', error: toErrorBody(error), retryAfterMs });
+    this.#outbox.flush();
+    // Even this may have been one too many.
+    if (this.isClosed) return;
     this.closed();
     this.#socket.close();
   }

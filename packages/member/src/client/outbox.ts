@@ -5,6 +5,12 @@ import { bounds } from '../settings.ts';
 /** In front of the messages of a frame. */
 const frameHeaderBytes = 3;
 
+/** What a client's scanner takes in one frame; a list of leases or watches is many values and few bytes. */
+const maxFrameValues = 65_536;
+/** More than a message has beside its lists, and than an element of a list has. */
+const valuesPerMessage = 64;
+const valuesPerElement = 16;
+
 /** Messages to one client: all of one turn leave in one frame, or in as few as the limits allow. */
 export class Outbox {
   readonly #socket: ClientSocket;
@@ -12,6 +18,7 @@ export class Outbox {
   readonly #overrun: () => void;
   #messages: Uint8Array[] = [];
   #bytes = 0;
+  #values = 0;
   #scheduled = false;
   #closed = false;
 
@@ -34,10 +41,12 @@ export class Outbox {
   add(message: MemberMessage): void {
     if (this.#closed) return;
     const bytes = encodeMemberMessage(message);
-    const isFull = this.#messages.length >= wireLimits.maxFrameMessages;
+    const values = valuesPerMessage + valuesPerElement * elementsOf(message);
+    const isFull = this.#messages.length >= wireLimits.maxFrameMessages || this.#values + values > maxFrameValues;
     if (isFull || this.#bytes + bytes.length > wireLimits.maxMemberFrameBytes - frameHeaderBytes) this.flush();
     this.#messages.push(bytes);
     this.#bytes += bytes.length;
+    this.#values += values;
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#timers.soon(() => {
@@ -51,12 +60,44 @@ export class Outbox {
     if (messages.length === 0 || this.#closed) return;
     this.#messages = [];
     this.#bytes = 0;
+    this.#values = 0;
     this.#socket.send(joinFrame(messages));
     if (this.#socket.bufferedBytes > bounds.maxClientBacklogBytes) this.#overrun();
   }
 
+  /** What was not sent by now has nobody to go to. */
   close(): void {
-    this.flush();
     this.#closed = true;
+    this.#messages = [];
+  }
+}
+
+/** Elements of the lists that a message carries. */
+function elementsOf(message: MemberMessage): number {
+  switch (message.type) {
+    case 'keepaliveAnswer':
+      return message.leases.length;
+    case 'sessionsResumed':
+      return message.sessions.length;
+    case 'welcome':
+      return message.sessions.length + message.members.length + message.features.length;
+    case 'membersChanged':
+      return message.members.length;
+    case 'status':
+      return message.status.members.length;
+    case 'watchEvents':
+    case 'watchProgress':
+      // One value each: of 4,096 watches, the most that there can be, one message must fit.
+      return message.watches.length / valuesPerElement;
+    case 'error':
+    case 'goodbye':
+    case 'granted':
+    case 'result':
+    case 'sessionEnded':
+    case 'watchCreated':
+    case 'watchEnded':
+    case 'watchSnapshot':
+    case 'watchSynced':
+      return 0;
   }
 }

@@ -18,6 +18,11 @@ export class DeadlineHeap<Key> {
     return this.#deadlines.size;
   }
 
+  /** What the heap takes in memory, for the test of its bound. */
+  get storedEntries(): number {
+    return this.#heap.length;
+  }
+
   deadlineOf(key: Key): number | undefined {
     return this.#deadlines.get(key);
   }

@@ -21,7 +21,9 @@ export function behindReserved(range: KeyRange): KeyRange {
 
 /** The same keys, each once, in order: ranges that overlap or touch become one. */
 export function merged(ranges: readonly KeyRange[]): KeyRange[] {
-  const sorted = ranges.toSorted((a, b) => compareBytes(a.key, b.key) || (a.end === null ? -1 : 1));
+  const sorted = ranges
+    .filter((range) => !isEmpty(range))
+    .toSorted((a, b) => compareBytes(a.key, b.key) || (a.end === null ? -1 : 1));
   const result: KeyRange[] = [];
   for (const range of sorted) {
     const last = result.at(-1);
@@ -29,6 +31,10 @@ export function merged(ranges: readonly KeyRange[]): KeyRange[] {
     else result[result.length - 1] = { key: last.key, end: laterEnd(last, range) };
   }
   return result;
+}
+
+function isEmpty({ end, key }: KeyRange): boolean {
+  return end !== null && end.length > 0 && compareBytes(key, end) >= 0;
 }
 
 /** Whether `next`, which does not begin before `range`, begins inside it or right where it ends. */

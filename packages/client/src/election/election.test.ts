@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Harness } from '../../testing/harness.ts';
+import type { LeaderInfo } from './election.ts';
+
+test('observe gives the present leader first, then every term and every proclaimed value, in order', async (context) => {
+  const harness = await Harness.start(context);
+  const { client: a } = await harness.client();
+  const { client: b } = await harness.client();
+  const { client: observer, network } = await harness.client();
+  const seen: (string | null)[] = [];
+  const fences: number[] = [];
+  const observed = (async () => {
+    for await (const leader of observer.election('scheduler').observe()) {
+      seen.push(leader?.text() ?? null);
+      if (leader !== null) fences.push(leader.fence);
+      if (seen.length === 5) return;
+    }
+  })();
+  assert.equal(await observer.election('scheduler').leader(), null);
+  const first = await a.election('scheduler').campaign('host-a');
+  const second = b.election('scheduler').campaign('host-b');
+  await first.proclaim('host-a, ready');
+  network.current?.cut();
+  assert.equal((await observer.election('scheduler').leader())?.fence, first.fence);
+  await first.resign();
+  assert.equal(first.signal.aborted, true);
+  const leadership = await second;
+  assert.ok(leadership.fence > first.fence, 'it is not so');
+  await leadership.resign();
+  await observed;
+  assert.deepEqual(seen, [null, 'host-a', 'host-a, ready', 'host-b', null]);
+  assert.deepEqual(fences, [first.fence, first.fence, leadership.fence]);
+});
+
+test('who does not lead any more proclaims nothing', async (context) => {
+  const harness = await Harness.start(context);
+  const { client: a } = await harness.client();
+  const { client: operator } = await harness.client({ identity: 'idempotency-key' });
+  const leadership = await a.election('e').campaign('a');
+  const name = { kind: 'election', name: new TextEncoder().encode('e') } as const;
+  await operator.perform({ type: 'lockBreak', name, fence: leadership.fence, now: true });
+  await assert.rejects(leadership.proclaim('still me'), { code: 'LOCK_LOST' });
+  assert.equal(leadership.signal.aborted, true);
+  const leader: LeaderInfo | null = await operator.election('e').leader();
+  assert.equal(leader, null);
+});

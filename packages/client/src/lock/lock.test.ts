@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Harness, until } from '../../testing/harness.ts';
+import type { Client } from '../client.ts';
+import { ConclaveError } from '../error.ts';
+
+async function holderOf(client: Client, name: string): Promise<{ fence: number | null; waiting: number }> {
+  const operation = { type: 'lock', name: { kind: 'lock', name: new TextEncoder().encode(name) } } as const;
+  const { lock } = await client.perform(operation);
+  return { fence: lock.holder?.fence ?? null, waiting: lock.queue.length };
+}
+
+test('a lock survives moving to another member', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: other } = await harness.client();
+  const lock = await client.lock('l');
+  const before = network.current?.memberId;
+  await network.kill(before ?? 0);
+  await until(() => client.state === 'ready');
+  assert.notEqual(network.current?.memberId, before);
+  assert.equal(lock.signal.aborted, false);
+  lock.assertHeld();
+  assert.deepEqual(await holderOf(other, 'l'), { fence: lock.fence, waiting: 0 });
+  await lock.release();
+  assert.deepEqual(await holderOf(other, 'l'), { fence: null, waiting: 0 });
+});
+
+test('the signal aborts before the server can grant the next one', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: next } = await harness.client();
+  const lock = await client.lock('l', { ttlMs: 1_000 });
+  const granted = next.lock('l');
+  await until(async () => (await holderOf(next, 'l')).waiting === 1);
+  const order: string[] = [];
+  lock.signal.addEventListener('abort', () => order.push('aborted'));
+  // Nothing comes through any more, and nobody is told.
+  for (const id of harness.cluster.ids) network.down.add(id);
+  network.current?.silence();
+  const second = await granted;
+  order.push('granted');
+  assert.deepEqual(order, ['aborted', 'granted']);
+  assert.ok(second.fence > lock.fence, 'it is not so');
+  assert.throws(() => lock.assertHeld(), { code: 'LOCK_LOST' });
+  assert.throws(() => lock.guard(), { code: 'LOCK_LOST' });
+  assert.ok(ConclaveError.is(lock.signal.reason, 'LOCK_LOST'), 'it is not so');
+  await lock.release();
+  assert.equal((await holderOf(next, 'l')).fence, second.fence);
+});
+
+test('after a stall the hold is lost by the clock, before any timer has run', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const session = await client.session({ ttlMs: 2_000 });
+  const lock = await client.lock('l', { session });
+  assert.ok(session.remainingMs() > 1_000, 'it is not so');
+  network.skippedMs = 2_000;
+  assert.throws(() => lock.assertHeld(), { code: 'LOCK_LOST' });
+  assert.equal(session.state, 'expired');
+  assert.equal(session.signal.aborted, true);
+  assert.equal(session.remainingMs(), 0);
+});
+
+test('a frame that arrives after a stall is not looked at before the holds are lost', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const lock = await client.lock('l', { ttlMs: 2_000 });
+  let abortedWhenAnswered: boolean | null = null;
+  const read = (async () => {
+    await client.get('k');
+    abortedWhenAnswered = lock.signal.aborted;
+  })();
+  network.skippedMs = 2_000;
+  await read;
+  assert.equal(abortedWhenAnswered, true);
+});
+
+test('a forced release aborts the signal of the holder before the next grant', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: next } = await harness.client();
+  const lock = await client.lock('l', { ttlMs: 1_000 });
+  const granted = next.lock('l');
+  await until(async () => (await holderOf(next, 'l')).waiting === 1);
+  const order: string[] = [];
+  lock.signal.addEventListener('abort', () => order.push('aborted'));
+  const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
+  const { broken } = await next.perform({ type: 'lockBreak', name, fence: lock.fence, now: false });
+  assert.equal(broken, true);
+  await granted;
+  order.push('granted');
+  assert.deepEqual(order, ['aborted', 'granted']);
+});
+
+test('a wait that is cancelled or times out leaves no grant behind', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: waiter, network } = await harness.client();
+  const lock = await client.lock('l');
+  const controller = new AbortController();
+  const cancelled = waiter.lock('l', { signal: controller.signal }).catch((error: unknown) => error);
+  const timedOut = waiter.lock('l', { timeoutMs: 50 }).catch((error: unknown) => error);
+  await until(async () => (await holderOf(client, 'l')).waiting === 2);
+  controller.abort('never mind');
+  const first = await cancelled;
+  const second = await timedOut;
+  assert.ok(ConclaveError.is(first, 'CANCELLED') && first.outcome === 'not-applied', 'it is not so');
+  assert.ok(ConclaveError.is(second, 'DEADLINE_EXCEEDED') && second.outcome === 'not-applied', 'it is not so');
+  await until(async () => (await holderOf(client, 'l')).waiting === 0);
+
+  // The grant comes just as the wait ends: it is given back.
+  const late = new AbortController();
+  network.filters.toClient = (message) => {
+    if (message.type === 'granted') late.abort();
+    return true;
+  };
+  const race = waiter.lock('l', { signal: late.signal }).catch((error: unknown) => error);
+  await until(async () => (await holderOf(client, 'l')).waiting === 1);
+  await lock.release();
+  assert.ok(ConclaveError.is(await race, 'CANCELLED'), 'it is not so');
+  await until(async () => (await holderOf(client, 'l')).fence === null);
+});
+
+test('a wait goes on over a lost connection, also when the grant was told to the old one', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: waiter, network } = await harness.client();
+  const lock = await client.lock('l');
+  const waiting = waiter.lock('l');
+  await until(async () => (await holderOf(client, 'l')).waiting === 1);
+  let pushes = 0;
+  network.filters.toClient = (message) => message.type !== 'granted' || pushes++ > 0;
+  await lock.release();
+  const second = await waiting;
+  assert.equal(pushes, 1);
+  assert.equal((await holderOf(client, 'l')).fence, second.fence);
+});
+
+test('a long wait does not hold up the other mutations of its session', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: busy, network } = await harness.client();
+  const lock = await client.lock('l');
+  const waiting = busy.lock('l');
+  await until(async () => (await holderOf(client, 'l')).waiting === 1);
+  await Promise.all(Array.from({ length: 1_500 }, (_, n) => busy.put(`k${n % 5}`, `${n}`)));
+  network.current?.cut();
+  await until(() => busy.state === 'ready');
+  await lock.release();
+  await (await waiting).release();
+});
+
+test('a retried release never frees a newer hold', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: other } = await harness.client();
+  const lock = await client.lock('l');
+  let lost = 0;
+  network.filters.toClient = (message) => message.type !== 'result' || lost++ > 0;
+  const next = other.lock('l');
+  await until(async () => (await holderOf(other, 'l')).waiting === 1);
+  await lock.release();
+  assert.equal(lost > 1, true);
+  const newer = await next;
+  await lock.release();
+  assert.equal((await holderOf(other, 'l')).fence, newer.fence);
+  newer.assertHeld();
+});
+
+test('withLock releases when the work fails, and one lock after the other is granted in turn', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  await assert.rejects(
+    client.withLock('l', () => Promise.reject(new Error('work failed'))),
+    /work failed/,
+  );
+  let inside = 0;
+  const fences: number[] = [];
+  await Promise.all(
+    Array.from({ length: 10 }, () =>
+      client.withLock('l', async ({ fence }) => {
+        assert.equal(++inside, 1);
+        fences.push(fence);
+        await client.get('k');
+        inside--;
+      }),
+    ),
+  );
+  assert.deepEqual(
+    fences,
+    fences.toSorted((a, b) => a - b),
+  );
+  assert.equal(new Set(fences).size, 10);
+});

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Harness, until } from '../../testing/harness.ts';
+import { ConclaveError } from '../error.ts';
+import { driftMarginMs, Liveness } from './liveness.ts';
+import { SequenceLedger } from './sequence-ledger.ts';
+
+test('the deadline counts from when a confirmed request was sent, less a margin', () => {
+  const liveness = new Liveness(10_000);
+  assert.equal(liveness.isOver(1e12), false);
+  liveness.confirm(1_000);
+  assert.equal(liveness.deadlineMs, 11_000 - driftMarginMs(10_000));
+  // The answer to an earlier request comes later.
+  liveness.confirm(500);
+  assert.equal(liveness.deadlineMs, 11_000 - driftMarginMs(10_000));
+  assert.equal(liveness.isInJeopardy(5_999), false);
+  assert.equal(liveness.isInJeopardy(6_000), true);
+  assert.equal(liveness.isOver(10_880), true);
+  liveness.confirm(2_000);
+  liveness.suspect(3_000);
+  assert.equal(liveness.isInJeopardy(3_001), true);
+  liveness.confirm(2_900);
+  assert.equal(liveness.isInJeopardy(3_001), true);
+  liveness.confirm(3_000);
+  assert.equal(liveness.isInJeopardy(3_001), false);
+});
+
+test('what is only kept gives way when the window of the session is full', () => {
+  const ledger = new SequenceLedger();
+  const acquire = ledger.take();
+  ledger.keep(acquire);
+  for (let n = 0; n < 1_023; n++) ledger.settle(ledger.take());
+  assert.equal(ledger.acknowledgedBelow, acquire);
+  assert.equal(ledger.hasRoom(), true);
+  assert.equal(ledger.isOpen(acquire), false);
+  assert.equal(ledger.acknowledgedBelow, 1_025);
+  const unanswered = ledger.take();
+  for (let n = 0; n < 1_023; n++) ledger.take();
+  assert.equal(ledger.hasRoom(), false);
+  ledger.settle(unanswered);
+  assert.equal(ledger.hasRoom(), true);
+});
+
+test('a session lives on while it is kept alive, over members, and its states are told', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const session = await client.session({ ttlMs: 1_000, metadata: { app: 'test' } });
+  const states: string[] = [];
+  session.on('state', (state) => states.push(state));
+  await client.put('mine', 'x', { session });
+  const keepalives = (): number => network.framesSent.flat().filter(({ type }) => type === 'keepalive').length;
+  // Eight thirds of its ttl.
+  for (let n = 0; n < 8; n++) {
+    network.current?.cut();
+    await until(() => client.state === 'ready');
+    const before = keepalives();
+    await until(() => keepalives() > before);
+    assert.equal(session.remainingMs() > 0, true);
+  }
+  assert.equal((await client.get('mine'))?.lease, session.id);
+  const described = await client.perform({ type: 'lease', lease: session.id });
+  assert.deepEqual(described.lease?.metadata, { app: 'test' });
+  await session.close();
+  assert.equal(session.state, 'closed');
+  assert.equal(session.signal.aborted, true);
+  assert.equal(await client.get('mine'), null);
+  await assert.rejects(client.lock('l', { session }), { code: 'SESSION_EXPIRED', outcome: 'not-applied' });
+});
+
+test('a session that nothing confirms is first in jeopardy, then expired, by the local clock', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const session = await client.session({ ttlMs: 1_000 });
+  const states: string[] = [];
+  session.on('state', (state, why) => states.push(why === null ? state : `${state} ${why.code}`));
+  for (const id of harness.cluster.ids) network.down.add(id);
+  network.current?.silence();
+  await until(() => session.signal.aborted);
+  assert.deepEqual(states, ['jeopardy', 'expired SESSION_EXPIRED']);
+  assert.equal(ConclaveError.is(session.signal.reason, 'SESSION_EXPIRED'), true);
+});
+
+test('a machine that slept puts a session in jeopardy until it is confirmed', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const session = await client.session({ ttlMs: 10_000 });
+  const states: string[] = [];
+  session.on('state', (state) => states.push(state));
+  network.wallSkippedMs = 60_000;
+  await until(() => states.length === 2);
+  assert.deepEqual(states, ['jeopardy', 'active']);
+});
+
+test('after the local deadline the fate of what was in flight is still learnt, and the session is closed', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: other } = await harness.client();
+  const session = await client.session({ ttlMs: 60_000 });
+  const lock = await client.lock('l', { session });
+  network.filters.toClient = (message) => message.type !== 'result';
+  const inFlight = client.put('k', 'v', { session });
+  await until(async () => (await other.get('k')) !== null);
+  // The client has slept through its ttl; the cluster has not.
+  network.skippedMs = 61_000;
+  assert.throws(() => lock.assertHeld(), { code: 'LOCK_LOST' });
+  network.filters = {};
+  const { revision } = await inFlight;
+  assert.equal((await other.get('k'))?.modRevision ?? revision, revision);
+  await until(async () => (await other.get('k')) === null);
+  assert.notEqual(await other.tryLock('l'), null);
+});
+
+test('a session that is closed by somebody else ends at once', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: operator } = await harness.client({ identity: 'idempotency-key' });
+  const session = await client.session({ ttlMs: 60_000 });
+  const lock = await client.lock('l', { session });
+  await operator.perform({ type: 'leaseRevoke', lease: session.id });
+  await until(() => lock.signal.aborted);
+  assert.equal(session.state, 'expired');
+});
+
+test('a session and its ttl are checked before anything leaves', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  await assert.rejects(client.session({ ttlMs: 10 }), { code: 'INVALID_ARGUMENT' });
+  await assert.rejects(client.lock('l', { ttlMs: 1e9 }), { code: 'INVALID_ARGUMENT' });
+  await assert.rejects(client.session({ signal: AbortSignal.abort() }), { code: 'CANCELLED' });
+});

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Index } from '@conclave/core';
+import { Barrier } from './barrier.ts';
+
+function barrier(applied = 0): { readonly barrier: Barrier; readonly asked: number[] } {
+  const asked: number[] = [];
+  const readIndex = (): number => asked.push(asked.length + 1);
+  return { barrier: new Barrier({ readIndex }, applied as Index), asked };
+}
+
+test('all who ask in one turn share a round; who asks when it has begun gets the next', () => {
+  const { asked, barrier: it } = barrier();
+  const done: string[] = [];
+  it.wait(() => done.push('a'));
+  it.wait(() => done.push('b'));
+  it.turnBegins();
+  it.wait(() => done.push('c'));
+  assert.deepEqual(asked, [1, 2]);
+  it.readable([{ id: 1, index: 0 as Index }]);
+  assert.deepEqual(done, ['a', 'b']);
+});
+
+test('nobody goes on before the state has reached the index', () => {
+  const { barrier: it } = barrier(4);
+  const done: boolean[] = [];
+  it.wait((confirmed) => done.push(confirmed));
+  it.turnBegins();
+  it.readable([{ id: 1, index: 6 as Index }]);
+  it.appliedTo(5 as Index);
+  assert.deepEqual(done, []);
+  it.appliedTo(6 as Index);
+  assert.deepEqual(done, [true]);
+});
+
+test('a refused round tells all who shared it, and an answer nobody asked for is a defect', () => {
+  const { barrier: it } = barrier();
+  const done: boolean[] = [];
+  it.wait((confirmed) => done.push(confirmed));
+  it.wait((confirmed) => done.push(confirmed));
+  it.turnBegins();
+  it.refused(1);
+  assert.deepEqual(done, [false, false]);
+  assert.throws(() => it.refused(1), /nobody asked/);
+});

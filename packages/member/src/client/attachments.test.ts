@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Attached, Attachments } from './attachments.ts';
+
+interface Connection extends Attached {
+  readonly told: string[];
+  isClosed: boolean;
+}
+
+function connection(order: number): Connection {
+  const told: string[] = [];
+  return {
+    order,
+    told,
+    isClosed: false,
+    granted: (session, sequence, fence) => told.push(`granted ${session} ${sequence} ${fence}`),
+    ended: (session, cause) => told.push(`${session} ${cause}`),
+  };
+}
+
+test('of two connections the one with the larger epoch has the session, and the other is told', () => {
+  const attachments = new Attachments();
+  const [old, young] = [connection(1), connection(2)];
+  assert.ok(attachments.attach(7, 1, old));
+  assert.ok(attachments.attach(7, 2, young));
+  assert.deepEqual(old.told, ['7 fenced']);
+  assert.equal(attachments.attach(7, 2, old), false);
+  assert.equal(attachments.attach(7, 1, old), false);
+  assert.ok(attachments.isAttached(7, young));
+});
+
+test('opened twice with one secret, the session belongs to the newer connection, whichever answer comes first', () => {
+  for (const order of [
+    [1, 2],
+    [2, 1],
+  ] as const) {
+    const attachments = new Attachments();
+    const connections = [connection(1), connection(2)] as const;
+    for (const one of order) attachments.attach(7, 0, connections[one - 1] as Connection);
+    assert.ok(attachments.isAttached(7, connections[1]));
+  }
+});
+
+test('a connection that is gone gets nothing, and leaving takes only what is its own', () => {
+  const attachments = new Attachments();
+  const [gone, here] = [connection(1), connection(2)];
+  gone.isClosed = true;
+  assert.equal(attachments.attach(7, 5, gone), false);
+  attachments.attach(7, 1, here);
+  attachments.detach(7, gone);
+  attachments.notify([{ type: 'granted', session: 7, sequence: 3, fence: 9 }]);
+  assert.deepEqual(here.told, ['granted 7 3 9']);
+  attachments.notify([{ type: 'sessionEnded', session: 7, cause: 'expired' }]);
+  assert.deepEqual(here.told, ['granted 7 3 9', '7 expired']);
+  assert.equal(attachments.count, 0);
+});

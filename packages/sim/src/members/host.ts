@@ -1,0 +1,326 @@
+import { createHash } from 'node:crypto';
+import type { Configuration, Entry, Index, MemberId } from '@conclave/core';
+import { type Cancel, type Environment, Member, type MemberSettings, type PeerTransport } from '@conclave/member';
+import type { LogStore, StateStore } from '@conclave/storage';
+import { initMemoryStorage, MemoryDisk, openMemoryStorage, type PendingWrite } from '@conclave/storage/memory';
+import type { Clock } from '../clock.ts';
+import type { Random } from '../random.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { Trace } from '../trace.ts';
+import { Violation } from '../violation.ts';
+import type { Microtasks } from './microtasks.ts';
+import type { Oracle } from './oracle.ts';
+import type { MemberRunSettings } from './settings.ts';
+
+/** What arrives within this time is worked on in one turn of the event loop. */
+const maxTurnMs = 0.2;
+const wallBaseMs = 1_700_000_000_000;
+
+type Kind = 'timers' | 'arrivals';
+
+export interface HostWorld {
+  readonly scheduler: Scheduler;
+  readonly microtasks: Microtasks;
+  readonly trace: Trace;
+  readonly settings: MemberRunSettings;
+  readonly oracle: Oracle;
+  readonly transport: (from: MemberId) => PeerTransport;
+  /** It runs now, or no more. */
+  readonly lifeChanged: (host: MemberHost) => void;
+  /** Ends the run: what is thrown where a promise calls would reach nobody. */
+  readonly fail: (error: unknown) => void;
+  readonly print: ((line: string) => void) | null;
+}
+
+/** One process with one member in it, on virtual time. It can crash, start again from its disk, stand still, and its disk can fail. */
+export class MemberHost {
+  readonly id: MemberId;
+  readonly clock: Clock;
+  readonly counts: { writes: number; stalls: number; failed: number; fatal: number } = {
+    writes: 0,
+    stalls: 0,
+    failed: 0,
+    fatal: 0,
+  };
+  readonly #world: HostWorld;
+  readonly #random: Random;
+  readonly #disk: MemoryDisk;
+  readonly #settings: MemberSettings;
+  #member: Member | null = null;
+  #isStarted = false;
+  /** Grows with each crash: what was under way before it is nobody's. */
+  #life = 0;
+  #pausedUntil = 0;
+  #deferred: Record<Kind, (() => void)[]> = { timers: [], arrivals: [] };
+  #soon: (() => void)[] = [];
+  #nextStall: number;
+  #stalledUntil = 0;
+  #nextWriteError: number;
+  #isReliable = false;
+  /** The log as it was handed to the disk, and how much of it the oracle has seen applied. */
+  #entries: Entry[] = [];
+  #witnessed = 0;
+
+  constructor(settings: MemberSettings, configuration: Configuration, clock: Clock, random: Random, world: HostWorld) {
+    this.id = settings.id;
+    this.clock = clock;
+    this.#settings = settings;
+    this.#random = random;
+    this.#world = world;
+    this.#nextStall = random.exponential(world.settings.disk.meanStallEveryMs);
+    this.#nextWriteError = random.exponential(world.settings.writeErrorEveryMs);
+    this.#disk = new MemoryDisk({ onWrite: (write) => this.#write(write) });
+    const storeUuid = `00000000-0000-4000-8000-${settings.id.toString().padStart(12, '0')}`;
+    initMemoryStorage(this.#disk, { clusterId: settings.clusterId, memberId: settings.id, storeUuid, configuration });
+  }
+
+  get member(): Member | null {
+    return this.#member;
+  }
+
+  get isUp(): boolean {
+    return this.#isStarted;
+  }
+
+  get leads(): boolean {
+    return this.#member?.raft.role === 'leader';
+  }
+
+  get life(): number {
+    return this.#life;
+  }
+
+  get isPaused(): boolean {
+    return this.#world.scheduler.now < this.#pausedUntil;
+  }
+
+  start(): void {
+    const life = this.#life;
+    this.#isStarted = true;
+    this.#world.microtasks.touch();
+    void this.#run(life);
+  }
+
+  async #run(life: number): Promise<void> {
+    try {
+      const member = await this.#open();
+      if (life !== this.#life) return;
+      this.#member = member;
+      member.start();
+      this.#world.lifeChanged(this);
+    } catch (error) {
+      if (life === this.#life) this.#world.fail(error);
+    }
+  }
+
+  async #open(): Promise<Member> {
+    const { clusterId, id } = this.#settings;
+    const storage = await openMemoryStorage(this.#disk, { clusterId, memberId: id });
+    const { recovered, tail } = storage.log;
+    const first = (recovered.base.index + 1) as Index;
+    this.#entries = tail < first ? [] : [...(await storage.log.read(first, tail, Number.POSITIVE_INFINITY))];
+    this.#witnessed = storage.state.checkpointed?.position.index ?? 0;
+    const store = { log: this.#observedLog(storage.log), state: this.#observedState(storage.state) };
+    return Member.open(this.#settings, this.#environment(store), storage.storeUuid);
+  }
+
+  crash(): void {
+    if (!this.#isStarted) return;
+    this.#life++;
+    this.#isStarted = false;
+    this.#member = null;
+    this.#pausedUntil = 0;
+    this.#deferred = { timers: [], arrivals: [] };
+    this.#soon = [];
+    this.#disk.crash({ log: this.#random.integer(0, 2), state: this.#random.integer(0, 2) });
+    this.#world.lifeChanged(this);
+  }
+
+  pause(durationMs: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, this.#world.scheduler.now + durationMs);
+    this.#at(this.#pausedUntil, () => this.#resume());
+  }
+
+  resume(): void {
+    this.#pausedUntil = 0;
+    this.#resume();
+  }
+
+  becomeReliable(): void {
+    this.#isReliable = true;
+  }
+
+  /** After SIGSTOP timers run first, and then the sockets are read (measured on Node 20). */
+  #resume(): void {
+    if (this.isPaused) return;
+    const { arrivals, timers } = this.#deferred;
+    this.#deferred = { timers: [], arrivals: [] };
+    for (const act of [...timers, ...arrivals]) this.enter('timers', act);
+  }
+
+  /** Does something in this process, or leaves it until it is no longer paused. */
+  enter(kind: Kind, act: () => void): void {
+    if (!this.#isStarted) return;
+    if (this.isPaused) {
+      this.#deferred[kind].push(act);
+      return;
+    }
+    act();
+    this.#witness();
+  }
+
+  #at(timeMs: number, act: () => void): void {
+    const life = this.#life;
+    this.#world.scheduler.at(timeMs, () => {
+      if (life === this.#life) act();
+    });
+  }
+
+  #after(delayMs: number, run: () => void): Cancel {
+    let isCancelled = false;
+    const guarded = (): void => {
+      if (!isCancelled) run();
+    };
+    const due = this.clock.trueTime(this.clock.now() + delayMs);
+    this.#at(due, () => {
+      if (!isCancelled) this.enter('timers', guarded);
+    });
+    return () => {
+      isCancelled = true;
+    };
+  }
+
+  #runSoon(run: () => void): void {
+    this.#soon.push(run);
+    if (this.#soon.length > 1) return;
+    this.#at(this.#world.scheduler.now + this.#random.between(0, maxTurnMs), () =>
+      this.enter('timers', () => {
+        const turn = this.#soon;
+        this.#soon = [];
+        const life = this.#life;
+        for (const act of turn) if (life === this.#life) act();
+      }),
+    );
+  }
+
+  #environment(store: Environment['store']): Environment {
+    const { print, scheduler, trace, transport } = this.#world;
+    const say = (level: string) => (facts: Readonly<Record<string, unknown>>, message: string) =>
+      print?.(`${scheduler.now.toFixed(3).padStart(11)}  ${this.id} ${level} ${message} ${JSON.stringify(facts)}`);
+    return {
+      clock: { nowMs: () => this.clock.now(), wallMs: () => wallBaseMs + this.clock.now() },
+      timers: { after: (delayMs, run) => this.#after(delayMs, run), soon: (run) => this.#runSoon(run) },
+      prng: this.#random.fork('member'),
+      log: { info: say('info'), warn: say('warn'), error: say('error') },
+      transport: transport(this.id),
+      store,
+      hash: (bytes) => createHash('sha256').update(bytes).digest(),
+      onFatal: (error) => {
+        // A failed write ends the process; anything else is a defect of the member.
+        if (!/injected/.test(describeCauses(error)))
+          return this.#world.fail(new Violation('no defect', `member ${this.id}: ${error.stack}`));
+        this.counts.fatal++;
+        trace.record(scheduler.now, 90, this.id, 0, 0, () => `member ${this.id} ends`);
+        this.crash();
+      },
+    };
+  }
+
+  #observedLog(log: LogStore): LogStore {
+    const { microtasks } = this.#world;
+    return {
+      recovered: log.recovered,
+      get peerStores() {
+        return log.peerStores;
+      },
+      get tail() {
+        return log.tail;
+      },
+      persist: async (jobs) => {
+        microtasks.touch();
+        for (const { entries } of jobs) {
+          const first = entries[0];
+          if (first !== undefined) this.#entries.length = first.index - 1;
+          this.#entries.push(...entries);
+        }
+        return log.persist(jobs);
+      },
+      read: async (from, to, maxBytes) => {
+        microtasks.touch();
+        return log.read(from, to, maxBytes);
+      },
+      notePeerStore: async (memberId, storeUuid) => {
+        microtasks.touch();
+        return log.notePeerStore(memberId, storeUuid);
+      },
+    };
+  }
+
+  #observedState(state: StateStore): StateStore {
+    const { microtasks, oracle } = this.#world;
+    return {
+      get checkpointed() {
+        return state.checkpointed;
+      },
+      checkpoint: async (next) => {
+        microtasks.touch();
+        oracle.checkpointed(this.id, next.position.index, next.digest);
+        return state.checkpoint(next);
+      },
+      get: (key) => state.get(key),
+      scan: (range) => state.scan(range),
+      scrub: async (options) => state.scrub(options),
+    };
+  }
+
+  /** What the member has applied since the last look is shown to the oracle. */
+  #witness(): void {
+    if (this.#member === null) return;
+    const applied = this.#member.raft.applied;
+    while (this.#witnessed < applied) {
+      const entry = this.#entries[this.#witnessed];
+      if (entry === undefined) throw new Violation('members agree', `${this.id} applied ${applied}, and wrote less`);
+      this.#world.oracle.witness(this.id, entry, this.#world.scheduler.now);
+      this.#witnessed++;
+    }
+  }
+
+  #write(write: PendingWrite): void {
+    const { microtasks, scheduler, trace } = this.#world;
+    this.counts.writes++;
+    const doomed = !this.#isReliable && scheduler.now >= this.#nextWriteError;
+    const at = this.#completionTime();
+    this.#at(at, () =>
+      this.enter('arrivals', () => {
+        microtasks.touch();
+        trace.record(
+          scheduler.now,
+          80,
+          this.id,
+          write.store === 'log' ? 1 : 2,
+          0,
+          () => `${this.id} ${write.store} durable`,
+        );
+        if (!doomed) return write.complete();
+        this.counts.failed++;
+        this.#nextWriteError = scheduler.now + this.#random.exponential(this.#world.settings.writeErrorEveryMs);
+        write.fail(new Error('injected'), this.#random.chance(0.5));
+      }),
+    );
+  }
+
+  #completionTime(): number {
+    const { maxStallMs, meanStallEveryMs, meanWriteMs, minWriteMs } = this.#world.settings.disk;
+    const { now } = this.#world.scheduler;
+    if (!this.#isReliable && now >= this.#nextStall) {
+      this.counts.stalls++;
+      this.#stalledUntil = now + this.#random.between(0, maxStallMs);
+      this.#nextStall = this.#stalledUntil + this.#random.exponential(meanStallEveryMs);
+    }
+    return Math.max(now, this.#stalledUntil) + minWriteMs + this.#random.exponential(meanWriteMs);
+  }
+}
+
+function describeCauses(error: unknown): string {
+  return error instanceof Error ? `${error.message} ${describeCauses(error.cause)}` : '';
+}

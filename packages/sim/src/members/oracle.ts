@@ -1,0 +1,91 @@
+import { type Entry, EntryKind, type MemberId } from '@conclave/core';
+import { type CommandHeader, decodeCommand } from '@conclave/protocol';
+import { type Applied, type Digest, StateMachine } from '@conclave/state-machine';
+import { demand } from '../violation.ts';
+
+/** One entry and what it did, seen at the moment at which the first member had applied it. */
+export interface AppliedEntry {
+  readonly entry: Entry;
+  /** Null for an entry without a command. */
+  readonly header: CommandHeader | null;
+  readonly applied: Applied;
+  readonly atMs: number;
+}
+
+const agreement = 'members agree';
+
+/**
+ * The one history that all members must have: entries as the first member applied them, run through a state machine of its own. Every other
+ * member's entries, at every start of it, must be the same bytes, and every checkpoint must have the digest that the history has there.
+ */
+export class Oracle {
+  readonly log: Entry[] = [];
+  readonly #digests: string[] = [describe({ count: 0, high: 0, low: 0 })];
+  readonly #records = new Map<string, Uint8Array>();
+  readonly #machine: StateMachine;
+  readonly #listener: (applied: AppliedEntry) => void;
+
+  constructor(listener: (applied: AppliedEntry) => void) {
+    this.#listener = listener;
+    this.#machine = new StateMachine({ values: { read: (key) => this.#records.get(textOf(key)) } });
+  }
+
+  get index(): number {
+    return this.log.length;
+  }
+
+  get revision(): number {
+    return this.#machine.revision;
+  }
+
+  get compacted(): number {
+    return this.#machine.compacted;
+  }
+
+  /** `member` has applied `entry`. */
+  witness(member: MemberId, entry: Entry, atMs: number): void {
+    const known = this.log[entry.index - 1];
+    if (known === undefined) return this.#apply(entry, atMs);
+    const isSame = known.term === entry.term && known.kind === entry.kind && sameBytes(known.data, entry.data);
+    demand(isSame, agreement, () => `entry ${entry.index} of member ${member} is not the one that was applied first`);
+  }
+
+  checkpointed(member: MemberId, index: number, digest: Uint8Array): void {
+    const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+    const theirs = describe({ count: view.getUint32(0), high: view.getUint32(4), low: view.getUint32(8) });
+    const ours = this.#digests[index];
+    demand(
+      ours === undefined || ours === theirs,
+      agreement,
+      () => `state ${index} of ${member}: ${theirs}, not ${ours}`,
+    );
+  }
+
+  #apply(entry: Entry, atMs: number): void {
+    demand(entry.index === this.log.length + 1, agreement, () => `entry ${entry.index} behind ${this.log.length}`);
+    this.log.push(entry);
+    const command = entry.kind === EntryKind.Command ? entry.data : null;
+    const applied = this.#machine.apply(entry.index, entry.term, command);
+    const checkpoint = this.#machine.takeCheckpoint();
+    for (const { key, value } of checkpoint.changes) {
+      if (value === null) this.#records.delete(textOf(key));
+      else this.#records.set(textOf(key), value.slice());
+    }
+    this.#machine.checkpointDurable(checkpoint.token);
+    this.#digests.push(describe(checkpoint.digest));
+    const header = command === null ? null : decodeCommand(command).header;
+    this.#listener({ entry, header, applied, atMs });
+  }
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}
+
+function describe({ count, high, low }: Digest): string {
+  return `${count}:${high}:${low}`;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,274 @@
+import type { MemberId } from '@conclave/core';
+import { decodeHello, type Lane, type Member, PeerRefusedError, type PeerTransport } from '@conclave/member';
+import type { Random } from '../random.ts';
+import type { Scheduler } from '../scheduler.ts';
+import type { Trace } from '../trace.ts';
+import { Violation } from '../violation.ts';
+import type { MemberHost } from './host.ts';
+import type { Microtasks } from './microtasks.ts';
+import type { MemberRunSettings } from './settings.ts';
+
+/** How long a side takes to notice that a connection is gone, and to try another. */
+const maxNoticeMs = 300;
+const maxReconnectMs = 80;
+/** A connection over a cut link hangs, and breaks after about this time: nobody tells that from a slow one at once. */
+const meanHangMs = 1_500;
+const lanes = ['control', 'bulk'] as const;
+
+interface Direction {
+  readonly from: MemberHost;
+  readonly to: MemberHost;
+  /** This side knows of the connection. */
+  open: boolean;
+  readonly arrivesAt: Record<Lane, number>;
+  /** Sent over a cut link: arrives when it is mended, if the connection lives so long. */
+  held: (() => void)[];
+}
+
+interface Link {
+  /** Grows with each connection: what was sent over an earlier one is lost. */
+  connection: number;
+  isConnecting: boolean;
+  readonly sides: readonly [Direction, Direction];
+}
+
+export interface PeerWorld {
+  readonly scheduler: Scheduler;
+  readonly microtasks: Microtasks;
+  readonly random: Random;
+  readonly trace: Trace;
+  readonly settings: MemberRunSettings;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Connections between members, as TCP has them: in order within a lane, all or nothing, until they break and take along what is under way. */
+export class PeerNetwork {
+  readonly counts: { frames: number; broken: number; dropped: number; admitted: number } = {
+    frames: 0,
+    broken: 0,
+    dropped: 0,
+    admitted: 0,
+  };
+  readonly #world: PeerWorld;
+  readonly #links: Link[] = [];
+  readonly #cut = new Set<string>();
+  #isReliable = false;
+
+  constructor(world: PeerWorld) {
+    this.#world = world;
+  }
+
+  /** All hosts, once they are made. */
+  connect(hosts: readonly MemberHost[]): void {
+    for (const [at, a] of hosts.entries()) {
+      for (const b of hosts.slice(at + 1)) {
+        const link: Link = { connection: 0, isConnecting: false, sides: [sideOf(a, b), sideOf(b, a)] };
+        this.#links.push(link);
+        this.#breakNowAndThen(link);
+      }
+    }
+  }
+
+  transport(from: MemberId): PeerTransport {
+    return { send: (to, lane, frame) => this.#send(from, to, lane, frame) };
+  }
+
+  lifeChanged(host: MemberHost): void {
+    for (const link of this.#links) {
+      if (!link.sides.some(({ from }) => from === host)) continue;
+      if (host.isUp) this.#reconnectSoon(link);
+      else this.#break(link);
+    }
+  }
+
+  cut(from: number, to: number): void {
+    this.#cut.add(`${from}>${to}`);
+    const link = this.#links.find(({ sides }) => sides.some((side) => side.from.id === from && side.to.id === to));
+    if (link === undefined) return;
+    const { connection } = link;
+    this.#world.scheduler.after(this.#world.random.exponential(meanHangMs), () => {
+      if (link.connection === connection && this.#isCut(from, to)) this.#break(link);
+    });
+  }
+
+  heal(): void {
+    this.#cut.clear();
+    for (const { sides } of this.#links) {
+      for (const side of sides) for (const arrive of side.held.splice(0)) arrive();
+    }
+  }
+
+  becomeReliable(): void {
+    this.#isReliable = true;
+    this.heal();
+    for (const link of this.#links) this.#reconnectSoon(link);
+  }
+
+  #isCut(from: number, to: number): boolean {
+    return this.#cut.has(`${from}>${to}`);
+  }
+
+  #breakNowAndThen(link: Link): void {
+    const { random, scheduler, settings } = this.#world;
+    if (settings.linkBreakEveryMs === Number.POSITIVE_INFINITY) return;
+    scheduler.after(random.exponential(settings.linkBreakEveryMs), () => {
+      if (this.#isReliable) return;
+      this.#break(link);
+      this.#breakNowAndThen(link);
+    });
+  }
+
+  #send(from: MemberId, to: MemberId, lane: Lane, frame: Uint8Array): boolean {
+    const { random, settings } = this.#world;
+    const found = this.#direction(from, to);
+    if (found === null || !found.side.open) return false;
+    if (!this.#isReliable && random.chance(settings.dropRate)) {
+      this.counts.dropped++;
+      return false;
+    }
+    this.counts.frames++;
+    const { link, side } = found;
+    const { connection } = link;
+    const arrive = (): void => {
+      if (link.connection === connection) this.#travel(link, side, lane, frame);
+    };
+    if (this.#isCut(from, to)) side.held.push(arrive);
+    else arrive();
+    return true;
+  }
+
+  #travel(link: Link, side: Direction, lane: Lane, frame: Uint8Array): void {
+    const { random, scheduler, settings, trace } = this.#world;
+    const { connection } = link;
+    const { from, to } = side;
+    const delay = settings.minDelayMs + random.exponential(settings.meanDelayMs);
+    side.arrivesAt[lane] = Math.max(side.arrivesAt[lane], scheduler.now + delay);
+    scheduler.at(side.arrivesAt[lane], () => {
+      if (link.connection !== connection) return;
+      if (this.#isCut(from.id, to.id)) {
+        side.held.push(() => {
+          if (link.connection === connection) this.#travel(link, side, lane, frame);
+        });
+        return;
+      }
+      to.enter('arrivals', () => {
+        if (link.connection !== connection) return;
+        trace.record(
+          scheduler.now,
+          lanes.indexOf(lane),
+          from.id,
+          to.id,
+          frame.length,
+          () => `${from.id} -> ${to.id} ${lane} ${frame.length} bytes`,
+        );
+        to.member?.receivePeer(from.id, frame);
+      });
+    });
+  }
+
+  #direction(from: MemberId, to: MemberId): { link: Link; side: Direction } | null {
+    for (const link of this.#links) {
+      for (const side of link.sides) if (side.from.id === from && side.to.id === to) return { link, side };
+    }
+    return null;
+  }
+
+  #break(link: Link): void {
+    const { random, scheduler } = this.#world;
+    const wasOpen = link.sides.some(({ open }) => open);
+    link.connection++;
+    link.isConnecting = false;
+    if (wasOpen) this.counts.broken++;
+    for (const side of link.sides) {
+      side.held = [];
+      if (!side.open) continue;
+      const { from, to } = side;
+      const { life } = from;
+      scheduler.after(random.between(0, maxNoticeMs), () => {
+        if (from.life !== life) {
+          side.open = false;
+          return this.#reconnectSoon(link);
+        }
+        from.enter('arrivals', () => {
+          side.open = false;
+          from.member?.peerLost(to.id);
+          this.#reconnectSoon(link);
+        });
+      });
+      if (!from.isUp) side.open = false;
+    }
+    this.#reconnectSoon(link);
+  }
+
+  #reconnectSoon(link: Link): void {
+    const { random, scheduler } = this.#world;
+    if (link.isConnecting) return;
+    link.isConnecting = true;
+    const { connection } = link;
+    scheduler.after(random.between(1, maxReconnectMs), () => {
+      if (link.connection !== connection) return;
+      link.isConnecting = false;
+      const [a, b] = link.sides;
+      if (a.from.member === null || b.from.member === null || (a.open && b.open)) return;
+      const isReachable = !this.#isCut(a.from.id, b.from.id) && !this.#isCut(b.from.id, a.from.id);
+      if (a.open || b.open || !isReachable) return this.#reconnectSoon(link);
+      link.isConnecting = true;
+      this.#shakeHands(link);
+    });
+  }
+
+  /** Each side says hello, and hears nothing else before it has admitted the other. */
+  #shakeHands(link: Link): void {
+    const { microtasks, random, scheduler, settings } = this.#world;
+    const connection = ++link.connection;
+    let count = 0;
+    const admitted = (isAdmitted: boolean): void => {
+      if (!isAdmitted || link.connection !== connection) return;
+      count++;
+      if (count === link.sides.length) this.#open(link);
+    };
+    for (const { from, to } of link.sides) {
+      from.enter('arrivals', () => {
+        const hello = from.member?.hello(to.id);
+        if (hello === undefined) return;
+        scheduler.after(settings.minDelayMs + random.exponential(settings.meanDelayMs), () => {
+          if (link.connection !== connection) return;
+          to.enter('arrivals', () => {
+            if (link.connection !== connection || to.member === null) return;
+            microtasks.touch();
+            void this.#admit(to.member, hello).then((isAdmitted) => admitted(isAdmitted));
+          });
+        });
+      });
+    }
+    // A side that stands still, or a path that is cut meanwhile: begun anew.
+    scheduler.after(maxNoticeMs, () => {
+      if (link.connection === connection && !link.sides.every(({ open }) => open)) this.#break(link);
+    });
+  }
+
+  async #admit(member: Member, hello: Uint8Array): Promise<boolean> {
+    try {
+      await member.admit(decodeHello(hello));
+      return true;
+    } catch (error) {
+      // No disk is ever wiped or put back here: whoever is refused is refused wrongly.
+      if (error instanceof PeerRefusedError) this.#world.fail(new Violation('members are admitted', error.message));
+      return false;
+    }
+  }
+
+  #open(link: Link): void {
+    this.counts.admitted++;
+    link.isConnecting = false;
+    for (const side of link.sides) {
+      side.open = true;
+      side.arrivesAt.control = 0;
+      side.arrivesAt.bulk = 0;
+    }
+  }
+}
+
+function sideOf(from: MemberHost, to: MemberHost): Direction {
+  return { from, to, open: false, arrivesAt: { control: 0, bulk: 0 }, held: [] };
+}

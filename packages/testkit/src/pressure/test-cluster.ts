@@ -1,0 +1,183 @@
+// Member processes as an operator runs them: each with the one command that is the same at its first start and at every later one.
+import { join } from 'node:path';
+import type { Child } from '../processes/child.ts';
+import { Proxy } from '../processes/proxy.ts';
+import { type TemporaryDirectory, temporaryDirectory } from '../processes/temporary-directory.ts';
+import { waitFor } from '../processes/wait-for.ts';
+import { conclave } from './conclave-program.ts';
+import { stablePorts } from './stable-ports.ts';
+
+export interface ClusterOptions {
+  readonly members?: number;
+  readonly heartbeatMs?: number;
+  readonly electionMs?: number;
+  /** Peers reach each member through a proxy of its own, which `links` holds. */
+  readonly proxied?: boolean;
+}
+
+interface MemberPlan {
+  readonly id: number;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  readonly directory: string;
+}
+
+/** Far more than an election takes on a loaded machine. */
+export const patienceMs = 30_000;
+
+export class TestCluster implements AsyncDisposable {
+  readonly name = 'pressure';
+  readonly directory: TemporaryDirectory;
+  /** By the id of the member that peers reach through it. */
+  readonly links: ReadonlyMap<number, Proxy>;
+  readonly #plans: readonly MemberPlan[];
+  readonly #flags: readonly string[];
+  readonly #running = new Map<number, Child>();
+
+  private constructor(
+    directory: TemporaryDirectory,
+    plans: readonly MemberPlan[],
+    links: ReadonlyMap<number, Proxy>,
+    { electionMs = 500, heartbeatMs = 50 }: ClusterOptions,
+  ) {
+    this.directory = directory;
+    this.links = links;
+    this.#plans = plans;
+    const members = plans.flatMap(({ clientPort, id, peerPort }) => {
+      const peer = links.get(id)?.port ?? peerPort;
+      return ['--member', `${id}=ws://127.0.0.1:${clientPort},ws://127.0.0.1:${peer}`];
+    });
+    const times = ['--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
+    this.#flags = ['--cluster', this.name, ...members, ...times, '--log-level', 'warn'];
+  }
+
+  /** Resolves when a leader serves. */
+  static async start(options: ClusterOptions = {}): Promise<TestCluster> {
+    const count = options.members ?? 3;
+    const directory = temporaryDirectory();
+    const ports = await stablePorts(2 * count);
+    const plans = Array.from({ length: count }, (_, at) => ({
+      id: at + 1,
+      clientPort: ports[2 * at] ?? 0,
+      peerPort: ports[2 * at + 1] ?? 0,
+      directory: join(directory.path, `member-${at + 1}`),
+    }));
+    const links = new Map<number, Proxy>();
+    if (options.proxied === true) {
+      for (const { id, peerPort } of plans) links.set(id, await Proxy.start({ targetPort: peerPort }));
+    }
+    const cluster = new TestCluster(directory, plans, links, options);
+    try {
+      for (const id of cluster.ids) cluster.run(id);
+      await cluster.leader();
+      return cluster;
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get ids(): number[] {
+    return this.#plans.map(({ id }) => id);
+  }
+
+  get endpoints(): string[] {
+    return this.ids.map((id) => this.endpoint(id));
+  }
+
+  endpoint(id: number): string {
+    return `ws://127.0.0.1:${this.#plan(id).clientPort}`;
+  }
+
+  directoryOf(id: number): string {
+    return this.#plan(id).directory;
+  }
+
+  /** What follows `conclave` to run this member. */
+  commandOf(id: number): string[] {
+    const { directory, peerPort } = this.#plan(id);
+    const listen = this.links.size === 0 ? [] : ['--listen-peer', `127.0.0.1:${peerPort}`];
+    return ['server', '--data', directory, '--id', `${id}`, ...this.#flags, ...listen];
+  }
+
+  member(id: number): Child {
+    const child = this.#running.get(id);
+    if (child === undefined) throw new Error(`member ${id} does not run`);
+    return child;
+  }
+
+  /** Starts the member; `leader` or `ready` wait for it. */
+  run(id: number): Child {
+    const child = conclave(this.commandOf(id));
+    this.#running.set(id, child);
+    return child;
+  }
+
+  /** kill -9, of all given at the same moment. */
+  async kill(...ids: readonly number[]): Promise<void> {
+    for (const id of ids) this.member(id).signal('SIGKILL');
+    await Promise.all(ids.map(async (id) => this.member(id).kill()));
+    for (const id of ids) this.#running.delete(id);
+  }
+
+  /** The member that says itself that it leads, and most of the running ones agree. */
+  async leader(except?: number): Promise<number> {
+    return waitFor(
+      async () => {
+        const views = await Promise.all(
+          [...this.#running.keys()].map(async (id) => [id, await this.#leaderSeenBy(id)] as const),
+        );
+        const own = views.find(([id, seen]) => id === seen && id !== except)?.[0];
+        return own !== undefined && 2 * views.filter(([, seen]) => seen === own).length > this.#plans.length
+          ? own
+          : null;
+      },
+      patienceMs,
+      () => `no leader\n${this.output()}`,
+    );
+  }
+
+  async followers(): Promise<number[]> {
+    const leader = await this.leader();
+    return this.ids.filter((id) => id !== leader && this.#running.has(id));
+  }
+
+  /** The member knows a leader: what is asked of it is answered. */
+  async ready(id: number): Promise<void> {
+    await waitFor(
+      async () => (await this.#leaderSeenBy(id)) !== null,
+      patienceMs,
+      () => `member ${id} is not ready\n${this.output()}`,
+    );
+  }
+
+  output(): string {
+    return [...this.#running].map(([id, child]) => `member ${id}:\n${child.output()}`).join('\n');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#running.values()].map(async (child) => child.kill()));
+    for (const link of this.links.values()) await link[Symbol.asyncDispose]();
+    this.directory[Symbol.dispose]();
+  }
+
+  #plan(id: number): MemberPlan {
+    const plan = this.#plans.find((one) => one.id === id);
+    if (plan === undefined) throw new Error(`there is no member ${id}`);
+    return plan;
+  }
+
+  async #leaderSeenBy(id: number): Promise<number | null> {
+    try {
+      const url = `http://127.0.0.1:${this.#plan(id).clientPort}/readyz`;
+      const response = await fetch(url, { signal: AbortSignal.timeout(probeTimeoutMs) });
+      const match = /leader: member (\d+)/.exec(await response.text());
+      return match === null ? null : Number(match[1]);
+    } catch {
+      // It is down, stopped, or not up yet.
+      return null;
+    }
+  }
+}
+
+const probeTimeoutMs = 1_000;

@@ -1,0 +1,43 @@
+// What a test may need of the system that is not everywhere. `test(name, { skip: requires('strace') }, …)`.
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export type Facility = 'chromium' | 'git' | 'linux' | 'promtool' | 'root' | 'strace';
+
+const programs: Readonly<Partial<Record<Facility, readonly string[]>>> = {
+  chromium: ['chromium', 'chromium-browser', 'google-chrome'],
+  git: ['git'],
+  promtool: ['promtool'],
+  strace: ['strace'],
+};
+
+/** The reason to skip, or false. Under CONCLAVE_REQUIRE=all the runner counts a skip as a failure. */
+export function requires(...facilities: readonly Facility[]): string | false {
+  const missing = facilities.flatMap((facility) => absence(facility) ?? []);
+  return missing.length > 0 ? `this machine has ${missing.join(' and ')}` : false;
+}
+
+/** The path of a program that `requires` found. */
+export function programPath(facility: Facility): string | undefined {
+  for (const name of programs[facility] ?? []) {
+    for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+      if (isExecutable(join(folder, name))) return join(folder, name);
+    }
+  }
+  return undefined;
+}
+
+function absence(facility: Facility): string | undefined {
+  if (facility === 'root') return process.getuid?.() === 0 ? undefined : 'no root for this test';
+  if (facility === 'linux') return process.platform === 'linux' ? undefined : 'no Linux';
+  return programPath(facility) === undefined ? `no ${facility}` : undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
