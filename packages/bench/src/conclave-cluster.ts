@@ -1,8 +1,27 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, connect } from '@conclave/client';
 import { RunningProcess } from './running-process.ts';
 
 const command = join(import.meta.dirname, '../../cli/bin/conclave.js');
+
+type Status = Awaited<ReturnType<Client['status']>>;
+
+const statusPatienceMs = 10_000;
+const pollMs = 50;
+
+/** When the member that is asked knows of every other which process it is: which it hears from them some time after the first one serves. */
+async function statusOfAll(endpoints: readonly string[]): Promise<Status> {
+  await using client = await connect({ endpoints });
+  const endMs = performance.now() + statusPatienceMs;
+  for (;;) {
+    const status = await client.status();
+    const isComplete = status.leader !== null && status.members.every(({ pid }) => pid !== null);
+    if (isComplete) return status;
+    if (performance.now() > endMs) throw new Error('not all members were heard from in time');
+    await sleep(pollMs);
+  }
+}
 
 /** Three members as `npm start` runs them, each a process, on free ports. */
 export class ConclaveCluster implements AsyncDisposable {
@@ -18,13 +37,9 @@ export class ConclaveCluster implements AsyncDisposable {
     const dev = new RunningProcess(process.execPath, parameters, join(directory, 'conclave.log'));
     try {
       const { endpoints } = JSON.parse(await dev.firstLine()) as { readonly endpoints: readonly string[] };
-      await using client = await connect({ endpoints });
-      const { leader, members } = await client.status();
+      const { leader, members } = await statusOfAll(endpoints);
       const leaderFirst = members.toSorted((a, b) => Number(b.id === leader) - Number(a.id === leader));
-      const pids = leaderFirst.map(({ name, pid }) => {
-        if (pid === null) throw new Error(`member ${name} does not say which process it is`);
-        return pid;
-      });
+      const pids = leaderFirst.map(({ pid }) => pid as number);
       return new ConclaveCluster(
         dev,
         leaderFirst.map(({ clientUrl }) => clientUrl),

@@ -18,8 +18,9 @@ export const bounds = {
   drainMs: 15_000,
   /** Keys are written before reads are measured, by so many at a time on each connection. */
   fillOutstanding: 64,
-  /** Keys of one deletion when the run tidies up after itself. */
+  /** Keys of one deletion when the run tidies up after itself, and the bytes that they may hold: what one log entry may change is limited. */
   keysPerDeletion: 5_000,
+  bytesPerDeletion: 8_388_608,
   tidyTimeoutMs: 30_000,
   progressMs: 1_000,
   /** Entries that one `range` operation asks for. */

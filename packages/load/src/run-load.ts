@@ -62,7 +62,7 @@ async function loadThrough(
     }
     if (!settings.keep) {
       tell('tidy');
-      await tidy(other, run.keys);
+      await tidy(other, run.keys, settings.valueBytes);
     }
     return { ...report, verified };
   } finally {

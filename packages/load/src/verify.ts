@@ -15,9 +15,11 @@ export async function verify(client: Client, keys: Keys, ledger: Ledger): Promis
 }
 
 /** Deletes the keys of the run, by as many at a time as one log entry may change. */
-export async function tidy(client: Client, keys: Keys): Promise<void> {
-  for (let from = 0; from < keys.count; from += bounds.keysPerDeletion) {
-    const to = Math.min(keys.count, from + bounds.keysPerDeletion);
+export async function tidy(client: Client, keys: Keys, valueBytes: number): Promise<void> {
+  const byBytes = Math.floor(bounds.bytesPerDeletion / (valueBytes + keys.name(0).length));
+  const together = Math.max(1, Math.min(bounds.keysPerDeletion, byBytes));
+  for (let from = 0; from < keys.count; from += together) {
+    const to = Math.min(keys.count, from + together);
     await client.delete({ from: keys.name(from), to: keys.name(to) }, { timeoutMs: bounds.tidyTimeoutMs });
   }
 }
