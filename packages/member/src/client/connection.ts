@@ -61,7 +61,7 @@ export class ClientConnection implements Attached {
     this.#services = services;
     this.order = order;
     this.#socket = socket;
-    this.#outbox = new Outbox(socket, services.timers, () => this.#overrun());
+    this.#outbox = new Outbox(socket, services.dispatch, () => this.#overrun());
     this.#window = new RequestWindow(socket);
     this.#helloTimer = services.timers.after(bounds.helloTimeoutMs, () => {
       if (this.#state === 'new')
