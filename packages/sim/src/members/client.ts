@@ -308,6 +308,9 @@ export class SimulatedClient {
         return this.#keptAlive(message.id, message.leases);
       case 'granted':
         return this.#granted(message.session, message.sequence, message.fence);
+      case 'broken':
+        if (message.session === this.#session.id) this.#broken(message.fence);
+        return;
       case 'sessionEnded':
         if (message.session !== this.#session.id) return;
         // It lives on elsewhere, says the member; there is only this connection, so it must have mistaken an older one for it.
@@ -429,6 +432,10 @@ export class SimulatedClient {
       this.#session.waiting.get(sequence) ??
       [...this.#pending].find(({ identity }) => identity?.by === 'session' && identity.sequence === sequence);
     if (waiting !== undefined) this.#hold(waiting, sequence, fence);
+  }
+
+  #broken(fence: number): void {
+    for (const [lock, held] of this.#session.holds) if (held === fence) this.#session.holds.delete(lock);
   }
 
   #hold(pending: Pending, sequence: number, fence: number): void {
