@@ -76,15 +76,17 @@ test('a frame that arrives after a stall is not looked at before the holds are l
   assert.equal(abortedWhenAnswered, true);
 });
 
-test('a forced release aborts the signal of the holder before the next grant', async (context) => {
+test('a forced release of which the holder cannot hear aborts its signal before the next grant all the same', async (context) => {
   const harness = await Harness.start(context);
-  const { client } = await harness.client();
+  const { client, network } = await harness.client();
   const { client: next } = await harness.client();
   const lock = await client.lock('l', { ttlMs: 1_000 });
   const granted = next.lock('l');
   await until(async () => (await holderOf(next, 'l')).waiting === 1);
   const order: string[] = [];
   lock.signal.addEventListener('abort', () => order.push('aborted'));
+  for (const id of harness.cluster.ids) network.down.add(id);
+  network.current?.silence();
   const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
   const { broken } = await next.perform({ type: 'lockBreak', name, fence: lock.fence, now: false });
   assert.equal(broken, true);
