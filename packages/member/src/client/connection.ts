@@ -1,4 +1,5 @@
 import {
+  type Broken,
   type ClientMessage,
   commonVersion,
   decodeClientFrame,
@@ -116,6 +117,10 @@ export class ClientConnection implements Attached {
 
   granted(session: LeaseId, sequence: number, fence: Fence): void {
     this.#push({ type: 'granted', session, sequence, fence });
+  }
+
+  broken(message: Broken): void {
+    this.#push(message);
   }
 
   ended(session: LeaseId, cause: SessionEndCause): void {
