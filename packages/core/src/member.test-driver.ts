@@ -26,6 +26,7 @@ export interface Setup {
   /** Everybody who votes; three members unless told. */
   readonly voters?: readonly number[];
   readonly learners?: readonly number[];
+  readonly leaseReads?: boolean;
   readonly term?: number;
   readonly vote?: number | null;
   /** The terms of the entries of its log, from index 1 on. */
@@ -37,8 +38,10 @@ export interface Setup {
   readonly random?: () => number;
 }
 
-/** A message without what the test's counterpart fills in. */
-type Said<Type extends Message['type']> = Omit<Extract<Message, { type: Type }>, 'type' | 'to'>;
+/** A message without what the test's counterpart fills in. A vote is asked for in a transfer only if it says so. */
+type Said<Type extends Message['type']> = Omit<Extract<Message, { type: Type }>, 'type' | 'to' | 'transfer'> & {
+  readonly transfer?: boolean;
+};
 
 export const electionMs = 1_000;
 export const heartbeatMs = 100;
@@ -75,6 +78,8 @@ export class Member {
       voters: voters as MemberId[],
       votersOutgoing: [],
       learners: learners as MemberId[],
+      learnersNext: [],
+      leaseReads: setup.leaseReads ?? false,
     };
     this.#options = { ...defaultOptions, electionMs, heartbeatMs, ...setup.options, id: this.id };
     this.#random = setup.random ?? ((): number => 0);
@@ -234,7 +239,7 @@ export class Member {
 
 export function messageTo<Type extends Message['type']>(to: number, type: Type, said: Said<Type>): Message {
   // What `said` leaves out is exactly what is added here, which the compiler cannot follow through a generic Omit.
-  return { type, to, ...said } as object as Message;
+  return { type, to, ...(type === 'vote' ? { transfer: false } : {}), ...said } as object as Message;
 }
 
 /** An append as a test writes it: `terms` are those of the entries behind `prev`, which is [index, term]. */

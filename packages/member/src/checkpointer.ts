@@ -1,4 +1,4 @@
-import type { Configuration, LogPosition } from '@conclave/core';
+import type { Configuration, Index, LogPosition } from '@conclave/core';
 import type { Checkpoint, CheckpointToken, Digest, StateMachine } from '@conclave/state-machine';
 import type { StateStore } from '@conclave/storage';
 import { asError } from './defect.ts';
@@ -26,7 +26,7 @@ export class Checkpointer {
   readonly #machine: StateMachine;
   readonly #store: StateStore;
   readonly #timers: Timers;
-  readonly #configuration: () => Configuration;
+  readonly #configurationAt: (index: Index) => Configuration;
   readonly #failed: (error: Error) => void;
   #bytes = 0;
   #entries = 0;
@@ -38,13 +38,13 @@ export class Checkpointer {
     machine: StateMachine,
     store: StateStore,
     timers: Timers,
-    configuration: () => Configuration,
+    configurationAt: (index: Index) => Configuration,
     failed: (error: Error) => void,
   ) {
     this.#machine = machine;
     this.#store = store;
     this.#timers = timers;
-    this.#configuration = configuration;
+    this.#configurationAt = configurationAt;
     this.#failed = failed;
   }
 
@@ -100,7 +100,7 @@ export class Checkpointer {
   async #write({ applied, changes, digest }: Checkpoint): Promise<void> {
     await this.#store.checkpoint({
       position: applied as LogPosition,
-      configuration: this.#configuration(),
+      configuration: this.#configurationAt(applied.index as Index),
       digest: encodeDigest(digest),
       changes,
     });

@@ -1,4 +1,4 @@
-import { type Configuration, defaultOptions, type Index, type MemberId, type Message } from '@conclave/core';
+import { configurationOf, defaultOptions, type Index, type MemberId, type Message } from '@conclave/core';
 import { Clock } from './clock.ts';
 import { Disk } from './disk.ts';
 import { freshAcknowledged, freshHardState, Host } from './host.ts';
@@ -22,7 +22,7 @@ export function createCluster(
   observers: readonly Observer[],
 ): Cluster {
   const ids = Array.from({ length: settings.members }, (_, at) => (at + 1) as MemberId);
-  const configuration: Configuration = { voters: ids, votersOutgoing: [], learners: [] };
+  const configuration = configurationOf(ids);
   const deliver = (message: Message): void => {
     trace.record(scheduler.now, kindOf(message), message.from, message.to, message.term, () => describe(message));
     hosts[message.to - 1]?.receive(message);
@@ -69,6 +69,7 @@ const kinds = [
   'commitNotice',
   'readIndexRequest',
   'readIndexResponse',
+  'timeoutNow',
 ] as const;
 
 function kindOf(message: Message): number {
