@@ -133,14 +133,14 @@ export class RaftNode {
     return Math.min(heartbeatDeadline, transfer?.deadline ?? Number.POSITIVE_INFINITY);
   }
 
-  /** In force at `index`, which is committed here: what a checkpoint at that index is stored with. */
-  configurationAt(index: Index): Configuration {
-    const { checkpointed, configurations, log } = this.#raft;
-    assert(
-      index >= checkpointed && index <= log.committed,
-      `the configuration at ${index} is not settled or forgotten`,
-    );
-    return configurations.at(index);
+  /**
+   * In force at `index`, which was applied: to be stored with a checkpoint of that state. Null when it is not worth one, because a newer
+   * checkpoint, or a snapshot, has taken its place.
+   */
+  configurationAt(index: Index): Configuration | null {
+    const { checkpointed: newest, configurations, log } = this.#raft;
+    assert(index <= log.committed, `the configuration at ${index} is not settled`);
+    return index < newest ? null : configurations.at(index);
   }
 
   status(): RaftStatus {
