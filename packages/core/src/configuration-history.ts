@@ -45,6 +45,11 @@ export class ConfigurationHistory {
     return step.configuration;
   }
 
+  /** All that were in force at `index` or have been since. */
+  from(index: Index): Configuration[] {
+    return [this.at(index), ...this.#steps.filter((step) => step.index > index).map((step) => step.configuration)];
+  }
+
   appended(entry: Entry): void {
     if (entry.kind !== EntryKind.Configuration) return;
     assert(entry.index > this.latestIndex, `a configuration at ${entry.index}, behind one at ${this.latestIndex}`);

@@ -9,10 +9,18 @@ import type { MemberId, Term } from './types.ts';
 /** No leader was heard of for an election timeout, or a campaign found no majority within one. */
 export function electionTimeout(raft: Raft): void {
   // A member whose disk has not taken its last job yet would win an election only to stall the cluster (cowsql).
-  if (isVoter(raft.configuration, raft.options.id) && raft.durability.isSettled) preCampaign(raft);
+  if (mayStand(raft) && raft.durability.isSettled) preCampaign(raft);
   // Nobody leads any more as far as this member can tell: it must not go on sending readers there.
   else if (raft.leader !== null) changeRole(raft, 'follower', null);
   else resetElectionTimer(raft);
+}
+
+/**
+ * A member that its last configuration leaves out stands as long as that one may not be committed: it can be the only one whose log
+ * is long enough to win, and without it nobody would ever commit what leaves it out (thesis §4.2.2). It does not count itself.
+ */
+function mayStand({ configurations, log, options }: Raft): boolean {
+  return configurations.from(log.committed).some((configuration) => isVoter(configuration, options.id));
 }
 
 /** Asks whether a campaign could be won, before beginning a term: a member that is cut off does not drive terms up (thesis §9.6). */
@@ -52,13 +60,13 @@ function campaign(raft: Raft, transfer: boolean): void {
  * itself included.
  */
 export function standForElection(raft: Raft): void {
-  if (raft.role === 'leader' || !isVoter(raft.configuration, raft.options.id)) return;
+  if (raft.role === 'leader' || !mayStand(raft)) return;
   if (!raft.configuration.leaseReads || !isBound(raft)) preCampaign(raft);
 }
 
 /** The leader wants this member to lead. Nobody need be asked before: it gives its own leadership up (thesis §3.10). */
 export function handleTimeoutNow(raft: Raft, message: TimeoutNow): void {
-  const isAble = isVoter(raft.configuration, raft.options.id) && raft.durability.isSettled;
+  const isAble = mayStand(raft) && raft.durability.isSettled;
   if (isAble && raft.role !== 'leader' && raft.term === message.term) campaign(raft, true);
 }
 

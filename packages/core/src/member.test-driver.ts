@@ -4,19 +4,22 @@ import type { Input } from './input.ts';
 import type { Append, Message } from './message.ts';
 import { RaftNode } from './node.ts';
 import { defaultOptions, type RaftOptions } from './options.ts';
-import type { LoadRequest, Output } from './output.ts';
+import type { LoadRequest, Output, SnapshotSend } from './output.ts';
 import {
   type Acknowledged,
   type Configuration,
+  type ConfigurationChange,
   type Entry,
   EntryKind,
   type Failure,
   type HardState,
   type Index,
+  type LogPosition,
   type MemberId,
   type PersistJob,
   type Proposal,
   type Role,
+  type SnapshotMeta,
   type Term,
   type TermRun,
 } from './types.ts';
@@ -46,11 +49,17 @@ type Said<Type extends Message['type']> = Omit<Extract<Message, { type: Type }>,
 export const electionMs = 1_000;
 export const heartbeatMs = 100;
 
+const logStart: LogPosition = { index: 0 as Index, term: 0 as Term };
+
 /** What a crash leaves. */
 interface Image {
   hardState: HardState;
   acknowledged: Acknowledged;
+  base: LogPosition;
   entries: Entry[];
+  /** The state machine's, which is taken along in each restart. */
+  applied: LogPosition;
+  configuration: Configuration;
 }
 
 /** One member, its disk, and whatever came out of it. Nothing is persisted or delivered unless the test says so. */
@@ -67,14 +76,17 @@ export class Member {
   readonly failed: Failure[] = [];
   readonly accepted: { readonly id: number; readonly index: number; readonly term: number }[] = [];
   readonly loads: LoadRequest[] = [];
-  readonly #configuration: Configuration;
+  readonly handedOver: number[] = [];
+  readonly snapshotSends: SnapshotSend[] = [];
+  readonly restored: SnapshotMeta[] = [];
+  readonly discarded: string[] = [];
   readonly #options: RaftOptions;
   readonly #random: () => number;
 
   constructor(setup: Setup = {}) {
     const { id = 1, voters = [1, 2, 3], learners = [], log = [], commit = 0, vote = null } = setup;
     this.id = id as MemberId;
-    this.#configuration = {
+    const configuration = {
       voters: voters as MemberId[],
       votersOutgoing: [],
       learners: learners as MemberId[],
@@ -87,24 +99,27 @@ export class Member {
     this.disk = {
       hardState: { term, vote: vote as MemberId | null, commit: commit as Index },
       acknowledged: { term: 0 as Term, index: 0 as Index },
+      base: logStart,
       entries: entriesOf(log),
+      applied: logStart,
+      configuration,
     };
     this.node = this.#boot();
   }
 
   #boot(): RaftNode {
-    const { acknowledged, entries, hardState } = this.disk;
+    const { acknowledged, applied, base, configuration, entries, hardState } = this.disk;
     return new RaftNode(
       this.#options,
       {
         hardState,
         acknowledged,
-        base: { index: 0 as Index, term: 0 as Term },
-        configuration: this.#configuration,
+        base,
+        configuration,
         terms: runsOf(entries),
-        tail: entries.length as Index,
+        tail: (base.index + entries.length) as Index,
         entries: [...entries],
-        applied: 0 as Index,
+        applied: applied.index,
       },
       { next: this.#random },
       this.now,
@@ -162,6 +177,10 @@ export class Member {
     this.failed.push(...output.failed);
     this.accepted.push(...output.accepted);
     this.loads.push(...output.loads);
+    this.handedOver.push(...output.handedOver);
+    this.snapshotSends.push(...output.snapshotSends);
+    this.discarded.push(...output.discarded);
+    if (output.snapshotToRestore !== null) this.restored.push(output.snapshotToRestore);
     const last = output.committed.at(-1);
     if (last !== undefined) this.step({ type: 'applied', index: last.index });
   }
@@ -202,6 +221,27 @@ export class Member {
 
   propose(...ids: readonly number[]): void {
     this.step({ type: 'propose', proposals: ids.map((id) => proposal(id)) });
+  }
+
+  change(id: number, change: ConfigurationChange, context: Uint8Array = new Uint8Array(0)): void {
+    this.step({ type: 'changeConfiguration', id, change, context });
+  }
+
+  transfer(id: number, to: number | 'best'): void {
+    this.step({ type: 'transferLeader', id, to: to as MemberId | 'best' });
+  }
+
+  /** The state machine's state up to `index`, all of which is committed, reaches its own store. */
+  checkpoint(index: number): void {
+    const configuration = this.node.configurationAt(index as Index);
+    if (configuration === null) return;
+    this.disk.configuration = configuration;
+    this.disk.applied = { index: index as Index, term: this.node.state.log.termAt(index as Index) as Term };
+    this.step({ type: 'checkpointed', index: index as Index });
+  }
+
+  get configuration(): Configuration {
+    return this.node.state.configuration;
   }
 
   read(id: number): void {
@@ -285,9 +325,17 @@ export function termsOf(message: Pick<Append, 'entries'>): number[] {
 }
 
 function applyTo(disk: Image, job: PersistJob): void {
+  if (job.snapshot !== null) {
+    disk.entries = [];
+    disk.base = job.snapshot.position;
+    disk.applied = job.snapshot.position;
+    disk.configuration = job.snapshot.configuration;
+  }
   const first = job.entries[0];
-  if (first !== undefined) disk.entries.length = first.index - 1;
+  if (first !== undefined) disk.entries.length = first.index - disk.base.index - 1;
   disk.entries.push(...job.entries);
+  disk.entries.splice(0, job.base.index - disk.base.index);
+  disk.base = job.base;
   disk.hardState = job.hardState;
   disk.acknowledged = job.acknowledged;
 }
