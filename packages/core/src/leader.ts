@@ -9,7 +9,7 @@ import { EntryKind, type Index, type MemberId, type Proposal } from './types.ts'
 
 export function becomeLeader(raft: Raft): void {
   changeRole(raft, 'leader', raft.options.id);
-  trackMembers(raft);
+  trackMembers(raft, (raft.log.lastIndex + 1) as Index);
   raft.lease.begin();
   // Entries of earlier terms are committed only along with one of this term (Raft §5.4.2), so every term opens with one.
   raft.termStart = appendOwn(raft, EntryKind.Noop, new Uint8Array(0));
@@ -93,7 +93,7 @@ export function handleHeartbeatResponse(raft: Raft, message: HeartbeatResponse):
   if (progress.state === 'snapshot') return;
   if (progress.match < raft.log.lastIndex && raft.now - progress.lastActivity >= raft.options.heartbeatMs) {
     progress.lastActivity = raft.now;
-    if (progress.state === 'probe') progress.probeSent = false;
+    if (progress.state === 'probe' && progress.next <= raft.log.lastIndex) progress.probeSent = false;
     else askForMatch(raft, message.from, progress);
   }
 }

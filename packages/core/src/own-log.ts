@@ -12,7 +12,8 @@ export function appendOwn(raft: Raft, kind: EntryKind, data: Uint8Array): Index 
   raft.durability.stageEntries(entry.index);
   if (kind === EntryKind.Configuration) {
     raft.configurations.appended(entry);
-    trackMembers(raft);
+    // From this entry on, so that there is something to find out with where the log of a new member ends.
+    trackMembers(raft, entry.index);
   }
   return entry.index;
 }
@@ -21,9 +22,8 @@ export function appendOwn(raft: Raft, kind: EntryKind, data: Uint8Array): Index 
  * Every member of the configuration is sent the log. One that has left it still gets it until it knows, or for a while: a member
  * that does not know asks for votes for ever.
  */
-export function trackMembers(raft: Raft): void {
+export function trackMembers(raft: Raft, next: Index): void {
   const members = new Set(membersOf(raft.configuration));
-  const next = (raft.log.lastIndex + 1) as Index;
   for (const member of members) {
     if (member === raft.options.id) continue;
     const known = raft.progress.get(member);
