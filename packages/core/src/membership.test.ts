@@ -10,8 +10,8 @@ const ids = (...members: readonly number[]): MemberId[] => members as MemberId[]
 
 /** Founders, and members that know of nobody yet. */
 function clusterOf(founders: number, joiners: number = 0): Cluster {
-  const voters = Array.from({ length: founders }, (_, at) => at + 1);
-  const founding = voters.map(() => ({ voters }));
+  const ofAll = Array.from({ length: founders }, (_, at) => at + 1);
+  const founding = ofAll.map(() => ({ voters: ofAll }));
   return new Cluster([...founding, ...Array.from({ length: joiners }, () => ({ voters: [] }))]);
 }
 

@@ -44,8 +44,8 @@ export class Configurations implements Observer {
       steps = [{ index: persist.snapshot.position.index, configuration: persist.snapshot.configuration }];
       this.#steps.set(host.id, steps);
     }
-    const first = persist.entries[0];
-    while (first !== undefined && steps.length > 1 && (steps.at(-1)?.index ?? 0) >= first.index) steps.pop();
+    const first = persist.entries[0]?.index ?? Number.POSITIVE_INFINITY;
+    while (steps.length > 1 && (steps.at(-1)?.index ?? 0) >= first) steps.pop();
     this.#add(steps, persist.entries);
     this.#isInForce(host, steps);
   }
