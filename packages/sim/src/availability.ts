@@ -1,4 +1,4 @@
-import { agreedLeader, type Cluster, isSettled, presentMembers, presentVoters } from './cluster.ts';
+import { agreedLeader, type Cluster, catchUpMs, isSettled, presentMembers, presentVoters } from './cluster.ts';
 import type { Host } from './host.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -41,7 +41,7 @@ export function surviveLastingPartition(
     demand(highestTerm(hosts) === term, 'stable leadership', () => `${leader.id} led ${term}, now: ${describe(hosts)}`);
   }
 
-  const deadline = scheduler.now + maxElections * electionMs + disk.maxStallMs;
+  const deadline = scheduler.now + maxElections * electionMs + disk.maxStallMs + catchUpMs(cluster.hosts, settings);
   let written = false;
   const tried = (): boolean => {
     for (const host of hosts.filter((one) => one.node?.state.role === 'leader'))
@@ -57,7 +57,8 @@ export function surviveLastingPartition(
 
 /** A change of membership that was under way is finished by whoever leads, also by a leader that did not begin it. */
 function finishChanges({ hosts }: Cluster, scheduler: Scheduler, settings: Settings): void {
-  const deadline = scheduler.now + maxElections * settings.electionMs + settings.disk.maxStallMs;
+  const { disk, electionMs } = settings;
+  const deadline = scheduler.now + maxElections * electionMs + disk.maxStallMs + catchUpMs(hosts, settings);
   while (!isSettled(hosts)) {
     demand(scheduler.now < deadline, 'liveness', () => `a change is not finished: ${describe(hosts)}`);
     scheduler.runUntil(scheduler.now + settings.electionMs / 2);

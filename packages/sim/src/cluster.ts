@@ -150,6 +150,14 @@ export function isSettled(hosts: readonly Host[]): boolean {
   return raft !== undefined && !isJoint(raft.configuration) && raft.configurations.latestIndex <= raft.log.committed;
 }
 
+/** How long it may take until everybody has what somebody has, when each append carries one entry and waits for the one before. */
+export function catchUpMs(hosts: readonly Host[], { disk, network }: Settings): number {
+  const last = (host: Host): number => host.disk.image.base.index + host.disk.image.entries.length;
+  const backlog = Math.max(...hosts.map(last)) - Math.min(...presentMembers(hosts).map(last));
+  const roundMs = 2 * (network.minDelayMs + network.meanDelayMs) + disk.minWriteMs + disk.meanWriteMs;
+  return 2 * backlog * roundMs;
+}
+
 function newest(hosts: readonly Host[]): Host | undefined {
   const committed = (host: Host): number => host.node?.state.log.committed ?? -1;
   return hosts.toSorted((a, b) => committed(b) - committed(a))[0];

@@ -1,5 +1,13 @@
 import { surviveLastingPartition } from './availability.ts';
-import { agreedLeader, type Cluster, createCluster, highestApplied, isSettled, presentMembers } from './cluster.ts';
+import {
+  agreedLeader,
+  type Cluster,
+  catchUpMs,
+  createCluster,
+  highestApplied,
+  isSettled,
+  presentMembers,
+} from './cluster.ts';
 import type { HostCounts } from './host.ts';
 import { AppliedInOrder, Commitment, LeaderCompleteness } from './invariants/commitment.ts';
 import { DurableAcknowledgements } from './invariants/durable-acknowledgements.ts';
@@ -88,8 +96,9 @@ function invariants(): Observer[] {
 
 /** Liveness: with all faults over, a leader is found, takes a write and answers a read, and everybody catches up. */
 function heal(cluster: Cluster, scheduler: Scheduler, settings: Settings): void {
-  const deadline =
-    scheduler.now + healingElections * settings.electionMs + settings.disk.maxStallMs + snapshotMs(settings);
+  const { disk, electionMs } = settings;
+  const slowMs = disk.maxStallMs + snapshotMs(settings) + catchUpMs(cluster.hosts, settings);
+  const deadline = scheduler.now + healingElections * electionMs + slowMs;
   let written = false;
   let answered = false;
   const settled = (): boolean => {

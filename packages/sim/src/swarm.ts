@@ -160,14 +160,16 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
   };
   const isChanging = random.chance(0.6);
   const isLosing = !calm && random.chance(0.5);
+  const leaseReads = random.chance(0.5);
+  const stale = leaseReads && random.chance(0.6) ? staleLeaders(settings, random) : settings;
   return {
-    ...settings,
-    network: { ...settings.network, linkClosedRate: random.pick([0, 0.5, 1]) },
+    ...stale,
+    network: { ...stale.network, linkClosedRate: random.pick([0, 0.5, 1]) },
     membership: {
       spares: isChanging ? random.integer(0, 4) : 0,
       changeEveryMs: isChanging ? random.pick([100, 500, 2_000]) : Number.POSITIVE_INFINITY,
       transferEveryMs: random.pick([200, 2_000, Number.POSITIVE_INFINITY]),
-      leaseReads: random.chance(0.4),
+      leaseReads,
     },
     snapshots: {
       checkpointEveryMs: random.pick([50, 500, Number.POSITIVE_INFINITY]),
@@ -179,5 +181,34 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       unreportedRate: isLosing ? 0.1 : 0,
       repeatRate: isLosing ? 0.2 : 0,
     },
+  };
+}
+
+type Drawn = Omit<Settings, 'membership' | 'snapshots' | 'network'> & {
+  readonly network: Omit<NetworkSettings, 'linkClosedRate'>;
+};
+
+/**
+ * A lease that is a little too long shows only when a leader that has been replaced a moment ago is asked: so leaders stand still for about
+ * as long as an election takes, others are quick to take over, clocks differ, and clients read at whoever thinks that it leads.
+ */
+function staleLeaders<Base extends Drawn>(settings: Base, random: Random): Base {
+  const electionMs = random.pick([60, 100, 200]);
+  return {
+    ...settings,
+    members: Math.max(settings.members, 3),
+    heartbeatMs: 20,
+    electionMs,
+    network: { ...settings.network, meanDelayMs: 0.5, lossRate: 0, bulkLossRate: 0 },
+    disk: { ...settings.disk, meanWriteMs: 0.3, meanStallEveryMs: Number.POSITIVE_INFINITY },
+    faults: {
+      ...settings.faults,
+      leaderEveryMs: random.between(4, 10) * electionMs,
+      crashEveryMs: random.pick([300, 3_000, Number.POSITIVE_INFINITY]),
+      maxDownMs: 10,
+      maxPauseMs: random.between(1.5, 3) * electionMs,
+      clockDrift: random.pick([0.001, 0.2]),
+    },
+    load: { clients: 8, operationsPerSecond: 800, readShare: 0.6, readAnywhereShare: 0, maxValueBytes: 16 },
   };
 }
