@@ -27,7 +27,13 @@ export class TestCluster {
   private constructor(count: number, urls: readonly string[]) {
     this.#urls = urls;
     this.ids = Array.from({ length: count }, (_, at) => (at + 1) as MemberId);
-    const configuration: Configuration = { voters: [...this.ids], votersOutgoing: [], learners: [] };
+    const configuration: Configuration = {
+      voters: [...this.ids],
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+      leaseReads: false,
+    };
     for (const id of this.ids) {
       const disk = new MemoryDisk();
       const storeUuid = `00000000-0000-4000-8000-00000000000${id}`;

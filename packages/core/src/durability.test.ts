@@ -17,7 +17,7 @@ function logOf(terms: readonly number[]): RaftLog {
     hardState,
     acknowledged,
     base: { index: i(0), term: 0 as Term },
-    configuration: { voters: [], votersOutgoing: [], learners: [] },
+    configuration: { voters: [], votersOutgoing: [], learners: [], learnersNext: [], leaseReads: false },
     terms: runsOf(entries),
     tail: i(entries.length),
     entries,
@@ -49,7 +49,7 @@ class Subject {
   }
 
   take(): PersistJob | null {
-    return this.durability.takeJob(this.log, hardState, acknowledged);
+    return this.durability.takeJob(this.log, { hardState, acknowledged }, 0);
   }
 }
 
@@ -71,7 +71,7 @@ const vote = (to: number, granted: boolean = true): VoteResponse => ({
 
 test('with nothing changed there is nothing to write, and promises may leave at once', () => {
   const { durability, ...subject } = new Subject([1, 1]);
-  assert.equal(durability.takeJob(subject.log, hardState, acknowledged), null);
+  assert.equal(durability.takeJob(subject.log, { hardState, acknowledged }, 0), null);
   assert.equal(durability.admit(accepted(2)), true);
 });
 
@@ -95,7 +95,16 @@ test('a job holds all that changed since the last one, and names the end of the 
 test('a job that changes only term or vote holds no entry', () => {
   const subject = new Subject([1, 1]);
   subject.durability.stageHardState();
-  assert.deepEqual(subject.take(), { sequence: 1, hardState, acknowledged, entries: [], tail: 2 });
+  const { base } = subject.log;
+  assert.deepEqual(subject.take(), {
+    sequence: 1,
+    hardState,
+    acknowledged,
+    snapshot: null,
+    base,
+    entries: [],
+    tail: 2,
+  });
 });
 
 test('a promise waits for what is not taken yet, and for nothing that comes after', () => {
@@ -105,7 +114,7 @@ test('a promise waits for what is not taken yet, and for nothing that comes afte
   subject.take();
   subject.append(1);
   subject.take();
-  assert.deepEqual(subject.durability.persisted(1), [accepted(1)]);
+  assert.deepEqual(subject.durability.persisted(1).released, [accepted(1)]);
   assert.equal(subject.durability.durableIndex, 1);
 });
 
@@ -114,7 +123,7 @@ test('a promise made while a job is on its way waits for that job', () => {
   subject.append(1);
   subject.take();
   assert.equal(subject.durability.admit(vote(2)), false);
-  assert.deepEqual(subject.durability.persisted(1), [vote(2)]);
+  assert.deepEqual(subject.durability.persisted(1).released, [vote(2)]);
 });
 
 test('a report for a later job covers the earlier ones', () => {
@@ -124,7 +133,7 @@ test('a report for a later job covers the earlier ones', () => {
     subject.durability.admit(accepted(match));
     subject.take();
   }
-  assert.deepEqual(subject.durability.persisted(3), [accepted(1), accepted(2), accepted(3)]);
+  assert.deepEqual(subject.durability.persisted(3).released, [accepted(1), accepted(2), accepted(3)]);
   assert.equal(subject.durability.durableIndex, 3);
   assert.ok(subject.durability.isSettled);
 });
@@ -254,7 +263,7 @@ test('promises of an older term are dropped', () => {
   for (const message of [accepted(1), newer]) subject.durability.admit(message);
   subject.durability.dropPromisesBefore(2 as Term);
   subject.take();
-  assert.deepEqual(subject.durability.persisted(1), [newer]);
+  assert.deepEqual(subject.durability.persisted(1).released, [newer]);
 });
 
 test('a follower acknowledges entries only when they are durable (thesis §10.2.1)', () => {

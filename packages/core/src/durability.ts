@@ -1,13 +1,18 @@
 import { assert } from './assertion.ts';
 import type { RaftLog } from './log.ts';
 import type { PromiseMessage } from './message.ts';
-import type { Acknowledged, HardState, Index, PersistJob, PersistSequence, Term } from './types.ts';
+import type { Index, Millis, PersistJob, PersistSequence, SnapshotMeta, Term } from './types.ts';
 
 interface JobInFlight {
   readonly sequence: PersistSequence;
   /** The last entry that this job makes durable; lowered when a later truncation overwrites what it holds. */
   lastIndex: Index;
+  readonly since: Millis;
+  readonly snapshot: SnapshotMeta | null;
 }
+
+/** What rides along with every job. */
+type Along = Pick<PersistJob, 'hardState' | 'acknowledged'>;
 
 interface HeldPromise {
   readonly after: PersistSequence;
@@ -27,6 +32,7 @@ export class Durability {
   #nextSequence: PersistSequence = 1;
   #durableIndex: Index;
   #stagedFrom: Index | null = null;
+  #stagedSnapshot: SnapshotMeta | null = null;
   #hardStateStaged = false;
 
   constructor(durableIndex: Index) {
@@ -43,12 +49,22 @@ export class Durability {
     return this.#inFlight.length === 0 && !this.#isStaged;
   }
 
+  /** When the oldest job that is not durable yet was given out; null when there is none. */
+  get waitingSince(): Millis | null {
+    return this.#inFlight[0]?.since ?? null;
+  }
+
+  /** A snapshot replaces the log and is not durable yet. */
+  get isInstalling(): boolean {
+    return this.#stagedSnapshot !== null || this.#inFlight.some((job) => job.snapshot !== null);
+  }
+
   get held(): readonly HeldPromise[] {
     return this.#held;
   }
 
   get #isStaged(): boolean {
-    return this.#hardStateStaged || this.#stagedFrom !== null;
+    return this.#hardStateStaged || this.#stagedFrom !== null || this.#stagedSnapshot !== null;
   }
 
   /** Term or vote changed. The commit index alone is no reason to write: it rides along. */
@@ -59,13 +75,23 @@ export class Durability {
   /** The log changed from `index` on: entries were appended, and what stood there before was replaced. */
   stageEntries(index: Index): void {
     this.#stagedFrom = Math.min(index, this.#stagedFrom ?? index) as Index;
-    const before = (index - 1) as Index;
-    if (this.#durableIndex > before) this.#durableIndex = before;
+    this.#vouchOnlyTo((index - 1) as Index);
+  }
+
+  /** The log is replaced by a snapshot. What is on disk is equal to it only as far as `common`. */
+  stageSnapshot(snapshot: SnapshotMeta, common: Index): void {
+    this.#stagedSnapshot = snapshot;
+    this.#stagedFrom = null;
+    this.#vouchOnlyTo(common);
+  }
+
+  #vouchOnlyTo(index: Index): void {
+    if (this.#durableIndex > index) this.#durableIndex = index;
     // What jobs vouch for never falls from one to the next, so that an append, which lowers nothing, looks at one job.
     for (let at = this.#inFlight.length - 1; at >= 0; at--) {
       const job = this.#inFlight[at];
-      if (job === undefined || job.lastIndex <= before) break;
-      job.lastIndex = before;
+      if (job === undefined || job.lastIndex <= index) break;
+      job.lastIndex = index;
     }
   }
 
@@ -91,28 +117,35 @@ export class Durability {
     this.#held = this.#held.filter(({ message }) => message.type !== 'vote');
   }
 
-  takeJob(log: RaftLog, hardState: HardState, acknowledged: Acknowledged): PersistJob | null {
+  takeJob(log: RaftLog, along: Along, now: Millis): PersistJob | null {
     if (!this.#isStaged) return null;
     const entries = this.#stagedFrom === null ? [] : log.slice(this.#stagedFrom, Number.POSITIVE_INFINITY);
     assert(entries !== null, `entries from ${this.#stagedFrom} left memory before they were durable`);
-    const job = { sequence: this.#nextSequence, hardState, acknowledged, entries, tail: log.lastIndex };
-    this.#inFlight.push({ sequence: job.sequence, lastIndex: log.lastIndex });
-    this.#nextSequence++;
+    const sequence = this.#nextSequence++;
+    const snapshot = this.#stagedSnapshot;
+    this.#inFlight.push({ sequence, lastIndex: log.lastIndex, since: now, snapshot });
     this.#stagedFrom = null;
+    this.#stagedSnapshot = null;
     this.#hardStateStaged = false;
-    return job;
+    return { sequence, ...along, snapshot, base: log.base, entries, tail: log.lastIndex };
   }
 
-  /** All jobs up to `sequence` are durable. Returns the promises that may leave now. */
-  persisted(sequence: PersistSequence): PromiseMessage[] {
+  /** All jobs up to `sequence` are durable: the promises that may leave now, and the snapshot that has become this member's state. */
+  persisted(sequence: PersistSequence): {
+    readonly released: PromiseMessage[];
+    readonly installed: SnapshotMeta | null;
+  } {
     assert(sequence < this.#nextSequence, `job ${sequence} was reported durable but never given out`);
+    let installed: SnapshotMeta | null = null;
     while (this.#inFlight[0] !== undefined && this.#inFlight[0].sequence <= sequence) {
       const job = this.#inFlight.shift();
-      if (job !== undefined && job.lastIndex > this.#durableIndex) this.#durableIndex = job.lastIndex;
+      if (job === undefined) break;
+      if (job.lastIndex > this.#durableIndex) this.#durableIndex = job.lastIndex;
+      installed = job.snapshot ?? installed;
     }
     const released = this.#held.filter(({ after }) => after <= sequence).map(({ message }) => message);
     this.#held = this.#held.filter(({ after }) => after > sequence);
-    return released;
+    return { released, installed };
   }
 }
 

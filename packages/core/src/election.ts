@@ -1,16 +1,26 @@
+import { isVoter, votersOf } from './configuration.ts';
 import { becomeLeader } from './leader.ts';
-import type { PreVote, PreVoteResponse, Vote, VoteResponse } from './message.ts';
-import { isVoter, tally, votersOf } from './quorum.ts';
+import type { PreVote, PreVoteResponse, TimeoutNow, Vote, VoteResponse } from './message.ts';
+import { integerBetween } from './prng.ts';
+import { tally } from './quorum.ts';
 import { changeRole, follow, promise, type Raft, resetElectionTimer, send } from './raft.ts';
 import type { MemberId, Term } from './types.ts';
 
 /** No leader was heard of for an election timeout, or a campaign found no majority within one. */
 export function electionTimeout(raft: Raft): void {
   // A member whose disk has not taken its last job yet would win an election only to stall the cluster (cowsql).
-  if (isVoter(raft.configuration, raft.options.id) && raft.durability.isSettled) preCampaign(raft);
+  if (mayStand(raft) && raft.durability.isSettled) preCampaign(raft);
   // Nobody leads any more as far as this member can tell: it must not go on sending readers there.
   else if (raft.leader !== null) changeRole(raft, 'follower', null);
   else resetElectionTimer(raft);
+}
+
+/**
+ * A member that its last configuration leaves out stands as long as that one may not be committed: it can be the only one whose log
+ * is long enough to win, and without it nobody would ever commit what leaves it out (thesis §4.2.2). It does not count itself.
+ */
+function mayStand({ configurations, log, options }: Raft): boolean {
+  return configurations.from(log.committed).some((configuration) => isVoter(configuration, options.id));
 }
 
 /** Asks whether a campaign could be won, before beginning a term: a member that is cut off does not drive terms up (thesis §9.6). */
@@ -18,7 +28,7 @@ export function preCampaign(raft: Raft): void {
   changeRole(raft, 'pre-candidate', null);
   raft.votes.set(raft.options.id, true);
   if (tally(raft.configuration, raft.votes) === 'won') {
-    campaign(raft);
+    campaign(raft, false);
     return;
   }
   for (const to of othersThatVote(raft)) {
@@ -34,7 +44,7 @@ export function preCampaign(raft: Raft): void {
 }
 
 /** Raft §5.2. Both the vote for itself and the requests wait until term and vote are durable. */
-function campaign(raft: Raft): void {
+function campaign(raft: Raft, transfer: boolean): void {
   raft.term = nextTerm(raft);
   raft.vote = raft.options.id;
   raft.durability.stageHardState();
@@ -42,11 +52,38 @@ function campaign(raft: Raft): void {
   changeRole(raft, 'candidate', null);
   const own = { from: raft.options.id, term: raft.term } as const;
   promise(raft, { type: 'voteResponse', ...own, to: raft.options.id, granted: true });
-  for (const to of othersThatVote(raft)) promise(raft, { type: 'vote', ...own, to, ...logEnd(raft) });
+  for (const to of othersThatVote(raft)) promise(raft, { type: 'vote', ...own, to, ...logEnd(raft), transfer });
+}
+
+/**
+ * The operator, or a test, wants this member to stand. With leases on it has promised the leader it heard not to vote for anybody,
+ * itself included.
+ */
+export function standForElection(raft: Raft): void {
+  if (raft.role === 'leader' || !mayStand(raft)) return;
+  if (!raft.configuration.leaseReads || !isBound(raft)) preCampaign(raft);
+}
+
+/** The leader wants this member to lead. Nobody need be asked before: it gives its own leadership up (thesis §3.10). */
+export function handleTimeoutNow(raft: Raft, message: TimeoutNow): void {
+  const isAble = mayStand(raft) && raft.durability.isSettled;
+  if (isAble && raft.role !== 'leader' && raft.term === message.term) campaign(raft, true);
+}
+
+/**
+ * The connection to `member` broke. If that was the leader, it has probably ended: who lost it too need not wait for a timeout. Who still hears it
+ * does not vote against it, so that a broken connection alone unseats nobody. Never with leases on: a broken connection does
+ * not end what was promised.
+ */
+export function linkClosed(raft: Raft, member: MemberId): void {
+  if (raft.role !== 'follower' || raft.leader !== member || raft.configuration.leaseReads) return;
+  raft.lastLeaderContact = Number.NEGATIVE_INFINITY;
+  const soon = raft.now + integerBetween(raft.prng, 0, raft.options.heartbeatMs);
+  raft.electionDeadline = Math.min(raft.electionDeadline, soon);
 }
 
 export function handlePreVote(raft: Raft, message: PreVote): void {
-  if (hearsALeader(raft)) return;
+  if (isBound(raft)) return;
   // Changes nothing here: neither the term, nor the vote, nor the timer (hashicorp/raft #609).
   const granted = message.campaignTerm > raft.term && isUpToDate(raft, message);
   const { campaignTerm, from } = message;
@@ -58,14 +95,14 @@ export function handlePreVoteResponse(raft: Raft, message: PreVoteResponse): voi
   if (raft.role !== 'pre-candidate' || message.campaignTerm !== nextTerm(raft)) return;
   raft.votes.set(message.from, message.granted);
   const result = tally(raft.configuration, raft.votes);
-  if (result === 'won') campaign(raft);
+  if (result === 'won') campaign(raft, false);
   else if (result === 'lost') changeRole(raft, 'follower', null);
 }
 
 /** Raft §5.2 and §5.4.1: one vote a term, first come first served, and only for a log that holds everything this one may have committed. */
 export function handleVote(raft: Raft, message: Vote): void {
   if (message.term > raft.term) {
-    if (hearsALeader(raft)) return;
+    if (isBound(raft) && !message.transfer) return;
     follow(raft, message.term, null);
   }
   const free = raft.vote === null ? raft.leader === null : raft.vote === message.from;
@@ -86,10 +123,14 @@ export function handleVoteResponse(raft: Raft, message: VoteResponse): void {
   else if (result === 'lost') changeRole(raft, 'follower', null);
 }
 
-/** A leader that is heard, or that this member is itself, is not voted out by somebody who cannot hear it (thesis §4.2.3). */
-function hearsALeader(raft: Raft): boolean {
+/**
+ * A leader that is heard, or that this member is itself, is not voted out by somebody who cannot hear it (thesis §4.2.3). With leases on
+ * that is a promise, and stands also when a later term is heard of meanwhile, and over a restart.
+ */
+function isBound(raft: Raft): boolean {
   if (raft.role === 'leader') return true;
-  return raft.leader !== null && raft.now < raft.lastLeaderContact + raft.options.electionMs;
+  const isRecent = raft.now < raft.lastLeaderContact + raft.options.electionMs;
+  return isRecent && (raft.leader !== null || raft.configuration.leaseReads);
 }
 
 function isUpToDate(raft: Raft, message: PreVote | Vote): boolean {

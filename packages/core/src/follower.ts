@@ -33,9 +33,16 @@ export function handleAppend(raft: Raft, message: Append): void {
 function appendMissing(raft: Raft, { entries }: Append): void {
   const first = raft.log.firstNew(entries);
   if (first === null) return;
-  if (first.index <= raft.log.lastIndex) raft.log.truncateFrom(first.index);
+  if (first.index <= raft.log.lastIndex) {
+    raft.log.truncateFrom(first.index);
+    raft.configurations.truncatedFrom(first.index);
+  }
   raft.durability.stageEntries(first.index);
-  for (const entry of entries) if (entry.index >= first.index) raft.log.append(entry);
+  for (const entry of entries) {
+    if (entry.index < first.index) continue;
+    raft.log.append(entry);
+    raft.configurations.appended(entry);
+  }
 }
 
 function accept(raft: Raft, message: Append, match: Index): void {

@@ -1,4 +1,15 @@
 export { RaftAssertionError } from './assertion.ts';
+export {
+  type ConfigurationData,
+  configurationOf,
+  decodeConfiguration,
+  emptyConfiguration,
+  encodeConfiguration,
+  isJoint,
+  isVoter,
+  membersOf,
+  votersOf,
+} from './configuration.ts';
 export type { Input } from './input.ts';
 export type {
   Append,
@@ -14,12 +25,13 @@ export type {
   ReadIndexResponse,
   ReadRequestId,
   ReadSequence,
+  TimeoutNow,
   Vote,
   VoteResponse,
 } from './message.ts';
 export { RaftNode } from './node.ts';
 export { defaultOptions, type RaftOptions } from './options.ts';
-export type { Leadership, LoadRequest, Output } from './output.ts';
+export type { Leadership, LoadRequest, Output, SnapshotSend } from './output.ts';
 export { integerBetween, type Prng } from './prng.ts';
 export type { Raft } from './raft.ts';
 export type { PeerStatus, RaftStatus } from './status.ts';
@@ -27,6 +39,7 @@ export {
   type Acknowledged,
   type BootState,
   type Configuration,
+  type ConfigurationChange,
   type Entry,
   EntryKind,
   type Failure,
@@ -43,6 +56,9 @@ export {
   type ReadId,
   type Refusal,
   type Role,
+  type SnapshotMeta,
+  type SnapshotToken,
   type Term,
   type TermRun,
+  type TransferId,
 } from './types.ts';

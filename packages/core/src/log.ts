@@ -1,4 +1,5 @@
 import { assert } from './assertion.ts';
+import { LogSize } from './log-size.ts';
 import { TermIndex } from './term-index.ts';
 import type { BootState, Entry, Index, LogPosition, Term } from './types.ts';
 
@@ -19,8 +20,8 @@ const minReleasedSlots = 4_096;
  * a bound of bytes, for followers that are a little behind.
  */
 export class RaftLog {
-  readonly base: LogPosition;
   readonly #terms: TermIndex;
+  readonly #size = new LogSize();
   #entries: (Entry | null)[];
   /** Slots at the front of `#entries` that were released, and hold nothing. */
   #released = 0;
@@ -32,7 +33,6 @@ export class RaftLog {
   #applied: Index;
 
   constructor(boot: BootState) {
-    this.base = boot.base;
     this.#terms = new TermIndex(boot.base, boot.terms, boot.tail);
     this.#entries = [...boot.entries];
     this.#windowStart = (boot.tail - boot.entries.length + 1) as Index;
@@ -53,9 +53,15 @@ export class RaftLog {
       assert(entry.index === index, `entry ${index} is missing: found ${entry.index}`);
       assert(entry.term === this.#terms.termAt(index), `entry ${index} is not of the term that the log names`);
       this.#windowBytes += sizeOf(entry);
+      this.#size.appended(index, sizeOf(entry));
       if (index > this.#applied) this.#unappliedBytes += sizeOf(entry);
       index = (index + 1) as Index;
     }
+  }
+
+  /** The log begins behind this position: everything up to it is in the state machine's checkpoint, and may have left the disk. */
+  get base(): LogPosition {
+    return this.#terms.base;
   }
 
   get lastIndex(): Index {
@@ -83,6 +89,10 @@ export class RaftLog {
   /** What cannot leave memory: entries that are not committed, not durable or not applied here. */
   get unappliedBytes(): number {
     return this.#unappliedBytes;
+  }
+
+  get unappliedEntries(): number {
+    return this.lastIndex - this.#applied;
   }
 
   get windowStart(): Index {
@@ -114,12 +124,17 @@ export class RaftLog {
     const bytes = sizeOf(entry);
     this.#windowBytes += bytes;
     this.#unappliedBytes += bytes;
+    this.#size.appended(entry.index, bytes);
   }
 
   /** The first of `entries` that this log has not, or has with another term; null when it has them all. */
   firstNew(entries: readonly Entry[]): Entry | null {
     for (const entry of entries) {
-      if (this.#terms.termAt(entry.index) !== entry.term) return entry;
+      // What is committed is equal in all logs, and the beginning of it may have left this one.
+      const term = this.#terms.termAt(entry.index);
+      if (term === entry.term) continue;
+      if (entry.index > this.#committed) return entry;
+      assert(term === null, `a leader has another entry at ${entry.index}, which is committed here`);
     }
     return null;
   }
@@ -132,6 +147,7 @@ export class RaftLog {
       assert(entry?.index === this.lastIndex, `entry ${this.lastIndex} is not in memory`);
       this.#windowBytes -= sizeOf(entry);
       this.#unappliedBytes -= sizeOf(entry);
+      this.#size.removed(entry.index, sizeOf(entry));
       this.#terms.truncateFrom(entry.index);
     }
   }
@@ -151,6 +167,8 @@ export class RaftLog {
   }
 
   appliedTo(index: Index): void {
+    // Of the state that a snapshot has replaced meanwhile.
+    if (index <= this.base.index) return;
     assert(
       index >= this.#applied && index <= this.#handedOut,
       `applied ${index} was not handed out: ${this.#handedOut}`,
@@ -173,19 +191,61 @@ export class RaftLog {
     return entries;
   }
 
+  /** The log begins behind `index` now, which is applied and durable. */
+  compactTo(index: Index): void {
+    assert(index > this.base.index && index <= this.#applied, `the log cannot begin behind ${index}`);
+    while (this.#windowStart <= index) this.#releaseOldest();
+    this.#terms.compactTo(index);
+    this.#size.compactedTo(index);
+    this.#copyIfMostlyReleased();
+  }
+
+  /**
+   * An empty log behind `position`, whose state comes as a snapshot. Counts as applied from now on: the driver has the snapshot
+   * restored before it applies anything that comes after it.
+   */
+  replaceBy(position: LogPosition): void {
+    assert(position.index > this.#committed, `a snapshot at ${position.index}, but ${this.#committed} is committed`);
+    this.#terms.replaceBy(position);
+    this.#size.clear();
+    this.#entries = [];
+    this.#released = 0;
+    this.#windowStart = (position.index + 1) as Index;
+    this.#windowBytes = 0;
+    this.#unappliedBytes = 0;
+    this.#committed = position.index;
+    this.#handedOut = position.index;
+    this.#applied = position.index;
+  }
+
+  /** Before the longest tail of at most `maxEntries` and `maxBytes`. */
+  indexBeforeTail(maxEntries: number, maxBytes: number): Index {
+    return Math.min(
+      this.lastIndex,
+      Math.max(this.lastIndex - maxEntries, this.#size.firstWithin(maxBytes) - 1),
+    ) as Index;
+  }
+
   /** Forgets the oldest entries until the window is within `maxBytes`. `keepFrom`: what is not durable must stay as well. */
   shrinkWindow(maxBytes: number, keepFrom: Index): void {
     while (this.#windowBytes > maxBytes && this.#windowStart <= this.#applied && this.#windowStart < keepFrom) {
-      this.#windowBytes -= sizeOf(this.#inWindow(this.#windowStart));
-      this.#entries[this.#released] = null;
-      this.#released++;
-      this.#windowStart = (this.#windowStart + 1) as Index;
+      this.#releaseOldest();
     }
-    // At most one copied for each one released: amortised O(1) an entry, however many the window holds.
-    if (this.#released > Math.max(minReleasedSlots, this.#entries.length / 2)) {
-      this.#entries = this.#entries.slice(this.#released);
-      this.#released = 0;
-    }
+    this.#copyIfMostlyReleased();
+  }
+
+  #releaseOldest(): void {
+    this.#windowBytes -= sizeOf(this.#inWindow(this.#windowStart));
+    this.#entries[this.#released] = null;
+    this.#released++;
+    this.#windowStart = (this.#windowStart + 1) as Index;
+  }
+
+  /** At most one is copied for each one released: amortised O(1) an entry, however many the window holds. */
+  #copyIfMostlyReleased(): void {
+    if (this.#released <= Math.max(minReleasedSlots, this.#entries.length / 2)) return;
+    this.#entries = this.#entries.slice(this.#released);
+    this.#released = 0;
   }
 
   #inWindow(index: Index): Entry {

@@ -4,19 +4,22 @@ import type { Input } from './input.ts';
 import type { Append, Message } from './message.ts';
 import { RaftNode } from './node.ts';
 import { defaultOptions, type RaftOptions } from './options.ts';
-import type { LoadRequest, Output } from './output.ts';
+import type { LoadRequest, Output, SnapshotSend } from './output.ts';
 import {
   type Acknowledged,
   type Configuration,
+  type ConfigurationChange,
   type Entry,
   EntryKind,
   type Failure,
   type HardState,
   type Index,
+  type LogPosition,
   type MemberId,
   type PersistJob,
   type Proposal,
   type Role,
+  type SnapshotMeta,
   type Term,
   type TermRun,
 } from './types.ts';
@@ -26,6 +29,7 @@ export interface Setup {
   /** Everybody who votes; three members unless told. */
   readonly voters?: readonly number[];
   readonly learners?: readonly number[];
+  readonly leaseReads?: boolean;
   readonly term?: number;
   readonly vote?: number | null;
   /** The terms of the entries of its log, from index 1 on. */
@@ -37,17 +41,25 @@ export interface Setup {
   readonly random?: () => number;
 }
 
-/** A message without what the test's counterpart fills in. */
-type Said<Type extends Message['type']> = Omit<Extract<Message, { type: Type }>, 'type' | 'to'>;
+/** A message without what the test's counterpart fills in. A vote is asked for in a transfer only if it says so. */
+type Said<Type extends Message['type']> = Omit<Extract<Message, { type: Type }>, 'type' | 'to' | 'transfer'> & {
+  readonly transfer?: boolean;
+};
 
 export const electionMs = 1_000;
 export const heartbeatMs = 100;
+
+const logStart: LogPosition = { index: 0 as Index, term: 0 as Term };
 
 /** What a crash leaves. */
 interface Image {
   hardState: HardState;
   acknowledged: Acknowledged;
+  base: LogPosition;
   entries: Entry[];
+  /** The state machine's, which is taken along in each restart. */
+  applied: LogPosition;
+  configuration: Configuration;
 }
 
 /** One member, its disk, and whatever came out of it. Nothing is persisted or delivered unless the test says so. */
@@ -64,17 +76,22 @@ export class Member {
   readonly failed: Failure[] = [];
   readonly accepted: { readonly id: number; readonly index: number; readonly term: number }[] = [];
   readonly loads: LoadRequest[] = [];
-  readonly #configuration: Configuration;
+  readonly handedOver: number[] = [];
+  readonly snapshotSends: SnapshotSend[] = [];
+  readonly restored: SnapshotMeta[] = [];
+  readonly discarded: string[] = [];
   readonly #options: RaftOptions;
   readonly #random: () => number;
 
   constructor(setup: Setup = {}) {
     const { id = 1, voters = [1, 2, 3], learners = [], log = [], commit = 0, vote = null } = setup;
     this.id = id as MemberId;
-    this.#configuration = {
+    const configuration = {
       voters: voters as MemberId[],
       votersOutgoing: [],
       learners: learners as MemberId[],
+      learnersNext: [],
+      leaseReads: setup.leaseReads ?? false,
     };
     this.#options = { ...defaultOptions, electionMs, heartbeatMs, ...setup.options, id: this.id };
     this.#random = setup.random ?? ((): number => 0);
@@ -82,24 +99,27 @@ export class Member {
     this.disk = {
       hardState: { term, vote: vote as MemberId | null, commit: commit as Index },
       acknowledged: { term: 0 as Term, index: 0 as Index },
+      base: logStart,
       entries: entriesOf(log),
+      applied: logStart,
+      configuration,
     };
     this.node = this.#boot();
   }
 
   #boot(): RaftNode {
-    const { acknowledged, entries, hardState } = this.disk;
+    const { acknowledged, applied, base, configuration, entries, hardState } = this.disk;
     return new RaftNode(
       this.#options,
       {
         hardState,
         acknowledged,
-        base: { index: 0 as Index, term: 0 as Term },
-        configuration: this.#configuration,
+        base,
+        configuration,
         terms: runsOf(entries),
-        tail: entries.length as Index,
+        tail: (base.index + entries.length) as Index,
         entries: [...entries],
-        applied: 0 as Index,
+        applied: applied.index,
       },
       { next: this.#random },
       this.now,
@@ -157,6 +177,10 @@ export class Member {
     this.failed.push(...output.failed);
     this.accepted.push(...output.accepted);
     this.loads.push(...output.loads);
+    this.handedOver.push(...output.handedOver);
+    this.snapshotSends.push(...output.snapshotSends);
+    this.discarded.push(...output.discarded);
+    if (output.snapshotToRestore !== null) this.restored.push(output.snapshotToRestore);
     const last = output.committed.at(-1);
     if (last !== undefined) this.step({ type: 'applied', index: last.index });
   }
@@ -199,6 +223,27 @@ export class Member {
     this.step({ type: 'propose', proposals: ids.map((id) => proposal(id)) });
   }
 
+  change(id: number, change: ConfigurationChange, context: Uint8Array = new Uint8Array(0)): void {
+    this.step({ type: 'changeConfiguration', id, change, context });
+  }
+
+  transfer(id: number, to: number | 'best'): void {
+    this.step({ type: 'transferLeader', id, to: to as MemberId | 'best' });
+  }
+
+  /** The state machine's state up to `index`, all of which is committed, reaches its own store. */
+  checkpoint(index: number): void {
+    const configuration = this.node.configurationAt(index as Index);
+    if (configuration === null) return;
+    this.disk.configuration = configuration;
+    this.disk.applied = { index: index as Index, term: this.node.state.log.termAt(index as Index) as Term };
+    this.step({ type: 'checkpointed', index: index as Index });
+  }
+
+  get configuration(): Configuration {
+    return this.node.state.configuration;
+  }
+
   read(id: number): void {
     this.step({ type: 'readIndex', id });
   }
@@ -234,7 +279,7 @@ export class Member {
 
 export function messageTo<Type extends Message['type']>(to: number, type: Type, said: Said<Type>): Message {
   // What `said` leaves out is exactly what is added here, which the compiler cannot follow through a generic Omit.
-  return { type, to, ...said } as object as Message;
+  return { type, to, ...(type === 'vote' ? { transfer: false } : {}), ...said } as object as Message;
 }
 
 /** An append as a test writes it: `terms` are those of the entries behind `prev`, which is [index, term]. */
@@ -280,9 +325,17 @@ export function termsOf(message: Pick<Append, 'entries'>): number[] {
 }
 
 function applyTo(disk: Image, job: PersistJob): void {
+  if (job.snapshot !== null) {
+    disk.entries = [];
+    disk.base = job.snapshot.position;
+    disk.applied = job.snapshot.position;
+    disk.configuration = job.snapshot.configuration;
+  }
   const first = job.entries[0];
-  if (first !== undefined) disk.entries.length = first.index - 1;
+  if (first !== undefined) disk.entries.length = first.index - disk.base.index - 1;
   disk.entries.push(...job.entries);
+  disk.entries.splice(0, job.base.index - disk.base.index);
+  disk.base = job.base;
   disk.hardState = job.hardState;
   disk.acknowledged = job.acknowledged;
 }

@@ -31,6 +31,8 @@ export interface Vote extends Envelope {
   readonly type: 'vote';
   readonly lastIndex: Index;
   readonly lastTerm: Term;
+  /** The leader of the term before asked for this campaign: those who hear it need not protect it (thesis §3.10). */
+  readonly transfer: boolean;
 }
 
 export interface VoteResponse extends Envelope {
@@ -92,6 +94,11 @@ export interface ReadIndexResponse extends Envelope {
   readonly index: Index;
 }
 
+/** The receiver's log is complete: it is to stand for election at once (thesis §3.10). */
+export interface TimeoutNow extends Envelope {
+  readonly type: 'timeoutNow';
+}
+
 export type Message =
   | PreVote
   | PreVoteResponse
@@ -104,7 +111,8 @@ export type Message =
   | HeartbeatResponse
   | CommitNotice
   | ReadIndexRequest
-  | ReadIndexResponse;
+  | ReadIndexResponse
+  | TimeoutNow;
 
 /**
  * What may only be said once the sender's disk holds what it says: its term, its vote, its log. Requests for votes among them: a

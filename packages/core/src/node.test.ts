@@ -120,7 +120,7 @@ test('a disk that has less than what was promised is refused at start', () => {
     hardState: { term: t(3), vote: null, commit: i(0) },
     acknowledged: { term: t(3), index: i(2) },
     base: { index: i(0), term: t(0) },
-    configuration: { voters: [1 as MemberId], votersOutgoing: [], learners: [] },
+    configuration: { voters: [1 as MemberId], votersOutgoing: [], learners: [], learnersNext: [], leaseReads: false },
     terms: [{ term: t(3), first: i(1) }],
     tail: i(2),
     entries: [],

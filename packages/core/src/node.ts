@@ -1,22 +1,27 @@
 import { assert, RaftAssertionError } from './assertion.ts';
+import { checkpointed } from './compaction.ts';
+import { ConfigurationHistory } from './configuration-history.ts';
 import { Durability } from './durability.ts';
 import {
   electionTimeout,
   handlePreVote,
   handlePreVoteResponse,
+  handleTimeoutNow,
   handleVote,
   handleVoteResponse,
-  preCampaign,
+  linkClosed,
+  standForElection,
 } from './election.ts';
 import { handleAppend, handleCommitNotice, handleHeartbeat } from './follower.ts';
 import type { Input } from './input.ts';
 import { handleHeartbeatResponse, heartbeatTimeout, ownDiskAdvanced, propose } from './leader.ts';
+import { Lease } from './lease.ts';
 import { RaftLog } from './log.ts';
+import { changeConfiguration, dismiss, leaveJoint } from './membership.ts';
 import type { Message } from './message.ts';
 import { checkOptions, type RaftOptions } from './options.ts';
 import { Outbox, type Output } from './output.ts';
 import type { Prng } from './prng.ts';
-import { isVoter } from './quorum.ts';
 import { acknowledge, follow, hardStateOf, promise, type Raft, resetElectionTimer } from './raft.ts';
 import {
   advanceReads,
@@ -28,8 +33,10 @@ import {
 } from './read-index.ts';
 import { Reads } from './reads.ts';
 import { entriesLoaded, handleAppendAccepted, handleAppendRejected, replicate, unreachable } from './replication.ts';
+import { snapshotFailed, snapshotReceived, snapshotSent } from './snapshot.ts';
 import { type RaftStatus, statusOf } from './status.ts';
-import type { BootState, Millis, PersistSequence } from './types.ts';
+import { advanceTransfer, transferLeader, transferTimeout } from './transfer.ts';
+import type { BootState, Configuration, Index, Millis, PersistSequence } from './types.ts';
 
 /**
  * One member of a Raft cluster, without any I/O. The driver's four duties stand at the top of the README; beyond them it may do as
@@ -42,6 +49,7 @@ export class RaftNode {
   constructor(options: RaftOptions, boot: BootState, prng: Prng, now: Millis) {
     checkOptions(options);
     checkBoot(boot);
+    const configurations = new ConfigurationHistory(boot);
     this.#raft = {
       options,
       prng,
@@ -49,7 +57,11 @@ export class RaftNode {
       durability: new Durability(boot.tail),
       reads: new Reads(prng),
       outbox: new Outbox(),
-      configuration: boot.configuration,
+      lease: new Lease(),
+      configurations,
+      get configuration() {
+        return configurations.latest;
+      },
       now,
       term: boot.hardState.term,
       vote: boot.hardState.vote,
@@ -57,13 +69,17 @@ export class RaftNode {
       leader: null,
       acknowledged: boot.acknowledged,
       audience: true,
+      checkpointed: boot.applied,
       electionTimeoutMs: 0,
       electionDeadline: 0,
-      lastLeaderContact: Number.NEGATIVE_INFINITY,
+      // Where leases are on, it may have heard a leader just before it stopped, and have promised it a lease.
+      lastLeaderContact: configurations.latest.leaseReads ? now : Number.NEGATIVE_INFINITY,
       votes: new Map(),
       progress: new Map(),
       heartbeatDeadline: Number.POSITIVE_INFINITY,
-      nextLoadToken: 1,
+      nextToken: 1,
+      termStart: 0 as Index,
+      transfer: null,
     };
     resetElectionTimer(this.#raft);
   }
@@ -95,12 +111,16 @@ export class RaftNode {
 
   #output(): Output {
     const raft = this.#raft;
+    leaveJoint(raft);
     advanceReads(raft);
     if (raft.role === 'leader') {
       replicate(raft);
       acknowledge(raft, raft.log.lastIndex);
+      advanceTransfer(raft);
     }
-    const job = raft.durability.takeJob(raft.log, hardStateOf(raft), raft.acknowledged);
+    const along = { hardState: hardStateOf(raft), acknowledged: raft.acknowledged };
+    const job = raft.durability.takeJob(raft.log, along, raft.now);
+    dismiss(raft);
     // Applied is only what this member will still have after a crash, although the others may have committed more (etcd #14370).
     const committed = raft.log.takeCommitted(raft.durability.durableIndex);
     raft.log.shrinkWindow(raft.options.maxLogWindowBytes, raft.durability.durableIndex);
@@ -109,8 +129,19 @@ export class RaftNode {
 
   /** When the next `tick` is due, on the clock that `step` is given. */
   nextDeadline(): Millis {
-    const { electionDeadline, heartbeatDeadline, reads, role } = this.#raft;
-    return role === 'leader' ? heartbeatDeadline : Math.min(electionDeadline, reads.retryDeadline);
+    const { electionDeadline, heartbeatDeadline, reads, role, transfer } = this.#raft;
+    if (role !== 'leader') return Math.min(electionDeadline, reads.retryDeadline);
+    return Math.min(heartbeatDeadline, transfer?.deadline ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * In force at `index`, which was applied: to be stored with a checkpoint of that state. Null when it is not worth one, because a newer
+   * checkpoint, or a snapshot, has taken its place.
+   */
+  configurationAt(index: Index): Configuration | null {
+    const { checkpointed: newest, configurations, log } = this.#raft;
+    assert(index <= log.committed, `the configuration at ${index} is not settled`);
+    return index < newest ? null : configurations.at(index);
   }
 
   status(): RaftStatus {
@@ -131,6 +162,10 @@ export class RaftNode {
         return this.#receive(input.message);
       case 'propose':
         return propose(raft, input.proposals);
+      case 'changeConfiguration':
+        return changeConfiguration(raft, input.id, input.change, input.context);
+      case 'transferLeader':
+        return transferLeader(raft, input.id, input.to);
       case 'readIndex':
         return readIndex(raft, input.id);
       case 'persisted':
@@ -145,16 +180,27 @@ export class RaftNode {
       case 'audience':
         raft.audience = input.present;
         return;
+      case 'checkpointed':
+        return checkpointed(raft, input.index);
+      case 'snapshotSent':
+        return snapshotSent(raft, input.token, input.index);
+      case 'snapshotFailed':
+        return snapshotFailed(raft, input.token);
+      case 'snapshotReceived':
+        return snapshotReceived(raft, input.snapshot, input.term);
       case 'unreachable':
         return unreachable(raft, input.member);
+      case 'linkClosed':
+        return linkClosed(raft, input.member);
       case 'campaign':
-        return raft.role !== 'leader' && isVoter(raft.configuration, raft.options.id) ? preCampaign(raft) : undefined;
+        return standForElection(raft);
     }
   }
 
   #tick(): void {
     const raft = this.#raft;
     if (raft.role === 'leader') {
+      transferTimeout(raft);
       if (raft.now >= raft.heartbeatDeadline) heartbeatTimeout(raft);
       return;
     }
@@ -164,7 +210,9 @@ export class RaftNode {
 
   #persisted(sequence: PersistSequence): void {
     const raft = this.#raft;
-    for (const message of raft.durability.persisted(sequence)) {
+    const { installed, released } = raft.durability.persisted(sequence);
+    if (installed !== null) raft.outbox.snapshotToRestore = installed;
+    for (const message of released) {
       assert(message.term === raft.term, `a promise of term ${message.term} was kept in term ${raft.term}`);
       if (message.to === raft.options.id) this.#receive(message);
       else raft.outbox.messages.push(message);
@@ -228,6 +276,8 @@ export class RaftNode {
         return handleReadIndexRequest(raft, message);
       case 'readIndexResponse':
         return handleReadIndexResponse(raft, message);
+      case 'timeoutNow':
+        return handleTimeoutNow(raft, message);
     }
   }
 }

@@ -17,12 +17,24 @@ export interface RaftOptions {
    * Followers alone can commit: without the other two a leader whose disk or state machine stalls would fill its memory.
    */
   readonly maxUnappliedBytes: number;
+  readonly maxUnappliedEntries: number;
   /** Applied entries kept in memory for followers that are a little behind; older ones are loaded from the storage. */
   readonly maxLogWindowBytes: number;
   /** Reads that wait for a confirmation of leadership; beyond it they are refused as overloaded. */
   readonly maxWaitingReads: number;
   /** Confirmation rounds under way at once. Reads that come meanwhile share the next one. */
   readonly maxReadRounds: number;
+  /** What stays of the log behind a checkpoint, for followers that lag: at most so many entries, and so many bytes. */
+  readonly keptLogEntries: number;
+  readonly keptLogBytes: number;
+  /** What stays of it in any case for a peer that is sent a snapshot meanwhile, so that it can go on from there. */
+  readonly keptForSnapshotBytes: number;
+  /** A snapshot that was reported neither sent nor failed for this long counts as failed. */
+  readonly snapshotDeadlineMs: Millis;
+  /** Largest deviation of any member's clock rate from true time; leases are shorter by it. A wrong one means stale lease reads. */
+  readonly maxClockDrift: number;
+  /** Leases end this much earlier still. */
+  readonly leaseMarginMs: Millis;
 }
 
 export const defaultOptions = {
@@ -32,10 +44,24 @@ export const defaultOptions = {
   maxInflightAppends: 64,
   maxInflightBytes: 4_194_304,
   maxUnappliedBytes: 67_108_864,
+  maxUnappliedEntries: 262_144,
   maxLogWindowBytes: 33_554_432,
   maxWaitingReads: 100_000,
   maxReadRounds: 16,
+  keptLogEntries: 65_536,
+  keptLogBytes: 67_108_864,
+  keptForSnapshotBytes: 536_870_912,
+  snapshotDeadlineMs: 600_000,
+  maxClockDrift: 0.05,
+  leaseMarginMs: 10,
 } as const;
+
+/** Of one configuration, learners included. Seven voters survive three failures; all further ones only cost. */
+export const maxVoters = 9;
+export const maxLearners = 32;
+
+/** What the driver may send along with a change of the configuration. */
+export const maxContextBytes = 65_536;
 
 /** A leader gets three chances to be heard before a follower gives it up. */
 const minHeartbeatsPerElection = 3;
@@ -48,6 +74,7 @@ export function checkOptions(options: RaftOptions): void {
   for (const [name, value] of Object.entries(options)) {
     assert(Number.isFinite(value) && value > 0, `option ${name} is ${value}, and must be a positive number`);
   }
+  assert(options.maxClockDrift < 1, `a clock drift of ${options.maxClockDrift} is no clock`);
   assert(
     options.heartbeatMs * minHeartbeatsPerElection <= options.electionMs,
     `electionMs ${options.electionMs} is less than ${minHeartbeatsPerElection} times heartbeatMs ${options.heartbeatMs}`,

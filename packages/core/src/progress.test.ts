@@ -5,12 +5,14 @@ import { Progress } from './progress.ts';
 import type { Index, MemberId } from './types.ts';
 
 const i = (index: number): Index => index as Index;
+/** The log of the leader. */
+const log = { base: i(0), last: i(20) };
 const options = { ...defaultOptions, id: 1 as MemberId, maxInflightAppends: 2, maxInflightBytes: 100 };
 
 /** A peer that is known to hold everything up to `match`. */
 function replicating(match: number): Progress {
   const progress = new Progress(i(match + 1), 0);
-  progress.accepted(i(match), 0);
+  progress.accepted(i(match), log, 0);
   return progress;
 }
 
@@ -35,7 +37,7 @@ test('the window is bounded in appends', () => {
   progress.sent(i(1), 1, 0);
   progress.sent(i(2), 1, 0);
   assert.ok(!progress.mayReceive(options));
-  progress.accepted(i(1), 0);
+  progress.accepted(i(1), log, 0);
   assert.ok(progress.mayReceive(options));
 });
 
@@ -43,7 +45,7 @@ test('the window is bounded in bytes', () => {
   const progress = replicating(0);
   progress.sent(i(1), 100, 0);
   assert.ok(!progress.mayReceive(options));
-  progress.accepted(i(1), 0);
+  progress.accepted(i(1), log, 0);
   assert.ok(progress.mayReceive(options));
 });
 
@@ -51,14 +53,14 @@ test('one acknowledgement frees all appends up to it', () => {
   const progress = replicating(0);
   progress.sent(i(3), 1, 0);
   progress.sent(i(7), 1, 0);
-  progress.accepted(i(7), 0);
+  progress.accepted(i(7), log, 0);
   assert.equal(progress.inFlight, 0);
   assert.equal(progress.match, 7);
 });
 
 test('an acknowledgement that was overtaken by a later one changes nothing', () => {
   const progress = replicating(5);
-  progress.accepted(i(3), 0);
+  progress.accepted(i(3), log, 0);
   assert.deepEqual([progress.match, progress.next], [5, 6]);
 });
 

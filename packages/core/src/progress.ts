@@ -1,7 +1,15 @@
 import { assert } from './assertion.ts';
 import type { ReadSequence } from './message.ts';
 import type { RaftOptions } from './options.ts';
-import type { Index, LoadToken, Millis } from './types.ts';
+import type { Index, LoadToken, Millis, SnapshotToken } from './types.ts';
+
+/** A snapshot on its way to a peer. */
+export interface SnapshotTransfer {
+  readonly token: SnapshotToken;
+  /** It covers the log at least up to here. */
+  readonly atLeast: Index;
+  readonly since: Millis;
+}
 
 /**
  * What the leader knows of one peer's log.
@@ -10,10 +18,11 @@ import type { Index, LoadToken, Millis } from './types.ts';
  *     known to be equal  |  on the way   |  not sent
  *
  * `probe`: it is not known where the logs part; one append at a time until one is accepted. `replicate`: appends are sent ahead of
- * their acknowledgements, within the window.
+ * their acknowledgements, within the window. `snapshot`: what the peer needs next has left the log; it is being sent a snapshot, and
+ * nothing else.
  */
 export class Progress {
-  state: 'probe' | 'replicate' = 'probe';
+  state: 'probe' | 'replicate' | 'snapshot' = 'probe';
   match: Index = 0 as Index;
   next: Index;
   /** Probing: an append is on the way. Cleared by its answer, or by a heartbeat's, when it may have been lost. */
@@ -30,11 +39,19 @@ export class Progress {
   sentCommit: Index = 0 as Index;
   /** Entries that are being read from the storage for it. */
   loading: LoadToken | null = null;
+  /** Not null in state `snapshot`. */
+  snapshot: SnapshotTransfer | null = null;
+  /** The member has left the configuration, by the entry at `index`. */
+  leaving: { readonly index: Index; readonly since: Millis } | null = null;
+  /** The peer durably holds everything that the leader's log held then. */
+  heldAsOf: Millis = Number.NEGATIVE_INFINITY;
+  #round: { readonly target: Index; readonly since: Millis };
   readonly #inFlight: { readonly lastIndex: Index; readonly bytes: number }[] = [];
   #inFlightBytes = 0;
 
   constructor(next: Index, now: Millis) {
     this.next = next;
+    this.#round = { target: (next - 1) as Index, since: now };
     this.lastContact = now;
     this.lastActivity = now;
   }
@@ -46,6 +63,7 @@ export class Progress {
   mayReceive(options: RaftOptions): boolean {
     if (this.loading !== null) return false;
     if (this.state === 'probe') return !this.probeSent;
+    if (this.state === 'snapshot') return false;
     return this.#inFlight.length < options.maxInflightAppends && this.#inFlightBytes < options.maxInflightBytes;
   }
 
@@ -61,7 +79,8 @@ export class Progress {
     this.#inFlightBytes += bytes;
   }
 
-  accepted(match: Index, now: Millis): void {
+  /** `base` and `last` are those of the leader's log. */
+  accepted(match: Index, log: { readonly base: Index; readonly last: Index }, now: Millis): void {
     if (match > this.match) {
       this.match = match;
       this.lastActivity = now;
@@ -70,15 +89,28 @@ export class Progress {
     while (this.#inFlight[0] !== undefined && this.#inFlight[0].lastIndex <= match) {
       this.#inFlightBytes -= this.#inFlight.shift()?.bytes ?? 0;
     }
-    if (this.state === 'probe') {
+    if (this.match >= this.#round.target) {
+      this.heldAsOf = this.#round.since;
+      this.#round = { target: log.last, since: now };
+    }
+    // A peer that has, from wherever, what the log still continues needs no snapshot any more (etcd: snapshot_succeed_via_app_resp).
+    if (this.state === 'probe' || (this.state === 'snapshot' && this.match >= log.base)) {
       this.state = 'replicate';
       this.next = (this.match + 1) as Index;
       this.loading = null;
+      this.snapshot = null;
     }
+  }
+
+  beginSnapshot(snapshot: SnapshotTransfer): void {
+    this.probeFrom(this.next);
+    this.state = 'snapshot';
+    this.snapshot = snapshot;
   }
 
   /** An answer to an append that was overtaken by a later one says nothing new. */
   isStaleRejection(rejected: Index): boolean {
+    if (this.state === 'snapshot') return true;
     return this.state === 'replicate' ? rejected <= this.match : rejected !== this.next - 1;
   }
 
@@ -88,6 +120,7 @@ export class Progress {
     this.next = next;
     this.probeSent = false;
     this.loading = null;
+    this.snapshot = null;
     this.#inFlight.length = 0;
     this.#inFlightBytes = 0;
   }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { reachedByQuorum, tally, votersOf } from './quorum.ts';
+import { configurationOf, votersOf } from './configuration.ts';
+import { reachedByQuorum, tally } from './quorum.ts';
 import type { Configuration, MemberId } from './types.ts';
 
 const members = fc.uniqueArray(fc.integer({ min: 1, max: 9 }), { maxLength: 7 }) as fc.Arbitrary<MemberId[]>;
@@ -9,6 +10,8 @@ const configurations: fc.Arbitrary<Configuration> = fc.record({
   voters: members.filter((voters) => voters.length > 0),
   votersOutgoing: members,
   learners: members,
+  learnersNext: fc.constant([]),
+  leaseReads: fc.boolean(),
 });
 
 /** Everybody's value, 0 for those without one. */
@@ -63,8 +66,8 @@ test('any two quorums of one configuration have a member in common', () => {
 });
 
 test('learners are not counted', () => {
-  const [one, two, three] = [1, 2, 3] as MemberId[];
-  const configuration = { voters: [one], votersOutgoing: [], learners: [two, three] } as Configuration;
+  const [one, two, three] = [1 as MemberId, 2 as MemberId, 3 as MemberId];
+  const configuration = { ...configurationOf([one]), learners: [two, three] };
   assert.equal(
     reachedByQuorum(configuration, (member) => (member === one ? 5 : 9)),
     5,
@@ -73,8 +76,8 @@ test('learners are not counted', () => {
     tally(
       configuration,
       new Map([
-        [two as MemberId, true],
-        [three as MemberId, true],
+        [two, true],
+        [three, true],
       ]),
     ),
     'pending',

@@ -38,17 +38,3 @@ function tallyMajority(members: readonly MemberId[], votes: ReadonlyMap<MemberId
 function majorityOf(size: number): number {
   return Math.floor(size / 2) + 1;
 }
-
-export function isVoter(configuration: Configuration, member: MemberId): boolean {
-  return configuration.voters.includes(member) || configuration.votersOutgoing.includes(member);
-}
-
-/** Everyone who counts, each once. */
-export function votersOf(configuration: Configuration): MemberId[] {
-  return [...new Set([...configuration.voters, ...configuration.votersOutgoing])];
-}
-
-/** Everyone who receives the log, each once. */
-export function membersOf(configuration: Configuration): MemberId[] {
-  return [...new Set([...configuration.voters, ...configuration.votersOutgoing, ...configuration.learners])];
-}

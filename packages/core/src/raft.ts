@@ -1,5 +1,7 @@
 import { assert } from './assertion.ts';
+import type { ConfigurationHistory } from './configuration-history.ts';
 import type { Durability } from './durability.ts';
+import type { Lease } from './lease.ts';
 import type { RaftLog } from './log.ts';
 import type { Message, PromiseMessage } from './message.ts';
 import type { RaftOptions } from './options.ts';
@@ -7,7 +9,26 @@ import type { Outbox } from './output.ts';
 import { integerBetween, type Prng } from './prng.ts';
 import type { Progress } from './progress.ts';
 import type { Reads } from './reads.ts';
-import type { Acknowledged, Configuration, HardState, Index, MemberId, Millis, Role, Term } from './types.ts';
+import type {
+  Acknowledged,
+  Configuration,
+  HardState,
+  Index,
+  MemberId,
+  Millis,
+  Role,
+  Term,
+  TransferId,
+} from './types.ts';
+
+/** Leadership on its way to another member. */
+export interface Transfer {
+  readonly id: TransferId;
+  readonly to: MemberId;
+  readonly deadline: Millis;
+  /** The target has all of the log and was asked to stand for election. */
+  isAsked: boolean;
+}
 
 /** The whole state of one member. The functions of the other files work on it, one file for each concern. */
 export interface Raft {
@@ -17,6 +38,9 @@ export interface Raft {
   readonly durability: Durability;
   readonly reads: Reads;
   readonly outbox: Outbox;
+  readonly lease: Lease;
+  readonly configurations: ConfigurationHistory;
+  /** In force: the last one in the log. */
   readonly configuration: Configuration;
   now: Millis;
 
@@ -27,6 +51,8 @@ export interface Raft {
   acknowledged: Acknowledged;
   /** Somebody waits at this member for what is committed. */
   audience: boolean;
+  /** The state machine's newest durable checkpoint. The log begins at or before it. */
+  checkpointed: Index;
 
   /** Drawn anew with every role, so that two members do not campaign together again and again (Raft §5.2). */
   electionTimeoutMs: Millis;
@@ -39,7 +65,11 @@ export interface Raft {
   /** Leader only, for every member but itself. */
   progress: Map<MemberId, Progress>;
   heartbeatDeadline: Millis;
-  nextLoadToken: number;
+  /** Names loads and snapshots. */
+  nextToken: number;
+  /** Leader only: the entry that opened its term. */
+  termStart: Index;
+  transfer: Transfer | null;
 }
 
 export function hardStateOf(raft: Raft): HardState {
@@ -99,6 +129,8 @@ export function changeRole(raft: Raft, role: Role, leader: MemberId | null): voi
   raft.progress.clear();
   raft.heartbeatDeadline = Number.POSITIVE_INFINITY;
   raft.reads.abandon(raft.outbox, leader);
+  if (raft.transfer !== null) raft.outbox.handedOver.push(raft.transfer.id);
+  raft.transfer = null;
   raft.outbox.leadershipChanged = true;
   resetElectionTimer(raft);
 }

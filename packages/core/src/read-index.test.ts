@@ -15,12 +15,16 @@ function leaderOf(setup: Setup = {}): Member {
   return member;
 }
 
-function confirm(member: Member, from: number, readSequence: number): void {
+/** The heartbeats that open a term are numbered, too: `round` counts those behind them. */
+const opening = 1;
+
+function confirm(member: Member, from: number, round: number): void {
+  const readSequence = opening + round;
   member.hear('heartbeatResponse', { from: m(from), term: member.term as Term, readSequence });
 }
 
 function rounds(member: Member): number[] {
-  return [...new Set(member.said('heartbeat').map(({ readSequence }) => readSequence))];
+  return [...new Set(member.said('heartbeat').map(({ readSequence }) => readSequence - opening))];
 }
 
 /** A follower of member 2, in term 1. */
@@ -198,7 +202,7 @@ test('a leader asked twice before it has answered answers once, and the next rou
 test('a member that knows no leader refuses reads at once', () => {
   const member = new Member();
   member.read(1);
-  assert.deepEqual(member.failed, [{ what: 'read', id: 1, reason: 'not-leader', leaderHint: null }]);
+  assert.deepEqual(member.failed, [{ what: 'read', id: 1, reason: 'not-leader', detail: null, leaderHint: null }]);
 });
 
 test('reads of a follower fail when its leader is given up or replaced, each exactly once (openraft #1761)', () => {

@@ -1,7 +1,9 @@
 import { heartbeat } from './leader.ts';
+import { holdsLease } from './lease.ts';
 import type { ReadIndexRequest, ReadIndexResponse } from './message.ts';
 import { reachedByQuorum } from './quorum.ts';
 import { type Raft, send } from './raft.ts';
+import type { Round } from './reads.ts';
 import type { ReadId } from './types.ts';
 
 /** Asks for an index at which a read that begins now may be served. */
@@ -14,7 +16,7 @@ export function readIndex(raft: Raft, id: ReadId): void {
 }
 
 function refuse(raft: Raft, id: ReadId, reason: 'not-leader' | 'overloaded'): void {
-  raft.outbox.failed.push({ what: 'read', id, reason, leaderHint: raft.leader });
+  raft.outbox.failed.push({ what: 'read', id, reason, detail: null, leaderHint: raft.leader });
 }
 
 /** Starts the round that everything waiting shares, or asks the leader for one. Done once an output. */
@@ -25,26 +27,32 @@ export function advanceReads(raft: Raft): void {
 
 function startRound(raft: Raft): void {
   const { log, options, reads } = raft;
-  if (!reads.hasWaiting || reads.rounds.length >= options.maxReadRounds) return;
+  if (!reads.hasWaiting) return;
   // Until an entry of this term is committed, this leader does not know the commit index (Raft §8); a single member neither.
   if (log.termAt(log.committed) !== raft.term) return;
-  reads.startRound(log.committed);
-  heartbeat(raft);
+  if (holdsLease(raft)) {
+    answer(raft, { index: log.committed, ...reads.takeWaiting() });
+    return;
+  }
+  if (reads.rounds.length >= options.maxReadRounds) return;
+  reads.startRound(heartbeat(raft), log.committed);
   confirmRounds(raft);
 }
 
 /** A majority answered a round: this was the leader when the round began, and nobody had committed more. */
 export function confirmRounds(raft: Raft): void {
-  const { configuration, options, outbox, progress, reads } = raft;
+  const { configuration, options, progress, reads } = raft;
   if (raft.role !== 'leader' || reads.rounds.length === 0) return;
   const confirmed = reachedByQuorum(configuration, (member) =>
     member === options.id ? reads.sequence : (progress.get(member)?.readSequence ?? 0),
   );
-  for (const { index, local, requests } of reads.takeConfirmed(confirmed)) {
-    for (const id of local) outbox.reads.push({ id, index });
-    for (const { member: to, request } of requests)
-      send(raft, { type: 'readIndexResponse', from: options.id, to, term: raft.term, request, index });
-  }
+  for (const round of reads.takeConfirmed(confirmed)) answer(raft, round);
+}
+
+function answer(raft: Raft, { index, local, requests }: Pick<Round, 'index' | 'local' | 'requests'>): void {
+  for (const id of local) raft.outbox.reads.push({ id, index });
+  for (const { member: to, request } of requests)
+    send(raft, { type: 'readIndexResponse', from: raft.options.id, to, term: raft.term, request, index });
 }
 
 function askLeader(raft: Raft): void {

@@ -11,18 +11,25 @@ test('a round takes everything that waits, and later rounds have larger numbers'
   const subject = reads();
   subject.waiting.push(1, 2);
   subject.addRequest(3 as MemberId, 9, 4);
-  assert.equal(subject.startRound(i(5)), 1);
+  subject.startRound(subject.nextSequence(), i(5));
   assert.ok(!subject.hasWaiting);
   subject.waiting.push(3);
-  assert.equal(subject.startRound(i(6)), 2);
-  assert.throws(() => subject.startRound(i(7)), /without readers/);
+  subject.startRound(subject.nextSequence(), i(6));
+  assert.deepEqual(
+    subject.rounds.map(({ sequence, local }) => [sequence, local]),
+    [
+      [1, [1, 2]],
+      [2, [3]],
+    ],
+  );
+  assert.throws(() => subject.startRound(subject.nextSequence(), i(7)), /without readers/);
 });
 
 test('the rounds up to the confirmed number are taken, in order, each once', () => {
   const subject = reads();
   for (const id of [1, 2, 3]) {
     subject.waiting.push(id);
-    subject.startRound(i(id));
+    subject.startRound(subject.nextSequence(), i(id));
   }
   const taken = (sequence: number): number[] => subject.takeConfirmed(sequence).map(({ index }) => index);
   assert.deepEqual(taken(0), []);
@@ -35,7 +42,7 @@ test('the count of waiting reads is that of this member, wherever they wait', ()
   const subject = reads();
   subject.waiting.push(1);
   subject.addRequest(3 as MemberId, 9, 4);
-  subject.startRound(i(1));
+  subject.startRound(subject.nextSequence(), i(1));
   subject.waiting.push(2, 3);
   subject.unasked.push(4);
   subject.asked.set(7, [5, 6]);
@@ -61,7 +68,7 @@ test('when leadership moves every read of this member fails exactly once, and no
   const subject = reads();
   const outbox = new Outbox();
   subject.waiting.push(1);
-  subject.startRound(i(1));
+  subject.startRound(subject.nextSequence(), i(1));
   subject.waiting.push(2);
   subject.addRequest(3 as MemberId, 9, 4);
   subject.unasked.push(3);

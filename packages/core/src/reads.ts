@@ -10,7 +10,7 @@ interface ReadRequest {
   readonly request: ReadRequestId;
 }
 
-interface Round {
+export interface Round {
   readonly sequence: ReadSequence;
   /** The commit index before the round's heartbeats left: no read acknowledged earlier can have seen more. */
   readonly index: Index;
@@ -31,6 +31,7 @@ export class Reads {
   waiting: ReadId[] = [];
   requests: ReadRequest[] = [];
   readonly rounds: Round[] = [];
+  /** Of the newest round of heartbeats, with readers or without. */
   sequence: ReadSequence = 0;
 
   /** Follower: readers of the next request to the leader. */
@@ -70,13 +71,22 @@ export class Reads {
     if (!isKnown && this.requests.length < maxRequests) this.requests.push({ member, request });
   }
 
-  startRound(index: Index): ReadSequence {
-    assert(this.hasWaiting, 'a round without readers');
+  nextSequence(): ReadSequence {
     this.sequence++;
-    this.rounds.push({ sequence: this.sequence, index, local: this.waiting, requests: this.requests });
+    return this.sequence;
+  }
+
+  /** The heartbeats with this number have left for everything that waits. */
+  startRound(sequence: ReadSequence, index: Index): void {
+    assert(this.hasWaiting, 'a round without readers');
+    this.rounds.push({ sequence, index, ...this.takeWaiting() });
+  }
+
+  takeWaiting(): Pick<Round, 'local' | 'requests'> {
+    const waiting = { local: this.waiting, requests: this.requests };
     this.waiting = [];
     this.requests = [];
-    return this.sequence;
+    return waiting;
   }
 
   /** The rounds up to `sequence` are confirmed. */
@@ -89,7 +99,7 @@ export class Reads {
   abandon(outbox: Outbox, leaderHint: MemberId | null): void {
     const asLeader = [...this.rounds.flatMap((round) => round.local), ...this.waiting];
     for (const id of [...asLeader, ...[...this.asked.values()].flat(), ...this.unasked]) {
-      outbox.failed.push({ what: 'read', id, reason: 'leadership-lost', leaderHint });
+      outbox.failed.push({ what: 'read', id, reason: 'leadership-lost', detail: null, leaderHint });
     }
     this.waiting = [];
     this.requests = [];

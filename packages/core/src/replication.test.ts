@@ -300,7 +300,7 @@ test('proposals elsewhere than at the leader are refused, with a hint where it i
   const member = new Member();
   member.hear('append', append(2, 1, [0, 0]));
   member.propose(5);
-  assert.deepEqual(member.failed, [{ what: 'proposal', id: 5, reason: 'not-leader', leaderHint: 2 }]);
+  assert.deepEqual(member.failed, [{ what: 'proposal', id: 5, reason: 'not-leader', detail: null, leaderHint: 2 }]);
 });
 
 test('what is not committed is bounded, and a single proposal above the bound still gets through (etcd #10199)', () => {

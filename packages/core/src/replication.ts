@@ -4,17 +4,30 @@ import type { AppendAccepted, AppendRejected } from './message.ts';
 import type { Progress } from './progress.ts';
 import { reachedByQuorum } from './quorum.ts';
 import { type Raft, send } from './raft.ts';
+import { expireSnapshot, sendSnapshot } from './snapshot.ts';
 import type { Entry, Index, LoadToken, MemberId } from './types.ts';
 
 /** Sends every peer what it may be sent. Done once an output, so that many proposals leave in one append. */
 export function replicate(raft: Raft): void {
   for (const [member, progress] of raft.progress) {
-    while (progress.next <= raft.log.lastIndex && progress.mayReceive(raft.options)) {
-      const entries = raft.log.slice(progress.next, raft.options.maxAppendBytes);
-      if (entries === null) load(raft, progress);
-      else sendAppend(raft, member, progress, entries);
-    }
+    if (progress.state === 'snapshot') expireSnapshot(raft, progress);
+    else if (needsSnapshot(raft, progress)) sendSnapshot(raft, member, progress);
+    else sendEntries(raft, member, progress);
     if (progress.audience) noticeCommit(raft, member, progress);
+  }
+}
+
+/** What it needs next is not in the log any more, or what comes before it: an append could not be checked there. */
+function needsSnapshot({ log }: Raft, progress: Progress): boolean {
+  return progress.next <= log.base.index && !(progress.state === 'probe' && progress.probeSent);
+}
+
+function sendEntries(raft: Raft, member: MemberId, progress: Progress): void {
+  if (progress.next <= raft.log.base.index) return;
+  while (progress.next <= raft.log.lastIndex && progress.mayReceive(raft.options)) {
+    const entries = raft.log.slice(progress.next, raft.options.maxAppendBytes);
+    if (entries === null) load(raft, progress);
+    else sendAppend(raft, member, progress, entries);
   }
 }
 
@@ -45,7 +58,7 @@ function noticeCommit(raft: Raft, to: MemberId, progress: Progress): void {
 }
 
 function load(raft: Raft, progress: Progress): void {
-  const token: LoadToken = raft.nextLoadToken++;
+  const token: LoadToken = raft.nextToken++;
   progress.loading = token;
   raft.outbox.loads.push({ token, from: progress.next, maxBytes: raft.options.maxAppendBytes });
 }
@@ -57,6 +70,8 @@ export function entriesLoaded(raft: Raft, token: LoadToken, entries: readonly En
     progress.loading = null;
     // Asking again at once would turn a storage that fails into a loop at full speed.
     if (entries[0]?.index !== progress.next) progress.pause(raft.now);
+    // The log was cut meanwhile: `replicate` sees to it.
+    else if (progress.next <= raft.log.base.index) continue;
     else if (progress.mayReceive(raft.options)) sendAppend(raft, member, progress, entries);
   }
 }
@@ -70,7 +85,7 @@ export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void 
   );
   progress.lastContact = raft.now;
   progress.audience = message.audience;
-  progress.accepted(message.match, raft.now);
+  progress.accepted(message.match, { base: raft.log.base.index, last: raft.log.lastIndex }, raft.now);
   advanceCommit(raft);
 }
 
@@ -83,8 +98,9 @@ export function handleAppendRejected(raft: Raft, message: AppendRejected): void 
   if (progress === undefined) return;
   progress.lastContact = raft.now;
   if (progress.isStaleRejection(message.rejected)) return;
+  // Below the base nothing can be compared any more; the log cannot be continued there either.
   const common = raft.log.terms.lastAtMost(message.hintIndex, message.hintTerm);
-  const next = Math.min(message.rejected, common.index + 1);
+  const next = Math.min(message.rejected, message.hintIndex + 1, common.index + 1);
   progress.probeFrom(Math.max(next, progress.match + 1) as Index);
 }
 

@@ -10,7 +10,7 @@ import type { Index, LogPosition, Term, TermRun } from './types.ts';
  */
 export class TermIndex {
   #base: LogPosition;
-  readonly #runs: TermRun[];
+  #runs: TermRun[];
   #last: Index;
 
   constructor(base: LogPosition, runs: readonly TermRun[], last: Index) {
@@ -32,6 +32,10 @@ export class TermIndex {
       runs.length === 0 || runs[0]?.first === base.index + 1,
       `first run does not begin behind the base ${base.index}`,
     );
+  }
+
+  get base(): LogPosition {
+    return this.#base;
   }
 
   get last(): Index {
@@ -62,6 +66,23 @@ export class TermIndex {
     assert(index > this.#base.index && index <= this.#last + 1, `truncation from ${index} outside of the log`);
     while ((this.#runs.at(-1)?.first ?? 0) >= index) this.#runs.pop();
     this.#last = (index - 1) as Index;
+  }
+
+  /** The log begins behind `index` now. */
+  compactTo(index: Index): void {
+    const term = this.termAt(index);
+    assert(term !== null, `the log cannot begin behind ${index}, which is not in it`);
+    this.#base = { index, term };
+    const first = (index + 1) as Index;
+    const kept = this.#runs.filter((_run, at) => (this.#runs[at + 1]?.first ?? this.#last + 1) > first);
+    this.#runs = kept.map((run) => (run.first > first ? run : { term: run.term, first }));
+  }
+
+  /** Another log, empty, that begins behind `base`. */
+  replaceBy(base: LogPosition): void {
+    this.#base = base;
+    this.#runs = [];
+    this.#last = base.index;
   }
 
   /**

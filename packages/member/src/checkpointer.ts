@@ -1,4 +1,4 @@
-import type { Configuration, LogPosition } from '@conclave/core';
+import type { Configuration, Index, LogPosition } from '@conclave/core';
 import type { Checkpoint, CheckpointToken, Digest, StateMachine } from '@conclave/state-machine';
 import type { StateStore } from '@conclave/storage';
 import { asError } from './defect.ts';
@@ -26,7 +26,7 @@ export class Checkpointer {
   readonly #machine: StateMachine;
   readonly #store: StateStore;
   readonly #timers: Timers;
-  readonly #configuration: () => Configuration;
+  readonly #configurationAt: (index: Index) => Configuration | null;
   readonly #failed: (error: Error) => void;
   #bytes = 0;
   #entries = 0;
@@ -38,13 +38,13 @@ export class Checkpointer {
     machine: StateMachine,
     store: StateStore,
     timers: Timers,
-    configuration: () => Configuration,
+    configurationAt: (index: Index) => Configuration | null,
     failed: (error: Error) => void,
   ) {
     this.#machine = machine;
     this.#store = store;
     this.#timers = timers;
-    this.#configuration = configuration;
+    this.#configurationAt = configurationAt;
     this.#failed = failed;
   }
 
@@ -77,8 +77,10 @@ export class Checkpointer {
     this.#timer = null;
     this.#bytes = 0;
     this.#entries = 0;
+    const configuration = this.#configurationAt(this.#machine.applied.index as Index);
+    if (configuration === null) return;
     const checkpoint = this.#machine.takeCheckpoint();
-    this.#running = this.#write(checkpoint).then(
+    this.#running = this.#write(checkpoint, configuration).then(
       () => this.#written(checkpoint.token),
       (error: unknown) => this.#broken(error),
     );
@@ -97,10 +99,10 @@ export class Checkpointer {
     this.#failed(asError(error));
   }
 
-  async #write({ applied, changes, digest }: Checkpoint): Promise<void> {
+  async #write({ applied, changes, digest }: Checkpoint, configuration: Configuration): Promise<void> {
     await this.#store.checkpoint({
       position: applied as LogPosition,
-      configuration: this.#configuration(),
+      configuration,
       digest: encodeDigest(digest),
       changes,
     });

@@ -19,7 +19,13 @@ import { Member } from './member.ts';
 
 const clusterId = 'test';
 const ids = [1, 2, 3] as MemberId[];
-const configuration: Configuration = { voters: ids, votersOutgoing: [], learners: [] };
+const configuration: Configuration = {
+  voters: ids,
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  leaseReads: false,
+};
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);

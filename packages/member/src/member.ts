@@ -119,7 +119,13 @@ export class Member {
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
     this.#claims = new SessionClaims(machine, this.#barrier, this.#renewals, this.#attachments, environment.hash);
     this.#hub = new WatchHub(machine, clock, timers);
-    this.#checkpointer = new Checkpointer(machine, store.state, timers, () => this.#node.status().configuration, fatal);
+    this.#checkpointer = new Checkpointer(
+      machine,
+      store.state,
+      timers,
+      (index) => this.#node.configurationAt(index),
+      fatal,
+    );
     this.#applier = new Applier(
       machine,
       clock,

@@ -154,7 +154,13 @@ async function openOrInit(options: MemberOptions): Promise<Storage> {
   const identity = { clusterId: clusterIdOf(options), memberId: options.id as MemberId };
   if (!existsSync(join(options.directory, 'member.json'))) {
     const voters = options.members.map(({ id }) => id as MemberId).toSorted((a, b) => a - b);
-    const configuration: Configuration = { voters, votersOutgoing: [], learners: [] };
+    const configuration: Configuration = {
+      voters,
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+      leaseReads: false,
+    };
     await initStorage({ ...identity, directory: options.directory, configuration });
   }
   return openStorage({ ...identity, directory: options.directory });

@@ -1,4 +1,4 @@
-import { agreedLeader, type Cluster } from './cluster.ts';
+import { agreedLeader, type Cluster, catchUpMs, isSettled, presentMembers, presentVoters } from './cluster.ts';
 import type { Host } from './host.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -23,10 +23,14 @@ export function surviveLastingPartition(
   random: Random,
   settings: Settings,
 ): void {
-  const { hosts, network } = cluster;
+  const { network } = cluster;
   const { electionMs, disk } = settings;
+  // What was on its way, and what stood still.
+  scheduler.runUntil(scheduler.now + settings.network.maxStragglerMs + disk.maxStallMs);
+  finishChanges(cluster, scheduler, settings);
   // Somebody leads when it begins, and is pinned if anything pins it.
   scheduler.runUntil(scheduler.now + 5 * electionMs);
+  const hosts = presentMembers(cluster.hosts);
   const leader = agreedLeader(hosts);
   const majority = partition(cluster, leader, random);
   const term = highestTerm(hosts);
@@ -37,7 +41,7 @@ export function surviveLastingPartition(
     demand(highestTerm(hosts) === term, 'stable leadership', () => `${leader.id} led ${term}, now: ${describe(hosts)}`);
   }
 
-  const deadline = scheduler.now + maxElections * electionMs + disk.maxStallMs;
+  const deadline = scheduler.now + maxElections * electionMs + disk.maxStallMs + catchUpMs(cluster.hosts, settings);
   let written = false;
   const tried = (): boolean => {
     for (const host of hosts.filter((one) => one.node?.state.role === 'leader'))
@@ -51,6 +55,16 @@ export function surviveLastingPartition(
   network.heal();
 }
 
+/** A change of membership that was under way is finished by whoever leads, also by a leader that did not begin it. */
+function finishChanges({ hosts }: Cluster, scheduler: Scheduler, settings: Settings): void {
+  const { disk, electionMs } = settings;
+  const deadline = scheduler.now + maxElections * electionMs + disk.maxStallMs + catchUpMs(hosts, settings);
+  while (!isSettled(hosts)) {
+    demand(scheduler.now < deadline, 'liveness', () => `a change is not finished: ${describe(hosts)}`);
+    scheduler.runUntil(scheduler.now + settings.electionMs / 2);
+  }
+}
+
 /** Frames and writes are so much faster than timeouts that none is ever missed by chance. */
 function isQuick({ electionMs, heartbeatMs, network, disk }: Settings): boolean {
   return (
@@ -59,7 +73,9 @@ function isQuick({ electionMs, heartbeatMs, network, disk }: Settings): boolean 
 }
 
 /** The majority that sees each other. Half of the time the leader is not in it. */
-function partition({ hosts, network }: Cluster, leader: Host | null, random: Random): Host[] {
+function partition(cluster: Cluster, leader: Host | null, random: Random): Host[] {
+  const { network } = cluster;
+  const hosts = presentVoters(cluster.hosts);
   const order = random.shuffle(hosts);
   if (leader !== null && random.chance(0.5)) order.push(...order.splice(order.indexOf(leader), 1));
   const size = Math.floor(hosts.length / 2) + 1;

@@ -1,4 +1,4 @@
-import type { Acknowledged, Entry, HardState, PersistJob, TermRun } from '@conclave/core';
+import type { Acknowledged, Configuration, Entry, HardState, LogPosition, PersistJob, TermRun } from '@conclave/core';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { DiskSettings } from './swarm.ts';
@@ -7,7 +7,16 @@ import type { DiskSettings } from './swarm.ts';
 export interface DiskImage {
   hardState: HardState;
   acknowledged: Acknowledged;
+  /** The log begins behind it. */
+  base: LogPosition;
   readonly entries: Entry[];
+  /** How far the state machine's own store has come, and who took part there. */
+  checkpoint: DiskCheckpoint;
+}
+
+interface DiskCheckpoint {
+  readonly position: LogPosition;
+  readonly configuration: Configuration;
 }
 
 /**
@@ -20,6 +29,7 @@ export class Disk {
   readonly #random: Random;
   #settings: DiskSettings;
   #waiting: PersistJob[] = [];
+  #checkpointing: DiskCheckpoint | null = null;
   #writing: readonly PersistJob[] | null = null;
   /** Grows with each crash: a write that was begun before it completes for nobody. */
   #power = 0;
@@ -54,6 +64,25 @@ export class Disk {
     });
   }
 
+  /** In a store of its own, beside the log; one at a time. */
+  checkpoint(next: DiskCheckpoint, durable: () => void): void {
+    if (this.#checkpointing !== null) return;
+    const power = this.#power;
+    this.#checkpointing = next;
+    this.#scheduler.at(this.#completionTime(), () => {
+      if (power !== this.#power) return;
+      this.#checkpointing = null;
+      if (this.#reachCheckpoint(next)) durable();
+    });
+  }
+
+  /** False when a snapshot has replaced the state in the meantime. */
+  #reachCheckpoint(next: DiskCheckpoint): boolean {
+    if (next.position.index <= this.image.checkpoint.position.index) return false;
+    this.image.checkpoint = next;
+    return true;
+  }
+
   #completionTime(): number {
     const { maxStallMs, meanStallEveryMs, meanWriteMs, minWriteMs } = this.#settings;
     const now = this.#scheduler.now;
@@ -71,6 +100,8 @@ export class Disk {
       if (this.#random.chance(0.5)) for (const job of this.#writing) applyJob(this.image, job);
       else this.counts.tornAway++;
     }
+    if (this.#checkpointing !== null && this.#random.chance(0.5)) this.#reachCheckpoint(this.#checkpointing);
+    this.#checkpointing = null;
     this.#writing = null;
     this.#waiting = [];
   }
@@ -82,13 +113,23 @@ export class Disk {
 }
 
 function applyJob(image: DiskImage, job: PersistJob): void {
+  if (job.snapshot !== null) {
+    const { configuration, position } = job.snapshot;
+    image.entries.length = 0;
+    image.base = position;
+    image.checkpoint = { configuration, position };
+  }
   const first = job.entries[0];
-  if (first !== undefined) image.entries.length = first.index - 1;
+  if (first !== undefined) image.entries.length = first.index - 1 - image.base.index;
   image.entries.push(...job.entries);
   image.hardState = job.hardState;
   image.acknowledged = job.acknowledged;
-  if (image.entries.length !== job.tail)
-    throw new Error(`job ${job.sequence} names tail ${job.tail}, log ends at ${image.entries.length}`);
+  image.entries.splice(0, job.base.index - image.base.index);
+  image.base = job.base;
+  const tail = image.base.index + image.entries.length;
+  if (tail !== job.tail) throw new Error(`job ${job.sequence} names tail ${job.tail}, log ends at ${tail}`);
+  if (image.base.index > image.checkpoint.position.index)
+    throw new Error(`job ${job.sequence} cuts the log at ${image.base.index}, beyond what the state holds`);
 }
 
 export function termRunsOf(entries: readonly Entry[]): TermRun[] {

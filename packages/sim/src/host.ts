@@ -1,7 +1,7 @@
 import {
   type Acknowledged,
   type BootState,
-  type Configuration,
+  type ConfigurationChange,
   type Entry,
   type HardState,
   type Index,
@@ -14,6 +14,8 @@ import {
   type Output,
   RaftNode,
   type RaftOptions,
+  type SnapshotMeta,
+  type SnapshotSend,
   type Term,
 } from '@conclave/core';
 import type { Clock } from './clock.ts';
@@ -27,7 +29,7 @@ type ReadDone = (result: { readonly index: Index } | 'refused') => void;
 
 export const freshHardState: HardState = { term: 0 as Term, vote: null, commit: 0 as Index };
 export const freshAcknowledged: Acknowledged = { term: 0 as Term, index: 0 as Index };
-const logStart: LogPosition = { index: 0 as Index, term: 0 as Term };
+export const logStart: LogPosition = { index: 0 as Index, term: 0 as Term };
 
 /** Inputs that arrive within this time are stepped together, as the pump of a member does. */
 const maxPumpDelayMs = 0.2;
@@ -36,15 +38,27 @@ const maxInputsPerPump = 32;
 const audienceChangeRate = 0.02;
 const maxLoadMs = 3;
 
+export interface HostCounts {
+  /** Snapshots from which the state was taken. */
+  restored: number;
+  /** Snapshots of no use. */
+  discarded: number;
+  /** Persist jobs that cut the log in front. */
+  truncated: number;
+}
+
 export interface HostDependencies {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly clock: Clock;
   readonly disk: Disk;
-  readonly configuration: Configuration;
+  readonly checkpointEveryMs: number;
   readonly options: RaftOptions;
   readonly observers: readonly Observer[];
   readonly transmit: (message: Message) => void;
+  readonly sendSnapshot: (send: SnapshotSend, term: Term) => void;
+  /** It died: whoever has a connection to it may notice. */
+  readonly linksClosed: () => void;
 }
 
 /** One process: a Raft node, driven as its README asks, over a simulated disk and network. It can crash, pause and start again. */
@@ -60,12 +74,15 @@ export class Host {
   #pausedUntil = 0;
   #hasPaused = false;
   #timerAt: Millis = Number.POSITIVE_INFINITY;
-  #appliedIndex: Index = 0 as Index;
-  #checkpoint: Index = 0 as Index;
+  #applied: LogPosition = logStart;
+  /** Where the log began in the last persist job. */
+  #base = 0;
   #nextId = 1;
   readonly #proposals = new Map<number, WriteDone>();
   readonly #accepted = new Map<Index, { readonly term: Term; readonly done: WriteDone }>();
   readonly #asked = new Map<number, ReadDone>();
+  readonly #transfers = new Map<number, () => void>();
+  readonly counts: HostCounts = { restored: 0, discarded: 0, truncated: 0 };
   #parked: { readonly index: Index; readonly done: ReadDone }[] = [];
 
   constructor(id: MemberId, dependencies: HostDependencies) {
@@ -87,7 +104,7 @@ export class Host {
   }
 
   get appliedIndex(): Index {
-    return this.#appliedIndex;
+    return this.#applied.index;
   }
 
   get leader(): MemberId | null {
@@ -104,22 +121,24 @@ export class Host {
 
   /** From the last checkpoint of the state machine, and from at least those entries that it does not contain. */
   start(): void {
-    const { clock, configuration, disk, options, random } = this.#its;
-    const { acknowledged, entries, hardState } = disk.image;
+    const { clock, disk, options, random } = this.#its;
+    const { acknowledged, base, checkpoint, entries, hardState } = disk.image;
+    const { configuration, position } = checkpoint;
     const boot: BootState = {
       hardState,
       acknowledged,
-      base: logStart,
+      base,
       configuration,
       terms: termRunsOf(entries),
-      tail: entries.length as Index,
-      entries: entries.slice(random.integer(0, this.#checkpoint + 1)),
-      applied: this.#checkpoint,
+      tail: (base.index + entries.length) as Index,
+      entries: entries.slice(random.integer(0, position.index - base.index + 1)),
+      applied: position.index,
     };
-    this.#appliedIndex = this.#checkpoint;
+    this.#applied = position;
     this.#node = new RaftNode(options, boot, random.fork('node'), clock.now());
     for (const observer of this.#its.observers) observer.started?.(this);
     this.#wake();
+    this.#checkpointLater();
   }
 
   crash(): void {
@@ -129,6 +148,7 @@ export class Host {
     this.#proposals.clear();
     this.#accepted.clear();
     this.#asked.clear();
+    this.#transfers.clear();
     this.#parked = [];
     this.#inbox = [];
     this.#life++;
@@ -136,11 +156,9 @@ export class Host {
     this.#pumpScheduled = false;
     this.#pausedUntil = 0;
     this.#timerAt = Number.POSITIVE_INFINITY;
-    // What is applied is durable in the log; how much of it the state machine has on disk as well depends on when it wrote last.
-    if (this.#its.random.chance(0.5))
-      this.#checkpoint = this.#its.random.integer(this.#checkpoint, this.#appliedIndex + 1) as Index;
     this.disk.crash();
     for (const observer of this.#its.observers) observer.crashed?.(this);
+    this.#its.linksClosed();
   }
 
   pause(durationMs: number): void {
@@ -161,6 +179,34 @@ export class Host {
 
   unreachable(member: MemberId): void {
     if (this.isUp) this.#push({ type: 'unreachable', member });
+  }
+
+  linkClosed(member: MemberId): void {
+    if (this.isUp) this.#push({ type: 'linkClosed', member });
+  }
+
+  /** Steps what a stream that this life began has come to. */
+  reporter(): (input: Input) => void {
+    const life = this.#life;
+    return (input) => {
+      if (life === this.#life && this.isUp) this.#push(input);
+    };
+  }
+
+  receiveSnapshot(snapshot: SnapshotMeta, term: Term): void {
+    if (this.isUp) this.#push({ type: 'snapshotReceived', snapshot, term });
+  }
+
+  change(change: ConfigurationChange, done: WriteDone): void {
+    const id = this.#nextId++;
+    this.#proposals.set(id, done);
+    this.#push({ type: 'changeConfiguration', id, change, context: new Uint8Array(id % 3) });
+  }
+
+  transfer(to: MemberId | 'best', handedOver: () => void): void {
+    const id = this.#nextId++;
+    this.#transfers.set(id, handedOver);
+    this.#push({ type: 'transferLeader', id, to });
   }
 
   write(data: Uint8Array, done: WriteDone): void {
@@ -208,14 +254,20 @@ export class Host {
     if (this.#its.random.chance(audienceChangeRate)) {
       node.step({ type: 'audience', present: this.#its.random.chance(0.5) }, now);
     }
-    for (const input of this.#inbox.splice(0, this.#its.random.integer(1, maxInputsPerPump))) node.step(input, now);
+    for (const input of this.#inbox.splice(0, this.#its.random.integer(1, maxInputsPerPump))) {
+      node.step(input, now);
+      for (const observer of this.#its.observers) observer.stepped?.(this);
+    }
     if (this.#inbox.length > 0) this.#wake();
     const output = node.takeOutput();
     for (const observer of this.#its.observers) observer.took?.(this, output);
     this.#send(output);
     if (output.persist !== null) this.#persist(output.persist);
     this.#settle(output);
+    if (output.snapshotToRestore !== null) this.#restore(output.snapshotToRestore);
     this.#apply(node, output.committed, now);
+    for (const send of output.snapshotSends) this.#its.sendSnapshot(send, node.state.term);
+    this.counts.discarded += output.discarded.length;
     for (const load of output.loads) this.#load(load);
     this.#serveReads();
     this.#armTimer(node.nextDeadline());
@@ -230,6 +282,8 @@ export class Host {
 
   #persist(job: NonNullable<Output['persist']>): void {
     const life = this.#life;
+    if (job.snapshot === null && job.base.index > this.#base) this.counts.truncated++;
+    this.#base = job.base.index;
     this.disk.submit(job, (sequence) => {
       for (const observer of this.#its.observers) observer.durable?.(this);
       if (life === this.#life) this.#push({ type: 'persisted', sequence });
@@ -243,8 +297,10 @@ export class Host {
       this.#accepted.get(index)?.done('unknown');
       this.#accepted.set(index, { term, done });
     }
+    for (const id of output.handedOver) take(this.#transfers, id)();
     for (const { what, id } of output.failed) {
-      if (what === 'proposal') take(this.#proposals, id)('refused');
+      if (what === 'transfer') this.#transfers.delete(id);
+      else if (what !== 'read') take(this.#proposals, id)('refused');
       else take(this.#asked, id)('refused');
     }
     for (const { id, index } of output.reads) this.#parked.push({ index, done: take(this.#asked, id) });
@@ -253,12 +309,44 @@ export class Host {
   #apply(node: RaftNode, committed: readonly Entry[], now: Millis): void {
     for (const entry of committed) {
       for (const observer of this.#its.observers) observer.applied?.(this, entry);
-      this.#appliedIndex = entry.index;
+      this.#applied = entry;
       const waiting = this.#accepted.get(entry.index);
       this.#accepted.delete(entry.index);
       waiting?.done(waiting.term === entry.term ? { index: entry.index } : 'refused');
     }
-    if (committed.length > 0) node.step({ type: 'applied', index: this.#appliedIndex }, now);
+    if (committed.length > 0) node.step({ type: 'applied', index: this.appliedIndex }, now);
+  }
+
+  #restore({ position }: SnapshotMeta): void {
+    for (const observer of this.#its.observers) observer.restored?.(this, position.index, position.term);
+    this.counts.restored++;
+    this.#applied = position;
+    for (const [index, { done }] of this.#accepted) {
+      if (index > position.index) continue;
+      this.#accepted.delete(index);
+      done('unknown');
+    }
+  }
+
+  #checkpointLater(): void {
+    const { checkpointEveryMs, random, scheduler } = this.#its;
+    if (checkpointEveryMs === Number.POSITIVE_INFINITY) return;
+    const life = this.#life;
+    scheduler.after(random.exponential(checkpointEveryMs), () => {
+      if (life !== this.#life) return;
+      if (!this.isPaused) this.#checkpoint();
+      this.#checkpointLater();
+    });
+  }
+
+  #checkpoint(): void {
+    const { index, term } = this.#applied;
+    const configuration = this.#node?.configurationAt(index) ?? null;
+    if (configuration === null) return;
+    const life = this.#life;
+    this.disk.checkpoint({ position: { index, term }, configuration }, () => {
+      if (life === this.#life) this.#push({ type: 'checkpointed', index });
+    });
   }
 
   #load(request: LoadRequest): void {
@@ -267,7 +355,9 @@ export class Host {
       if (life !== this.#life) return;
       const entries: Entry[] = [];
       let bytes = 0;
-      for (const entry of this.disk.image.entries.slice(request.from - 1)) {
+      const { base, entries: kept } = this.disk.image;
+      // The log may have been cut while the load was under way.
+      for (const entry of request.from > base.index ? kept.slice(request.from - base.index - 1) : []) {
         bytes += entry.data.byteLength;
         if (bytes > request.maxBytes && entries.length > 0) break;
         entries.push(entry);
@@ -277,9 +367,9 @@ export class Host {
   }
 
   #serveReads(): void {
-    const due = this.#parked.filter(({ index }) => index <= this.#appliedIndex);
-    this.#parked = this.#parked.filter(({ index }) => index > this.#appliedIndex);
-    for (const { done } of due) done({ index: this.#appliedIndex });
+    const due = this.#parked.filter(({ index }) => index <= this.appliedIndex);
+    this.#parked = this.#parked.filter(({ index }) => index > this.appliedIndex);
+    for (const { done } of due) done({ index: this.appliedIndex });
   }
 
   #armTimer(deadline: Millis): void {

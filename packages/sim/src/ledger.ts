@@ -21,37 +21,48 @@ export class Ledger implements Observer {
   readonly disk: Map<MemberId, number[]> = new Map();
   /** By index; the first is the empty log. */
   readonly committed: Committed[] = [{ chain: 0, inTerm: 0, term: 0 }];
-  readonly #diskEntries = new Map<MemberId, Entry[]>();
+  readonly #diskEntries = new Map<MemberId, { readonly base: number; readonly entries: Entry[] }>();
 
   started(host: Host): void {
-    const chain = chainOf(host.disk.image.entries, 0);
+    const { base, entries } = host.disk.image;
+    const chain = this.#committedChain(base.index);
+    for (const entry of entries) chain.push(link(chain.at(-1) ?? 0, entry));
     this.memory.set(host.id, [...chain]);
     this.disk.set(host.id, chain);
-    this.#diskEntries.set(host.id, [...host.disk.image.entries]);
+    this.#diskEntries.set(host.id, { base: base.index, entries: [...entries] });
   }
 
-  took(host: Host, output: Output): void {
-    const first = output.persist?.entries[0];
+  took(host: Host, { persist }: Output): void {
+    if (persist === null) return;
+    if (persist.snapshot !== null) this.memory.set(host.id, this.#committedChain(persist.snapshot.position.index));
+    const first = persist.entries[0];
     const chain = this.memoryOf(host.id);
-    if (output.persist !== null && first !== undefined) {
-      chain.length = first.index;
-      for (const entry of output.persist.entries) chain.push(link(chain.at(-1) ?? 0, entry));
-    }
+    if (first === undefined) return;
+    chain.length = first.index;
+    for (const entry of persist.entries) chain.push(link(chain.at(-1) ?? 0, entry));
+  }
+
+  /** Where a log begins, everything before it was committed. */
+  #committedChain(upTo: number): number[] {
+    return this.committed.slice(0, upTo + 1).map(({ chain }) => chain);
   }
 
   durable(host: Host): void {
-    const chain = this.diskOf(host.id);
-    const known = this.#diskEntries.get(host.id) ?? [];
-    const entries = host.disk.image.entries;
+    let chain = this.diskOf(host.id);
+    const known = this.#diskEntries.get(host.id) ?? { base: 0, entries: [] };
+    const { base, entries } = host.disk.image;
     // Entries are immutable and shared: where the image and what was seen of it are the same objects, nothing has changed.
-    let same = Math.min(known.length, entries.length);
-    while (same > 0 && known[same - 1] !== entries[same - 1]) same--;
-    known.length = same;
-    chain.length = same + 1;
-    for (const entry of entries.slice(same)) {
-      known.push(entry);
-      chain.push(link(chain.at(-1) ?? 0, entry));
+    let same = Math.min(known.base + known.entries.length, base.index + entries.length);
+    while (same > base.index && known.entries[same - known.base - 1] !== entries[same - base.index - 1]) same--;
+    // Replaced by a snapshot: what it contains is committed.
+    if (same <= base.index && chain[base.index] !== this.committed[base.index]?.chain) {
+      chain = this.#committedChain(base.index);
+      this.disk.set(host.id, chain);
     }
+    same = Math.max(same, base.index);
+    chain.length = same + 1;
+    for (const entry of entries.slice(same - base.index)) chain.push(link(chain.at(-1) ?? 0, entry));
+    this.#diskEntries.set(host.id, { base: base.index, entries: [...entries] });
   }
 
   memoryOf(id: MemberId): number[] {
@@ -61,12 +72,6 @@ export class Ledger implements Observer {
   diskOf(id: MemberId): number[] {
     return this.disk.get(id) ?? [0];
   }
-}
-
-function chainOf(entries: readonly Entry[], before: number): number[] {
-  const chain = [before];
-  for (const entry of entries) chain.push(link(chain.at(-1) ?? 0, entry));
-  return chain;
 }
 
 /** The load never writes the same four first bytes twice, so that they and the length stand for the data. */

@@ -80,6 +80,10 @@ export class Network {
     this.#cut.add(link(from, to));
   }
 
+  connects(from: number, to: number): boolean {
+    return !this.#cut.has(link(from, to)) && !this.#cut.has(link(to, from));
+  }
+
   heal(): void {
     this.#cut.clear();
   }

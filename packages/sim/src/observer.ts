@@ -6,6 +6,8 @@ export interface Observer {
   readonly name: string;
   /** A member started, for the first time or again, from what its disk held. */
   started?(host: Host): void;
+  /** Core took one input. */
+  stepped?(host: Host): void;
   /** Core gave out its output; nothing of it has been acted on yet. */
   took?(host: Host, output: Output): void;
   /** A message leaves the member. */
@@ -13,6 +15,8 @@ export interface Observer {
   /** The member's disk image changed. */
   durable?(host: Host): void;
   applied?(host: Host, entry: Entry): void;
+  /** The state is about to be replaced by a snapshot at this position. */
+  restored?(host: Host, index: number, term: number): void;
   crashed?(host: Host): void;
   /** A client was told that its write stands at `index`. */
   writeAcknowledged?(index: number): void;

@@ -16,6 +16,8 @@ export interface Settings {
   readonly disk: DiskSettings;
   readonly faults: FaultSettings;
   readonly load: LoadSettings;
+  readonly membership: MembershipSettings;
+  readonly snapshots: SnapshotSettings;
   readonly safetyMs: number;
 }
 
@@ -31,6 +33,8 @@ export interface NetworkSettings {
   readonly maxStragglerMs: number;
   /** Of appends that arrive with only the first of their entries, as a leader with other bounds, or after other losses, would have sent them. */
   readonly cutShortRate: number;
+  /** Of breaks of a connection, a crash among them, that the other end is told of. */
+  readonly linkClosedRate: number;
 }
 
 export interface DiskSettings {
@@ -71,6 +75,28 @@ export interface LoadSettings {
   readonly maxValueBytes: number;
 }
 
+export interface MembershipSettings {
+  /** Members that do not take part at first. */
+  readonly spares: number;
+  /** Mean times between what the operator does; Infinity for never. */
+  readonly changeEveryMs: number;
+  readonly transferEveryMs: number;
+  /** From the beginning; later changes turn it on and off. */
+  readonly leaseReads: boolean;
+}
+
+export interface SnapshotSettings {
+  /** Mean time between checkpoints of one member; Infinity for none. */
+  readonly checkpointEveryMs: number;
+  readonly keptLogEntries: number;
+  readonly keptLogBytes: number;
+  readonly keptForSnapshotBytes: number;
+  readonly meanSendMs: number;
+  readonly failRate: number;
+  readonly unreportedRate: number;
+  readonly repeatRate: number;
+}
+
 export function settingsFor(seed: number, members: number | null, safetyMs: number): Settings {
   const random = new Random(seed).fork('swarm');
   const sometimes = (probability: number, low: number, high: number): number =>
@@ -81,7 +107,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
   // A fifth of the runs hunts leaders: quick elections, and a fault for nearly everybody who wins one (Raft's figure 8 lives here).
   const hunting = !calm && random.chance(0.2);
   const heartbeatMs = hunting ? 20 : random.pick([20, 50, 100]);
-  return {
+  const settings = {
     members: members ?? random.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
     heartbeatMs,
     electionMs: heartbeatMs * (hunting ? 3 : random.pick([3, 5, 10])),
@@ -131,5 +157,58 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       maxValueBytes: random.pick([16, 300, 2_000]),
     },
     safetyMs,
+  };
+  const isChanging = random.chance(0.6);
+  const isLosing = !calm && random.chance(0.5);
+  const leaseReads = random.chance(0.5);
+  const stale = leaseReads && random.chance(0.6) ? staleLeaders(settings, random) : settings;
+  return {
+    ...stale,
+    network: { ...stale.network, linkClosedRate: random.pick([0, 0.5, 1]) },
+    membership: {
+      spares: isChanging ? random.integer(0, 4) : 0,
+      changeEveryMs: isChanging ? random.pick([100, 500, 2_000]) : Number.POSITIVE_INFINITY,
+      transferEveryMs: random.pick([200, 2_000, Number.POSITIVE_INFINITY]),
+      leaseReads,
+    },
+    snapshots: {
+      checkpointEveryMs: random.pick([50, 500, Number.POSITIVE_INFINITY]),
+      keptLogEntries: random.pick([1, 20, 500]),
+      keptLogBytes: random.pick([1, 67_108_864]),
+      keptForSnapshotBytes: random.pick([1, 536_870_912]),
+      meanSendMs: random.pick([5, 100, 1_000]),
+      failRate: isLosing ? 0.3 : 0,
+      unreportedRate: isLosing ? 0.1 : 0,
+      repeatRate: isLosing ? 0.2 : 0,
+    },
+  };
+}
+
+type Drawn = Omit<Settings, 'membership' | 'snapshots' | 'network'> & {
+  readonly network: Omit<NetworkSettings, 'linkClosedRate'>;
+};
+
+/**
+ * A lease that is a little too long shows only when a leader that has been replaced a moment ago is asked: so leaders stand still for about
+ * as long as an election takes, others are quick to take over, clocks differ, and clients read at whoever thinks that it leads.
+ */
+function staleLeaders<Base extends Drawn>(settings: Base, random: Random): Base {
+  const electionMs = random.pick([60, 100, 200]);
+  return {
+    ...settings,
+    members: Math.max(settings.members, 3),
+    heartbeatMs: 20,
+    electionMs,
+    network: { ...settings.network, meanDelayMs: 0.5, lossRate: 0, bulkLossRate: 0 },
+    disk: { ...settings.disk, meanWriteMs: 0.3, meanStallEveryMs: Number.POSITIVE_INFINITY },
+    faults: {
+      ...settings.faults,
+      leaderEveryMs: random.between(4, 10) * electionMs,
+      crashEveryMs: random.pick([300, 3_000, Number.POSITIVE_INFINITY]),
+      maxDownMs: 10,
+      maxPauseMs: random.between(1.5, 3) * electionMs,
+      clockDrift: random.pick([0.001, 0.2]),
+    },
+    load: { clients: 8, operationsPerSecond: 800, readShare: 0.6, readAnywhereShare: 0, maxValueBytes: 16 },
   };
 }

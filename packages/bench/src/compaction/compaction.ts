@@ -12,7 +12,13 @@ import { type CompactionRow, failures, maxP99Ms, verdict } from './verdict.ts';
 
 const memberId = 1 as MemberId;
 const clusterId = 'bench';
-const configuration: Configuration = { voters: [memberId], votersOutgoing: [], learners: [] };
+const configuration: Configuration = {
+  voters: [memberId],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  leaseReads: false,
+};
 const mib = 1024 * 1024;
 /** As `packages/storage` opens `state/`. */
 const stateOptions = { compression: false, writeBufferSize: 16 * mib, cacheSize: 32 * mib, createIfMissing: false };

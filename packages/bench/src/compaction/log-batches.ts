@@ -66,6 +66,8 @@ export class LogBatches {
       sequence: this.#sequence,
       hardState: { term, vote: null, commit: 0 as Index },
       acknowledged: { term, index: tail },
+      snapshot: null,
+      base: { index: 0 as Index, term: 0 as Term },
       entries,
       tail,
     };

@@ -46,7 +46,13 @@ const raft: fc.Arbitrary<Message> = fc.oneof(
     lastTerm: term,
   }),
   fc.record({ type: fc.constant('preVoteResponse' as const), ...envelope, campaignTerm: term, granted: fc.boolean() }),
-  fc.record({ type: fc.constant('vote' as const), ...envelope, lastIndex: index, lastTerm: term }),
+  fc.record({
+    type: fc.constant('vote' as const),
+    ...envelope,
+    lastIndex: index,
+    lastTerm: term,
+    transfer: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('voteResponse' as const), ...envelope, granted: fc.boolean() }),
   fc.record({ type: fc.constant('appendAccepted' as const), ...envelope, match: index, audience: fc.boolean() }),
   fc.record({
@@ -61,6 +67,7 @@ const raft: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('commitNotice' as const), ...envelope, commit: index }),
   fc.record({ type: fc.constant('readIndexRequest' as const), ...envelope, request: number }),
   fc.record({ type: fc.constant('readIndexResponse' as const), ...envelope, request: number, index }),
+  fc.record({ type: fc.constant('timeoutNow' as const), ...envelope }),
 );
 
 const identity = fc.oneof(

@@ -19,7 +19,7 @@ function hello(changes: Partial<PeerHello> = {}): PeerHello {
 
 async function openLog(): Promise<LogStore> {
   const disk = new MemoryDisk();
-  const configuration = { voters: ids, votersOutgoing: [], learners: [] };
+  const configuration = { voters: ids, votersOutgoing: [], learners: [], learnersNext: [], leaseReads: false };
   const own = { clusterId: 'c', memberId: self };
   initMemoryStorage(disk, { ...own, storeUuid: '00000000-0000-4000-8000-000000000001', configuration });
   return (await openMemoryStorage(disk, own)).log;

@@ -15,6 +15,7 @@ const tags = {
   commitNotice: 10,
   readIndexRequest: 11,
   readIndexResponse: 12,
+  timeoutNow: 13,
 } as const satisfies Record<Message['type'], number>;
 
 /** Kind and length of the data. */
@@ -35,7 +36,8 @@ export function writeRaft(writer: FrameWriter, message: Message): void {
       return writer.byte(message.granted ? 1 : 0);
     case 'vote':
       writer.number(message.lastIndex);
-      return writer.number(message.lastTerm);
+      writer.number(message.lastTerm);
+      return writer.byte(message.transfer ? 1 : 0);
     case 'voteResponse':
       return writer.byte(message.granted ? 1 : 0);
     case 'append':
@@ -62,6 +64,8 @@ export function writeRaft(writer: FrameWriter, message: Message): void {
     case 'readIndexResponse':
       writer.number(message.request);
       return writer.number(message.index);
+    case 'timeoutNow':
+      return;
   }
 }
 
@@ -87,7 +91,7 @@ export function readRaft(reader: FrameReader, from: MemberId, to: MemberId): Mes
     case tags.preVoteResponse:
       return { type: 'preVoteResponse', ...envelope, campaignTerm: otherTerm(), granted: reader.byte() === 1 };
     case tags.vote:
-      return { type: 'vote', ...envelope, lastIndex: index(), lastTerm: otherTerm() };
+      return { type: 'vote', ...envelope, lastIndex: index(), lastTerm: otherTerm(), transfer: reader.byte() === 1 };
     case tags.voteResponse:
       return { type: 'voteResponse', ...envelope, granted: reader.byte() === 1 };
     case tags.append: {
@@ -110,6 +114,8 @@ export function readRaft(reader: FrameReader, from: MemberId, to: MemberId): Mes
       return { type: 'readIndexRequest', ...envelope, request: reader.number() };
     case tags.readIndexResponse:
       return { type: 'readIndexResponse', ...envelope, request: reader.number(), index: index() };
+    case tags.timeoutNow:
+      return { type: 'timeoutNow', ...envelope };
     default:
       throw new PeerProtocolError(`tag ${tag} is no Raft message`);
   }

@@ -1,8 +1,9 @@
-import type { Entry, Output } from '@conclave/core';
+import type { Configuration, Entry, Index, Output } from '@conclave/core';
 import type { Host } from '../host.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Observer } from '../observer.ts';
 import { demand } from '../violation.ts';
+import { isQuorum } from './quorum.ts';
 
 /**
  * What is committed is committed for ever and the same everywhere (Raft, figure 3: state machine safety), and when it becomes so a majority
@@ -11,16 +12,22 @@ import { demand } from '../violation.ts';
 export class Commitment implements Observer {
   readonly name = 'commitment';
   readonly #ledger: Ledger;
-  readonly #majority: number;
   readonly #seen = new Map<number, number>();
 
-  constructor(ledger: Ledger, members: number) {
+  constructor(ledger: Ledger) {
     this.#ledger = ledger;
-    this.#majority = Math.floor(members / 2) + 1;
   }
 
   started(host: Host): void {
     this.#seen.set(host.id, 0);
+  }
+
+  /** With the configuration that the leader counted by: the next thing it does may be to change it. */
+  stepped(host: Host): void {
+    const state = host.node?.state;
+    if (state?.role !== 'leader') return;
+    const { committed } = this.#ledger;
+    while (committed.length <= state.log.committed) this.#first(host, committed.length, state.configuration);
   }
 
   took(host: Host): void {
@@ -30,20 +37,23 @@ export class Commitment implements Observer {
     const { committed } = this.#ledger;
     for (let index = (this.#seen.get(host.id) ?? 0) + 1; index <= state.log.committed; index++) {
       const mine = chain[index];
-      if (committed[index] === undefined) this.#first(host, index, mine as number, state.term);
       demand(committed[index]?.chain === mine, this.name, () => `${host.id} committed another entry at ${index}`);
     }
     this.#seen.set(host.id, state.log.committed);
   }
 
-  #first(host: Host, index: number, chain: number, inTerm: number): void {
-    const holders = [...this.#ledger.disk.values()].filter((disk) => disk[index] === chain).length;
+  #first(host: Host, index: number, configuration: Configuration): void {
+    const chain = this.#ledger.memoryOf(host.id)[index] as number;
+    const state = host.node?.state;
+    const inTerm = state?.term ?? 0;
+    const holders = [...this.#ledger.disk].filter(([, disk]) => disk[index] === chain).map(([member]) => member);
     demand(
-      holders >= this.#majority,
+      chain !== undefined && isQuorum(configuration, new Set(holders)),
       'committed on a durable majority',
-      () => `${host.id} committed ${index} in term ${inTerm}, on ${holders} disks of the ${this.#majority} it takes`,
+      () =>
+        `${host.id} committed ${index} in term ${inTerm}, on ${holders.join(', ')} of ${JSON.stringify(configuration)}`,
     );
-    this.#ledger.committed[index] = { chain, inTerm, term: host.node?.state.log.termAt(index as never) ?? 0 };
+    this.#ledger.committed[index] = { chain, inTerm, term: state?.log.termAt(index as Index) ?? 0 };
   }
 }
 

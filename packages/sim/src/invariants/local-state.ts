@@ -22,7 +22,14 @@ export class LocalState implements Observer {
     holds(raft.term >= last.term, 'its term went back');
     holds(log.committed >= last.committed, 'its commit index went back');
     holds(log.applied <= log.handedOut && log.handedOut <= log.committed, 'applied <= handed out <= committed');
-    holds(log.handedOut <= durability.durableIndex, 'handed out <= durable');
+    holds(
+      log.handedOut <= durability.durableIndex || (durability.isInstalling && log.handedOut === log.base.index),
+      'handed out <= durable, or part of a snapshot that is not durable yet',
+    );
+    holds(
+      log.base.index <= host.disk.image.checkpoint.position.index || durability.isInstalling,
+      'the log begins at or before the durable checkpoint',
+    );
     holds(log.committed <= log.lastIndex && durability.durableIndex <= log.lastIndex, 'committed and durable <= last');
     holds(log.windowStart <= log.applied + 1, 'what is not applied is in memory');
     holds((log.lastTerm ?? 0) <= raft.term, 'the log knows no later term');
@@ -38,6 +45,7 @@ export class LocalState implements Observer {
       for (const [peer, progress] of raft.progress) {
         holds(progress.match < progress.next, `match < next of ${peer}`);
         holds(progress.match <= log.lastIndex, `match of ${peer} <= last`);
+        holds((progress.state === 'snapshot') === (progress.snapshot !== null), `state of ${peer}`);
         holds(progress.inFlight <= raft.options.maxInflightAppends, `window of ${peer}`);
       }
     } else {

@@ -36,7 +36,8 @@ export class LeaderAppendOnly implements Observer {
   readonly #tails = new Map<number, number>();
 
   started(host: Host): void {
-    this.#tails.set(host.id, host.disk.image.entries.length);
+    const { base, entries } = host.disk.image;
+    this.#tails.set(host.id, base.index + entries.length);
   }
 
   took(host: Host, { persist }: Output): void {

@@ -72,7 +72,8 @@ export class Promises implements Observer {
   }
 
   #logEndIsDurable(host: Host, { lastIndex, lastTerm }: Vote): void {
-    const term = lastIndex === 0 ? 0 : host.disk.image.entries[lastIndex - 1]?.term;
+    const { base, entries } = host.disk.image;
+    const term = lastIndex === base.index ? base.term : entries[lastIndex - base.index - 1]?.term;
     demand(
       term === lastTerm,
       this.name,

@@ -121,7 +121,13 @@ class MemberRun {
   #makeHosts(random: Random, fail: (error: unknown) => void, print: ((line: string) => void) | null): MemberHost[] {
     const { electionMs, faults, heartbeatMs, members } = this.#settings;
     const ids = Array.from({ length: members }, (_, at) => (at + 1) as MemberId);
-    const configuration: Configuration = { voters: ids, votersOutgoing: [], learners: [] };
+    const configuration: Configuration = {
+      voters: ids,
+      votersOutgoing: [],
+      learners: [],
+      learnersNext: [],
+      leaseReads: false,
+    };
     const addresses = ids.map((id) => ({ id, name: `m${id}`, clientUrl: `ws://m${id}`, peerUrl: `ws://p${id}` }));
     return ids.map((id) => {
       const own = random.fork(`host ${id}`);

@@ -17,7 +17,13 @@ export const member = (value: number): MemberId => value as MemberId;
 
 export const position = (at: number, term: number): LogPosition => ({ index: at as Index, term: term as Term });
 
-export const founders: Configuration = { voters: [member(1), member(2), member(3)], votersOutgoing: [], learners: [] };
+export const founders: Configuration = {
+  voters: [member(1), member(2), member(3)],
+  votersOutgoing: [],
+  learners: [],
+  learnersNext: [],
+  leaseReads: false,
+};
 
 export function entry(at: number, term: number, bytes = 16): Entry {
   const data = new Uint8Array(bytes).fill((at * 31 + term) % 251);
@@ -55,6 +61,8 @@ export function job(shape: JobShape): PersistJob {
     sequence,
     hardState,
     acknowledged: shape.acknowledged ?? { term, index: tail },
+    snapshot: null,
+    base: position(0, 0),
     entries: shape.entries ?? [],
     tail,
   };

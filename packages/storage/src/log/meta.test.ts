@@ -14,7 +14,13 @@ const meta: LogMeta = {
   chainAtBase: 0xffff_ffff,
   tail: index(2 ** 40),
   chainAtTail: 7,
-  configuration: { ...founders, votersOutgoing: [member(9)], learners: [member(10), member(11)] },
+  configuration: {
+    ...founders,
+    votersOutgoing: [member(9)],
+    learners: [member(10), member(11)],
+    learnersNext: [member(9)],
+    leaseReads: true,
+  },
   stateGeneration: 3,
   peerStores: new Map([[member(2), 'ffffffff-89ab-4cde-8f01-23456789abcd']]),
 };

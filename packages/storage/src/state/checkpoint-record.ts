@@ -24,7 +24,7 @@ export interface CheckpointRecord {
 
 const nothing: Checkpoint = {
   position: { index: 0 as Index, term: 0 as Term },
-  configuration: { voters: [], votersOutgoing: [], learners: [] },
+  configuration: { voters: [], votersOutgoing: [], learners: [], learnersNext: [], leaseReads: false },
   digest: new Uint8Array(),
 };
 
