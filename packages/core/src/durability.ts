@@ -95,7 +95,15 @@ export class Durability {
     if (!this.#isStaged) return null;
     const entries = this.#stagedFrom === null ? [] : log.slice(this.#stagedFrom, Number.POSITIVE_INFINITY);
     assert(entries !== null, `entries from ${this.#stagedFrom} left memory before they were durable`);
-    const job = { sequence: this.#nextSequence, hardState, acknowledged, entries, tail: log.lastIndex };
+    const job: PersistJob = {
+      sequence: this.#nextSequence,
+      hardState,
+      acknowledged,
+      entries,
+      tail: log.lastIndex,
+      base: log.base,
+      snapshot: null,
+    };
     this.#inFlight.push({ sequence: job.sequence, lastIndex: log.lastIndex });
     this.#nextSequence++;
     this.#stagedFrom = null;

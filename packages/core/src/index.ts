@@ -43,6 +43,7 @@ export {
   type ReadId,
   type Refusal,
   type Role,
+  type SnapshotMeta,
   type Term,
   type TermRun,
 } from './types.ts';

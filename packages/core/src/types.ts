@@ -102,6 +102,22 @@ export interface PersistJob {
   readonly entries: readonly Entry[];
   /** Last entry of the log after this job. */
   readonly tail: Index;
+  /** Where the log begins after this job; equal to the old base when nothing is truncated. */
+  readonly base: LogPosition;
+  /**
+   * Replaces the whole log by an empty one that begins behind the snapshot, and switches to the state staged under its id, atomically
+   * with everything else in this job. `entries` then follow it.
+   */
+  readonly snapshot: SnapshotMeta | null;
+}
+
+/** What a member needs to know of a snapshot before it has its bytes. */
+export interface SnapshotMeta {
+  /** Tells it from every other snapshot, also from one of the same position. */
+  readonly id: string;
+  readonly position: LogPosition;
+  /** In force at `position`. */
+  readonly configuration: Configuration;
 }
 
 /** Chosen by the driver, unique among those it has under way; core only hands it back. */

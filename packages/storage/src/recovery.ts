@@ -75,5 +75,6 @@ export function reconcile(
   // The stored commit index is a hint that only travels with the next write; what was applied was committed. One beyond the tail
   // is what a leader told about entries that are not here yet.
   const commit = Math.min(Math.max(hardState.commit, applied.index), tail) as Index;
-  return { hardState: { ...hardState, commit }, acknowledged, base, configuration, terms, tail };
+  const inForce = record.checkpoint?.configuration ?? configuration;
+  return { hardState: { ...hardState, commit }, acknowledged, base, configuration: inForce, terms, tail };
 }

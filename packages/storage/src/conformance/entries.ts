@@ -7,6 +7,7 @@ import type {
   LogPosition,
   MemberId,
   PersistJob,
+  SnapshotMeta,
   Term,
 } from '@conclave/core';
 
@@ -38,6 +39,9 @@ export interface JobShape {
   readonly tail?: number;
   /** The tail of the job in its term if absent. */
   readonly acknowledged?: Acknowledged;
+  /** That of the snapshot, or the beginning, if absent. */
+  readonly base?: LogPosition;
+  readonly snapshot?: SnapshotMeta;
 }
 
 let sequence = 0;
@@ -57,6 +61,8 @@ export function job(shape: JobShape): PersistJob {
     acknowledged: shape.acknowledged ?? { term, index: tail },
     entries: shape.entries ?? [],
     tail,
+    base: shape.base ?? shape.snapshot?.position ?? position(0, 0),
+    snapshot: shape.snapshot ?? null,
   };
 }
 

@@ -43,7 +43,8 @@ async function gatedLog(place: string) {
       await gate.closed;
     },
   });
-  return { log: new LevelLog(level, anchor, meta, head), gate };
+  const beside = { checkpointed: null, claim: () => assert.fail(), adopt: () => assert.fail() };
+  return { log: new LevelLog({ level, anchor, meta, recovered: head, firsts: [], beside }), gate };
 }
 
 test('a read beside a truncation waits until it knows the new end', async (context) => {
