@@ -312,7 +312,7 @@ export function snapshotClaims(implementation: Implementation, bench: () => Benc
       const staging = await snapshots().stage(meta);
       await receive(staging, chunks.slice(0, 3));
       bench().subject.failNextWrite?.();
-      await assert.rejects(staging.write(chunks[3]!), refusedAs('unusable'));
+      await assert.rejects(staging.write(chunks[3]!), refusedAs('write-failed'));
       assert.equal(snapshots().staging, null);
       await bench().storage.log.persist([job({ term: 1, entries: entries(1, 1, 1) })]);
       const again = await snapshots().stage(meta);

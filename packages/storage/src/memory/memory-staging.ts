@@ -1,5 +1,5 @@
 import type { SnapshotMeta } from '@conclave/core';
-import { reasonOf } from '../poison.ts';
+import { Poison } from '../poison.ts';
 import { ChunkIntake } from '../snapshot/chunk-intake.ts';
 import { checkpointOf } from '../snapshot/head.ts';
 import type { SnapshotStaging } from '../storage.ts';
@@ -14,6 +14,7 @@ export class MemoryStaging implements SnapshotStaging {
   readonly #alive: () => boolean;
   readonly #intake: ChunkIntake;
   readonly #image: StateImage;
+  readonly #poison = new Poison();
   #busy = false;
   #finished = false;
   #fate: 'under way' | 'claimed' | 'aborted' = 'under way';
@@ -84,12 +85,13 @@ export class MemoryStaging implements SnapshotStaging {
 
   async #writing(reach: () => void): Promise<void> {
     try {
-      refuseLowSpace(this.#disk, this.meta);
-      await this.#disk.write('staging', reach);
+      await this.#poison.guard(`the snapshot ${this.meta.id}`, async () => {
+        refuseLowSpace(this.#disk, this.meta);
+        await this.#disk.write('staging', reach);
+      });
     } catch (error) {
       await this.abort();
-      if (error instanceof StorageError) throw error;
-      throw new StorageError('unusable', `Writing the snapshot ${this.meta.id} failed: ${reasonOf(error)}`);
+      throw error;
     }
   }
 

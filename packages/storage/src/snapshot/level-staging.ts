@@ -8,6 +8,7 @@ import { freeBytes } from '../directory/reserve.ts';
 import { syncDirectory } from '../directory/sync-directory.ts';
 import { asStorageError } from '../leveldb/failure.ts';
 import { createLevel, type Level } from '../leveldb/open-level.ts';
+import { Poison } from '../poison.ts';
 import { type CheckpointRecord, encodeCheckpoint } from '../state/checkpoint-record.ts';
 import { frameValue } from '../state/frame.ts';
 import { checkpointKey, dataKey } from '../state/keys.ts';
@@ -34,6 +35,7 @@ export class LevelStaging implements SnapshotStaging {
   readonly #options: LevelStagingOptions;
   readonly #level: Level;
   readonly #intake: ChunkIntake;
+  readonly #poison = new Poison();
   #batch: Batch | null = null;
   #batchBytes = 0;
   #unchecked = 0;
@@ -149,11 +151,11 @@ export class LevelStaging implements SnapshotStaging {
   /** A failure is the end of the staging, and of nothing else: neither log nor state has anything to do with it. */
   async #writing(write: () => Promise<void>): Promise<void> {
     try {
-      await write();
+      await this.#poison.guard(`the snapshot ${this.meta.id}`, write);
     } catch (error) {
       this.#assertUnderWay();
       await this.abort();
-      throw asStorageError(error, `Writing the snapshot ${this.meta.id} failed`);
+      throw error;
     }
   }
 
