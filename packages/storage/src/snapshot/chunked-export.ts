@@ -87,33 +87,41 @@ export class ChunkedExport implements SnapshotExport {
     return made.frame;
   }
 
-  #headChunk(mark: Mark) {
+  #headChunk(mark: Mark): Made {
     return { kind: ChunkKind.Head, frame: encodeHead(this.#head), next: mark };
   }
 
-  #trailerChunk(mark: Mark) {
+  #trailerChunk(mark: Mark): Made {
     return { kind: ChunkKind.Trailer, frame: encodeTrailer(mark.passed), next: mark };
   }
 
   /** Null when there is no record left. */
-  async #recordsChunk({ from, sent, passed }: Mark) {
+  async #recordsChunk({ from, sent, passed }: Mark): Promise<Made | null> {
     const chunk = new RecordsChunk();
-    let next = { from, sent, ...passed };
+    let { records, bytes } = passed;
+    let next = from;
+    let begun = sent;
     for (;;) {
-      const batch = await this.#read(next.from);
-      if (batch.length === 0) break;
+      const batch = await this.#read(next);
+      if (batch.length === 0) return chunk.empty ? null : chunkOf(chunk, { from: next, sent: 0, records, bytes });
       for (const [at, { key, value }] of batch.entries()) {
-        const offset = chunk.add(key, value, next.sent);
-        if (offset === null || offset < value.length) {
-          const counted = offset === null || next.sent > 0 ? next : count(next, key, value);
-          if (offset !== null) next = { ...counted, from: key, sent: offset };
-          this.#ahead = { from: next.from, records: batch.slice(at) };
-          return chunkOf(chunk, next);
+        const reached = chunk.add(key, value, begun);
+        // Counted where it begins.
+        if (reached !== null && begun === 0) {
+          records++;
+          bytes += key.length + value.length;
         }
-        next = { ...(next.sent > 0 ? next : count(next, key, value)), from: behind(key), sent: 0 };
+        if (reached === value.length) {
+          begun = 0;
+          continue;
+        }
+        if (reached !== null) next = key;
+        else if (at > 0) next = behind(batch[at - 1]!.key);
+        this.#ahead = { from: next, records: at === 0 ? batch : batch.slice(at) };
+        return chunkOf(chunk, { from: next, sent: reached ?? begun, records, bytes });
       }
+      next = behind(batch.at(-1)!.key);
     }
-    return chunk.empty ? null : chunkOf(chunk, next);
   }
 
   async #read(from: Uint8Array): Promise<readonly StateRecord[]> {
@@ -128,12 +136,15 @@ interface Next extends SnapshotTrailer {
   readonly sent: number;
 }
 
-function chunkOf(chunk: RecordsChunk, { from, sent, records, bytes }: Next) {
-  return { kind: ChunkKind.Records, frame: chunk.frame, next: { from, sent, passed: { records, bytes } } };
+/** A chunk before its header is filled in, and where the next one begins. */
+interface Made {
+  readonly kind: ChunkKind;
+  readonly frame: Uint8Array;
+  readonly next: Omit<Mark, 'crc'>;
 }
 
-function count(next: Next, key: Uint8Array, value: Uint8Array): Next {
-  return { ...next, records: next.records + 1, bytes: next.bytes + key.length + value.length };
+function chunkOf(chunk: RecordsChunk, { from, sent, records, bytes }: Next): Made {
+  return { kind: ChunkKind.Records, frame: chunk.frame, next: { from, sent, passed: { records, bytes } } };
 }
 
 /** The first key behind this one. */

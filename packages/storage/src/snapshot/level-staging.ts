@@ -10,7 +10,7 @@ import { asStorageError } from '../leveldb/failure.ts';
 import { createLevel, type Level } from '../leveldb/open-level.ts';
 import { Poison } from '../poison.ts';
 import { type CheckpointRecord, encodeCheckpoint } from '../state/checkpoint-record.ts';
-import { frameValue } from '../state/frame.ts';
+import { frameSeed, frameValue } from '../state/frame.ts';
 import { checkpointKey, dataKey } from '../state/keys.ts';
 import type { SnapshotStaging } from '../storage.ts';
 import { assertUse, StorageError } from '../storage-error.ts';
@@ -34,6 +34,8 @@ export class LevelStaging implements SnapshotStaging {
   readonly generation: number;
   readonly #options: LevelStagingOptions;
   readonly #level: Level;
+  /** Of the values' checksums. */
+  readonly #seed: number;
   readonly #intake: ChunkIntake;
   readonly #poison = new Poison();
   #batch: Batch | null = null;
@@ -49,6 +51,7 @@ export class LevelStaging implements SnapshotStaging {
     this.generation = options.generation;
     this.#options = options;
     this.#level = level;
+    this.#seed = frameSeed(options.member.storeUuid, options.generation);
     this.#intake = new ChunkIntake({ clusterId: options.member.clusterId, meta: options.meta }, crc32);
   }
 
@@ -81,7 +84,7 @@ export class LevelStaging implements SnapshotStaging {
       const records = this.#intake.take(chunk);
       await this.#writing(async () => {
         if (this.next === 1) await refuseLowSpace(this.#options, this.#intake.head?.bytes ?? 0);
-        for (const { key, value } of records) this.#put(dataKey(key), frameValue(key, value));
+        for (const { key, value } of records) this.#put(dataKey(key), frameValue(key, value, this.#seed));
         if (this.#batchBytes >= stagingBatchBytes) await this.#flush();
         this.#unchecked += chunk.length;
         if (this.#unchecked < stagingSpaceCheckBytes) return;

@@ -15,10 +15,13 @@ const recordsAtOnce = 1024;
  */
 export class LevelRecordSource implements RecordSource {
   readonly #level: Level;
+  /** Of the values' checksums. */
+  readonly #seed: number;
   readonly #snapshot: ReturnType<Level['snapshot']>;
 
-  constructor(level: Level) {
+  constructor(level: Level, seed: number) {
     this.#level = level;
+    this.#seed = seed;
     this.#snapshot = level.snapshot();
   }
 
@@ -29,7 +32,7 @@ export class LevelRecordSource implements RecordSource {
       const batch = await iterator.nextv(recordsAtOnce);
       return batch.map(([stored, value]) => {
         const key = keyOfData(stored);
-        return { key, value: verified(key, value) };
+        return { key, value: verified(key, value, this.#seed) };
       });
     } catch (error) {
       return readFailed(error);

@@ -8,7 +8,7 @@ import { Poison } from '../poison.ts';
 import type { Checkpoint, ScanRange, ScrubOptions, StateChange, StateRecord, StateStore } from '../storage.ts';
 import { assertUse, StorageError } from '../storage-error.ts';
 import { type CheckpointRecord, encodeCheckpoint } from './checkpoint-record.ts';
-import { frameValue } from './frame.ts';
+import { frameSeed, frameValue } from './frame.ts';
 import { checkpointKey, dataKey, endOfDataKeys, firstDataKey, keyOfData } from './keys.ts';
 import { LevelRecordSource } from './level-record-source.ts';
 import { assertCheckpoint } from './progress.ts';
@@ -24,6 +24,8 @@ export interface StateView {
 /** The state machine's records in LevelDB. */
 export class LevelState implements StateStore {
   readonly #level: Level;
+  /** Of the values' checksums. */
+  readonly #seed: number;
   readonly #lane = new Lane();
   readonly #poison = new Poison();
   #record: CheckpointRecord;
@@ -32,6 +34,7 @@ export class LevelState implements StateStore {
 
   constructor(level: Level, record: CheckpointRecord) {
     this.#level = level;
+    this.#seed = frameSeed(record.storeUuid, record.generation);
     this.#record = record;
   }
 
@@ -60,7 +63,7 @@ export class LevelState implements StateStore {
   get(key: Uint8Array): Uint8Array | null {
     this.#assertOpen();
     const stored = reading(() => this.#level.getSync(dataKey(key)));
-    return stored === undefined ? null : verified(key, stored);
+    return stored === undefined ? null : verified(key, stored, this.#seed);
   }
 
   async *scan(range: ScanRange = {}): AsyncGenerator<readonly StateRecord[], void, void> {
@@ -95,7 +98,7 @@ export class LevelState implements StateStore {
     return this.#lane.run(async () => {
       this.#assertOpen();
       assertUse(this.checkpointed !== null, 'for a snapshot of a state that never had a checkpoint');
-      const source = new LevelRecordSource(this.#level);
+      const source = new LevelRecordSource(this.#level, this.#seed);
       const bytes = await this.#level.approximateSize(firstDataKey, endOfDataKeys);
       return { checkpoint: this.checkpointed, source, bytes };
     });
@@ -119,7 +122,7 @@ export class LevelState implements StateStore {
       batch.put(checkpointKey, head);
       for (const [at, { key, value }] of changes.entries()) {
         if (value === null) batch.del(dataKey(key));
-        else batch.put(dataKey(key), frameValue(key, value));
+        else batch.put(dataKey(key), frameValue(key, value, this.#seed));
         if (at % checkpointSliceRecords === checkpointSliceRecords - 1) await setImmediate();
       }
       await batch.write({ sync: true });
@@ -144,7 +147,7 @@ export class LevelState implements StateStore {
         if (batch.length === 0) return;
         yield batch.map(([stored, value]) => {
           const key = keyOfData(stored);
-          return { key, value: verified(key, value) };
+          return { key, value: verified(key, value, this.#seed) };
         });
         this.#assertOpen();
       }

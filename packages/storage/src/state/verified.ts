@@ -8,8 +8,8 @@ export function readFailed(error: unknown): never {
 }
 
 /** The value as it was written, or `corrupt`. */
-export function verified(key: Uint8Array, stored: Uint8Array): Uint8Array {
-  const value = unframeValue(key, stored);
+export function verified(key: Uint8Array, stored: Uint8Array, seed: number): Uint8Array {
+  const value = unframeValue(key, stored, seed);
   if (value !== null) return value;
   throw new StorageError('corrupt', `In the state, the value of the key 0x${asBuffer(key).toString('hex')} is damaged`);
 }
