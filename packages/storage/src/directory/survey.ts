@@ -23,8 +23,8 @@ export async function survey(layout: Layout): Promise<Survey> {
   if (found.includes(basename(layout.memberFile))) return { kind: 'initialised' };
   if (found.includes(basename(layout.initialising))) return { kind: 'interrupted' };
   if (found.length === 0) return { kind: 'empty' };
-  const parts = ['log', basename(layout.anchor)];
-  return { kind: found.some((name) => isStateName(name) || parts.includes(name)) ? 'headless' : 'foreign', found };
+  const parts = new Set(['log', basename(layout.anchor)]);
+  return { kind: found.some((name) => isStateName(name) || parts.has(name)) ? 'headless' : 'foreign', found };
 }
 
 async function listing(directory: string): Promise<string[] | null> {

@@ -31,13 +31,13 @@ try {
     await receiver.log.persist([job({ term: 1, commit: index, tail: index, snapshot: meta })]);
     await say('switched');
   } catch (error) {
-    await say(`${error instanceof StorageError ? error.code : String(error)}`);
+    await say(error instanceof StorageError ? error.code : String(error));
     // Neither the log nor the old state has anything to do with it.
     const { tail } = receiver.log;
     await receiver.log.persist([job({ term: 1, commit: tail, tail })]);
     await say('log goes on');
   }
 } catch (error) {
-  await say(`${error instanceof StorageError ? error.code : String(error)}`);
+  await say(error instanceof StorageError ? error.code : String(error));
 }
 clearInterval(alive);
