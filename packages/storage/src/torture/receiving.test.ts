@@ -1,6 +1,6 @@
 // A snapshot that arrives while the power goes, the disk fails or fills up.
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { entries, entry, founders, index, job, plain } from '../conformance/entries.ts';
@@ -58,6 +58,26 @@ for (const [line, switched] of [
     assert.deepEqual(await stateNames(directory), [switched ? 'state-1' : 'state']);
   });
 }
+
+test('the directory of a snapshot and its name are synced before the log switches to it', {
+  skip: lacksStrace,
+}, async (context) => {
+  const given = await stateToGive(context, 5);
+  const directory = await newDirectory(context);
+  const trace = `${directory}-trace`;
+  const strace = ['strace', '-f', '-y', '-o', trace, '-e', 'trace=fsync,fdatasync,rename'];
+  await runUntil(context, [given.directory, directory], 'the end', async () => undefined, strace);
+  const calls = (await readFile(trace, 'utf8')).split('\n');
+  const last = (call: string, path: string): number =>
+    calls.findLastIndex((line) => line.includes(`${call}(`) && line.includes(path));
+  const current = last('rename', `${directory}/state-1/CURRENT"`);
+  const data = last('fdatasync', `${directory}/state-1/`);
+  const inside = last('fsync', `${directory}/state-1>`);
+  const name = last('fsync', `${directory}>`);
+  const switched = last('fdatasync', `${directory}/log/`);
+  assert.ok(current >= 0 && data >= 0, calls.join('\n'));
+  assert.ok(current < inside && data < inside && inside < name && name < switched, calls.join('\n'));
+});
 
 test('a failed fdatasync of a snapshot ends the snapshot, and neither log nor state', {
   skip: lacksStrace,
