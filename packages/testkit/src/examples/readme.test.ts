@@ -4,16 +4,16 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Child } from '../processes/child.ts';
 import { temporaryDirectory } from '../processes/temporary-directory.ts';
+import { TestCluster } from '../processes/test-cluster.ts';
 import { root } from '../workspace/packages.ts';
-import { DevCluster } from './dev-cluster.ts';
 
 const examples = join(root, 'docs/examples');
 const documentedEndpoint = 'ws://127.0.0.1:7401';
 const runTimeoutMs = 30_000;
 
-let cluster: DevCluster;
+let cluster: TestCluster;
 before(async () => {
-  cluster = await DevCluster.start();
+  cluster = await TestCluster.start();
 });
 after(async () => cluster[Symbol.asyncDispose]());
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { conclave, printed, runConclave } from '../processes/conclave-program.ts';
 import { runs } from '../processes/runs.ts';
+import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
-import { conclave, printed, runConclave } from './conclave-program.ts';
-import { patienceMs, TestCluster } from './test-cluster.ts';
 
 const timeout = 60_000;
 

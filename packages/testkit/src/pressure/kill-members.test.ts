@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TestCluster } from './test-cluster.ts';
+import { TestCluster } from '../processes/test-cluster.ts';
 import { Workload } from './workload.ts';
 
 const timeout = 120_000;

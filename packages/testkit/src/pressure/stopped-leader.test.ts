@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { connect } from '@conclave/client';
 import { assertHistory } from '../history/checkers.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
+import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
 import { isNotApplied } from './recorded-keys.ts';
-import { patienceMs, TestCluster } from './test-cluster.ts';
 
 const timeout = 60_000;
 /** Well above the time without a leader, so that who keeps a session alive can. */

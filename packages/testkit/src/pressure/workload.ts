@@ -1,11 +1,11 @@
 // A whole load with everything that is recorded of it: keys through every member, a contended lock, watches, and the truth at the end.
 import { assertHistory } from '../history/checkers.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
+import { patienceMs, type TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
 import { KeyClient, keyPrefix } from './recorded-keys.ts';
 import { LockContender } from './recorded-locks.ts';
 import { dumpTruth, RecordedWatch } from './recorded-watch.ts';
-import { patienceMs, type TestCluster } from './test-cluster.ts';
 
 const shortTimeoutMs = 700;
 const longTimeoutMs = 20_000;
