@@ -12,7 +12,8 @@ import { run } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { inspect, parseArgs } from 'node:util';
-import { commandOf, endFamily, killIfThere, livingOf, startFamily } from '../src/processes/family.ts';
+import { commandOf, endFamily, killIfThere, livingOf } from '../src/processes/family.ts';
+import { guard } from '../src/processes/guardian.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const requireAll = process.env.CONCLAVE_REQUIRE === 'all';
@@ -20,7 +21,7 @@ const requireAll = process.env.CONCLAVE_REQUIRE === 'all';
 /** A test that hangs is a failure, not a run that never ends. Single slow tests set a smaller one of their own. */
 const defaultFileSeconds = 10 * 60;
 const filesAtOnce = 2;
-/** What takes a moment to end after its file, such as the guardian that tidies up, may have it. */
+/** What takes a moment to end after its file may have it. */
 const lingerMs = 5_000;
 
 const { positionals, values } = parseArgs({ allowPositionals: true, options: { 'file-seconds': { type: 'string' } } });
@@ -32,7 +33,8 @@ const found = readdirSync(join(root, 'packages'))
   .filter((file) => positionals.length === 0 || parts.some((part) => relative(root, file).includes(part)));
 const files = [...found, ...named];
 
-const family = startFamily();
+/** Of the test processes and all that they start; they end with this one, however it ends. */
+const { family } = guard();
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const started = performance.now();

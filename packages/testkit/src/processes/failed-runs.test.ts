@@ -7,9 +7,11 @@ import { Child } from './child.ts';
 import { printed } from './conclave-program.ts';
 import { runs } from './runs.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
+import { waitFor } from './wait-for.ts';
 
 const runner = join(import.meta.dirname, '../../bin/run-tests.mjs');
 const runTimeoutMs = 60_000;
+const tidyTimeoutMs = 10_000;
 const timeout = 90_000;
 
 interface Facts {
@@ -42,42 +44,60 @@ const holder = `
   const held = Number(await child.line(/^\\d+$/, 20_000));
 `;
 
-/** Runs one test with this body in a file of its own. */
-async function runTest(body: string, ...flags: readonly string[]): Promise<Run> {
-  using folder = temporaryDirectory();
-  const file = join(folder.path, 'purpose.test.mts');
-  const facts = join(folder.path, 'facts.json');
+interface Purpose {
+  readonly runner: Child;
+  /** Null until the test has told them. */
+  readonly facts: () => Facts | null;
+}
+
+/** Starts a run of one test with this body, in a file of its own. */
+function startRun(folder: string, body: string, ...flags: readonly string[]): Purpose {
+  const file = join(folder, 'purpose.test.mts');
+  const facts = join(folder, 'facts.json');
   const at = (name: string): string => JSON.stringify(join(import.meta.dirname, name));
   writeFileSync(
     file,
     `import assert from 'node:assert/strict';
     import { spawn } from 'node:child_process';
-    import { writeFileSync } from 'node:fs';
+    import { renameSync, writeFileSync } from 'node:fs';
     import { test } from 'node:test';
     import { Child } from ${at('child.ts')};
     import { temporaryDirectory } from ${at('temporary-directory.ts')};
     import { TestCluster } from ${at('test-cluster.ts')};
-    const tell = (pids, directory) => writeFileSync(${JSON.stringify(facts)}, JSON.stringify({ pids, directory }));
+    const tell = (pids, directory) => {
+      writeFileSync(${JSON.stringify(`${facts}.new`)}, JSON.stringify({ pids, directory }));
+      renameSync(${JSON.stringify(`${facts}.new`)}, ${JSON.stringify(facts)});
+    };
     test('a test with a purpose', async () => {${body}});`,
   );
   // A runner inside a test must not take itself for one of the test's files.
   const env = { NODE_TEST_CONTEXT: undefined };
   const nodeFlags = process.execArgv.filter((flag) => !flag.startsWith('--test'));
-  await using child = new Child([...nodeFlags, runner, ...flags, file], { env });
-  const { code } = await child.ended(runTimeoutMs);
-  const output = `${printed(child, 'stdout')}\n${printed(child, 'stderr')}`;
-  assert.ok(existsSync(facts), output);
-  return { code, output, facts: JSON.parse(readFileSync(facts, 'utf8')) as Facts };
+  return {
+    runner: new Child([...nodeFlags, runner, ...flags, file], { env }),
+    facts: () => (existsSync(facts) ? (JSON.parse(readFileSync(facts, 'utf8')) as Facts) : null),
+  };
 }
 
-function assertNothingLeft({ facts: { directory, pids }, output }: Run): void {
+async function runTest(body: string, ...flags: readonly string[]): Promise<Run> {
+  using folder = temporaryDirectory();
+  const purpose = startRun(folder.path, body, ...flags);
+  await using child = purpose.runner;
+  const { code } = await child.ended(runTimeoutMs);
+  const output = `${printed(child, 'stdout')}\n${printed(child, 'stderr')}`;
+  const facts = purpose.facts();
+  assert.ok(facts !== null, output);
+  return { code, output, facts };
+}
+
+/** The guardian may take a moment longer than the run. */
+async function nothingIsLeft({ directory, pids }: Facts): Promise<void> {
   assert.ok(pids.length > 0 && pids.every((pid) => pid > 0));
-  assert.deepEqual(
-    pids.filter((pid) => runs(pid)),
-    [],
-    output,
+  await waitFor(
+    () => pids.every((pid) => !runs(pid)) && !existsSync(directory),
+    tidyTimeoutMs,
+    () => `${pids.filter((pid) => runs(pid)).join()} run; ${directory}: ${existsSync(directory)}`,
   );
-  assert.equal(existsSync(directory), false, `${directory} is still there`);
 }
 
 test('an assertion that fails while members are stopped and a held command runs leaves nothing, and the run ends with it', {
@@ -91,7 +111,7 @@ test('an assertion that fails while members are stopped and a held command runs 
   assert.match(run.output, /on purpose/);
   assert.match(run.output, /^0 passed, 1 failed, 0 skipped$/m);
   assert.equal(run.code, 1);
-  assertNothingLeft(run);
+  await nothingIsLeft(run.facts);
   assert.doesNotMatch(run.output, /left behind/);
 });
 
@@ -99,7 +119,7 @@ test('a test that disposes of nothing is a failure, and nothing of it is left', 
   const run = await runTest(`${cluster}${holder} tell([...members, child.pid, held], cluster.directory.path);`);
   assert.match(run.output, /left behind by a test:\n( {2}\d+ .*\n)+/);
   assert.equal(run.code, 1);
-  assertNothingLeft(run);
+  await nothingIsLeft(run.facts);
 });
 
 test('a file that is over its time is ended with all that it started, busy as it may be, and the run goes on to its end', {
@@ -115,7 +135,7 @@ test('a file that is over its time is ended with all that it started, busy as it
   assert.match(run.output, /timed out after 8000ms/);
   assert.match(run.output, /^0 passed, 1 failed, 0 skipped$/m);
   assert.equal(run.code, 1);
-  assertNothingLeft(run);
+  await nothingIsLeft(run.facts);
 });
 
 test('what a test started without these helpers and left running is named, is a failure, and is ended', {
@@ -125,5 +145,19 @@ test('what a test started without these helpers and left running is named, is a 
   assert.match(run.output, /FAIL left running by a test, and killed now:\n {5}\d+ .*setInterval/);
   assert.match(run.output, /^1 passed, 1 failed, 0 skipped$/m);
   assert.equal(run.code, 1);
-  assertNothingLeft(run);
+  await nothingIsLeft(run.facts);
+});
+
+test('a run that is killed leaves nothing of the tests that were under way', { timeout }, async () => {
+  using folder = temporaryDirectory();
+  const body = `
+    const directory = temporaryDirectory();
+    ${holder}
+    tell([process.pid, child.pid, held], directory.path);
+    for (;;);`;
+  const purpose = startRun(folder.path, body);
+  await using child = purpose.runner;
+  const facts = await waitFor(purpose.facts, runTimeoutMs, () => child.output());
+  process.kill(child.pid, 'SIGKILL');
+  await nothingIsLeft(facts);
 });

@@ -21,6 +21,12 @@ export function environmentOf(family: string): Record<string, string> {
   return { [variable]: outer === undefined ? family : `${outer}${separator}${family}` };
 }
 
+/** For a process that belongs to none and outlives them all. */
+export function environmentOfNone(): NodeJS.ProcessEnv {
+  const { [variable]: _families, ...environment } = process.env;
+  return environment;
+}
+
 /** From now on everything that this process starts belongs to the family. */
 export function startFamily(): string {
   const family = newFamily();

@@ -4,44 +4,49 @@ import { spawn } from 'node:child_process';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { commandOf, livingOf, startFamily } from './family.ts';
+import { commandOf, environmentOfNone, livingOf, startFamily } from './family.ts';
 
-let line: Writable | undefined;
+interface Guardian {
+  /** Of whatever this process starts from then on. */
+  readonly family: string;
+  readonly line: Writable;
+}
+
+let guardian: Guardian | undefined;
 
 /** From now on, whatever this process starts ends with it. */
-export function guard(): Writable {
-  line ??= startGuardian();
-  return line;
+export function guard(): Guardian {
+  guardian ??= startGuardian();
+  return guardian;
 }
 
 /** From now on the directory goes when this process has ended. */
 export function guardDirectory(path: string): void {
-  guard().write(`+${path}\n`);
+  guard().line.write(`+${path}\n`);
 }
 
 /** It is gone already. */
 export function releaseDirectory(path: string): void {
-  line?.write(`-${path}\n`);
+  guardian?.line.write(`-${path}\n`);
 }
 
-function startGuardian(): Writable {
-  // It must not belong to the family that it ends; so its own environment is from before.
-  const environment = { ...process.env };
+function startGuardian(): Guardian {
   const family = startFamily();
   const program = join(import.meta.dirname, 'guardian.process.ts');
-  const guardian = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, family], {
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, family], {
     detached: true,
     stdio: ['pipe', 'ignore', 'inherit'],
-    env: environment,
+    // Whoever ends this process and all around it must leave it its work.
+    env: environmentOfNone(),
   });
   // Neither may keep the test process alive.
-  guardian.unref();
-  if (guardian.stdin instanceof Socket) guardian.stdin.unref();
+  child.unref();
+  if (child.stdin instanceof Socket) child.stdin.unref();
   process.on('exit', () => {
     const left = livingOf(family);
     if (left.length === 0) return;
     console.error(`left behind by a test:\n${left.map((pid) => `  ${commandOf(pid)}`).join('\n')}`);
     process.exitCode = 1;
   });
-  return guardian.stdin;
+  return { family, line: child.stdin };
 }
