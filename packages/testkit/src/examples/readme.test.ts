@@ -56,7 +56,13 @@ test('thirty lines use a document, a lock, an election and a watch', async () =>
   assert.equal(await client.election('scheduler').leader(), null, 'it resigned when it ended');
 });
 
-for (const page of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/testing.md']) {
+for (const page of [
+  'README.md',
+  'CONTRIBUTING.md',
+  'docs/architecture.md',
+  'docs/testing.md',
+  'packages/client/README.md',
+]) {
   test(`what ${page} links to is there`, () => {
     const text = readFileSync(join(root, page), 'utf8');
     const targets = [...text.matchAll(/\]\((?!https?:)(?<target>[^)#\s]+)(?:#[^)]*)?\)/g)].map(
