@@ -16,6 +16,11 @@ export type Input =
   | { readonly type: 'applied'; readonly index: Index }
   /** Answers a load, from its first entry on. Empty when they could not be had: they are asked for again, a heartbeat later. */
   | { readonly type: 'entriesLoaded'; readonly token: LoadToken; readonly entries: readonly Entry[] }
+  /**
+   * Whether somebody waits at this member for what is committed: a client, a watch. If so, the leader says at once how far that is;
+   * otherwise with the next append or heartbeat, which saves a message an entry. Present until the driver says otherwise.
+   */
+  | { readonly type: 'audience'; readonly present: boolean }
   /** Messages to this member were dropped before they were sent. */
   | { readonly type: 'unreachable'; readonly member: MemberId }
   /** Stand for election now. Nothing happens at a leader, and at a member that has no vote. */

@@ -56,6 +56,7 @@ export class RaftNode {
       role: 'follower',
       leader: null,
       acknowledged: boot.acknowledged,
+      audience: true,
       electionTimeoutMs: 0,
       electionDeadline: 0,
       lastLeaderContact: Number.NEGATIVE_INFINITY,
@@ -141,6 +142,9 @@ export class RaftNode {
         return raft.log.appliedTo(input.index);
       case 'entriesLoaded':
         return entriesLoaded(raft, input.token, input.entries);
+      case 'audience':
+        raft.audience = input.present;
+        return;
       case 'unreachable':
         return unreachable(raft, input.member);
       case 'campaign':

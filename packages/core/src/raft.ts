@@ -25,6 +25,8 @@ export interface Raft {
   role: Role;
   leader: MemberId | null;
   acknowledged: Acknowledged;
+  /** Somebody waits at this member for what is committed. */
+  audience: boolean;
 
   /** Drawn anew with every role, so that two members do not campaign together again and again (Raft §5.2). */
   electionTimeoutMs: Millis;

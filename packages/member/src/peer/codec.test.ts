@@ -48,7 +48,7 @@ const raft: fc.Arbitrary<Message> = fc.oneof(
   fc.record({ type: fc.constant('preVoteResponse' as const), ...envelope, campaignTerm: term, granted: fc.boolean() }),
   fc.record({ type: fc.constant('vote' as const), ...envelope, lastIndex: index, lastTerm: term }),
   fc.record({ type: fc.constant('voteResponse' as const), ...envelope, granted: fc.boolean() }),
-  fc.record({ type: fc.constant('appendAccepted' as const), ...envelope, match: index }),
+  fc.record({ type: fc.constant('appendAccepted' as const), ...envelope, match: index, audience: fc.boolean() }),
   fc.record({
     type: fc.constant('appendRejected' as const),
     ...envelope,
