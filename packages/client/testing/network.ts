@@ -1,6 +1,6 @@
 import { type ClientMessage, decodeClientFrame, decodeMemberFrame, type MemberMessage } from '@conclave/protocol';
+import type { TestCluster } from '../../member/testing/cluster.ts';
 import type { Environment, Socket, SocketEvents } from '../src/environment.ts';
-import type { TestCluster } from './cluster.ts';
 
 /** One client's connection, as the test sees it. */
 export interface TestConnection {
