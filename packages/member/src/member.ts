@@ -34,11 +34,15 @@ import { Pump } from './pump.ts';
 import { Queries } from './queries.ts';
 import { raftOptions } from './raft-options.ts';
 import { bounds, type MemberSettings } from './settings.ts';
+import { Snapshots } from './snapshot/snapshots.ts';
+import { stalenessMs } from './staleness.ts';
+import { Transfers } from './transfers.ts';
 import { WatchClient } from './watch/watch-client.ts';
 import { WatchHub } from './watch/watch-hub.ts';
 
 /** How often deadlines of requests are looked at. */
 const sweepIntervalMs = 250;
+const tooFarBehind = 'this member takes its state from a snapshot, and serves again when it has it';
 
 /** One member of a cluster, without any I/O of its own: everything it knows of the world comes in through its environment. */
 export class Member {
@@ -61,6 +65,8 @@ export class Member {
   readonly #claims: SessionClaims;
   readonly #hub: WatchHub;
   readonly #checkpointer: Checkpointer;
+  readonly #snapshots: Snapshots;
+  readonly #transfers: Transfers;
   readonly #admission: Admission;
   readonly #reports = new Reports();
   readonly #connections = new Set<ClientConnection>();
@@ -100,6 +106,11 @@ export class Member {
       failed: (failed) => this.#failed(failed),
       readable: (reads) => this.#barrier.readable(reads),
       committed: (entries) => this.#applier.submit(entries),
+      replacing: async () => this.#snapshots.replacing(),
+      replaced: (snapshot) => this.#snapshots.replaced(snapshot),
+      snapshotWanted: (send) => this.#snapshots.wanted(send, this.#node.state.term),
+      snapshotDiscarded: (id) => this.#snapshots.discarded(id),
+      handedOver: (transfers) => this.#transfers.handedOver(transfers),
       leadership: (leadership) => this.#leadership(leadership),
       turnEnds: () => this.#dispatch.flush(),
       fatal,
@@ -121,9 +132,10 @@ export class Member {
     this.#hub = new WatchHub(machine, clock, timers);
     this.#checkpointer = new Checkpointer(
       machine,
-      store.state,
+      () => store.state,
       timers,
       (index) => this.#node.configurationAt(index),
+      (index) => this.#pump.push({ type: 'checkpointed', index }),
       fatal,
     );
     this.#applier = new Applier(
@@ -136,6 +148,14 @@ export class Member {
       },
       fatal,
     );
+    const parts = { machine, applier: this.#applier, checkpointer: this.#checkpointer };
+    this.#snapshots = new Snapshots({ clock, log, store, timers }, this.#links, parts, {
+      push: (input) => this.#pump.push(input),
+      replacing: () => this.#goodbyeToAll(new ProtocolError('UNAVAILABLE', tooFarBehind)),
+      replaced: (index) => this.#mutations.skippedTo(index),
+      failed: fatal,
+    });
+    this.#transfers = new Transfers(this.#pump, (held) => this.#mutations.transferring(held));
     const members = new Set(settings.members.map(({ id }) => id));
     this.#admission = new Admission({ clusterId: settings.clusterId, id: settings.id, members }, store.log);
     log.info({ applied: booted.boot.applied, tail: booted.boot.tail, revision: machine.revision }, 'member is ready');
@@ -146,6 +166,11 @@ export class Member {
     this.#pump.wake();
     this.#sweep();
     this.#report();
+  }
+
+  /** Hands leadership to `to`, or to the voter that lacks least. Rejects with TransferError. */
+  async transferLeader(to: MemberId | 'best'): Promise<void> {
+    await this.#transfers.begin(to);
   }
 
   /** Answers everybody that this member is stopping, waits for the checkpoint under way, and does nothing more. */
@@ -184,6 +209,7 @@ export class Member {
     const connection = new ClientConnection(this.#services(), socket, this.#nextConnection++);
     if (this.#connections.add(connection).size === 1) this.#pump.audience(true);
     if (this.#stopped) connection.goodbye(new ProtocolError('UNAVAILABLE', 'this member is stopping'), null);
+    else if (this.#snapshots.isReplacing) connection.goodbye(new ProtocolError('UNAVAILABLE', tooFarBehind), null);
     return connection;
   }
 
@@ -203,7 +229,7 @@ export class Member {
       watches: (outbox) => new WatchClient(this.#hub, outbox),
       cluster: () => this.#clusterView(),
       status: () => this.status,
-      stalenessMs: () => this.#stalenessMs(),
+      stalenessMs: () => stalenessMs(this.#node, this.#environment.clock.nowMs()),
       connectionClosed: (connection) => this.#connectionClosed(connection),
       failed: (error) => this.#fatal(error),
     };
@@ -223,21 +249,6 @@ export class Member {
       members: members.map(({ clientUrl, id: memberId, name }) => ({ id: memberId, name, clientUrl })),
       revision: this.#machine.revision,
     };
-  }
-
-  #stalenessMs(): number {
-    const heard = this.#ledTerm === null ? this.#node.state.lastLeaderContact : this.#lastMajorityContact();
-    const ageMs = Math.round(this.#environment.clock.nowMs() - heard);
-    // Since it started it may not have heard of any leader: then nothing is known of its state's age.
-    return Math.min(Math.max(0, ageMs), Number.MAX_SAFE_INTEGER);
-  }
-
-  /** When enough others were heard to make a majority with this leader: nobody can have led since without one of them. */
-  #lastMajorityContact(): number {
-    const { peers } = this.#node.status();
-    const agesMs = peers.map(({ sinceLastContactMs }) => sinceLastContactMs).toSorted((a, b) => a - b);
-    const needed = Math.floor((peers.length + 1) / 2);
-    return this.#node.state.now - (agesMs[needed - 1] ?? 0);
   }
 
   // --- Peers ---
@@ -279,11 +290,13 @@ export class Member {
   }
 
   peerLost(peer: MemberId): void {
+    this.#pump.push({ type: 'linkClosed', member: peer });
     this.#reports.lost(peer);
     this.#messagesDropped(peer);
   }
 
   #handlePeer(from: MemberId, message: PeerMessage): void {
+    if (this.#snapshots.handle(from, message)) return;
     switch (message.type) {
       case 'raft':
         if (message.message.type === 'appendAccepted') {
@@ -330,9 +343,12 @@ export class Member {
   }
 
   #failed(failed: Output['failed']): void {
-    for (const { id, reason, what } of failed) {
+    for (const failure of failed) {
+      const { id, reason, what } = failure;
       if (what === 'read') this.#barrier.refused(id);
-      else this.#mutations.refused(id, reason === 'overloaded' ? 'overloaded' : 'not-leader');
+      else if (what === 'transfer') this.#transfers.failed(failure);
+      else if (what === 'proposal')
+        this.#mutations.refused(id, reason === 'overloaded' || reason === 'transferring' ? reason : 'not-leader');
     }
   }
 
@@ -345,6 +361,7 @@ export class Member {
     }
     if (!leads || this.#ledTerm !== term) this.#keeper.leaveOffice();
     this.#ledTerm = leads ? term : null;
+    this.#snapshots.leadershipChanged();
     this.#mutations.leadership(leader, leads);
     this.#renewals.leadership(leader, leads);
     this.#queries.leadership(leader !== null);
@@ -423,8 +440,14 @@ export class Member {
     this.#pump.stop();
     this.#applier.stop();
     this.#keeper.leaveOffice();
+    this.#snapshots.stop();
+    this.#transfers.abandon();
     this.#mutations.abandon();
     this.#queries.abandon();
+    this.#goodbyeToAll(why);
+  }
+
+  #goodbyeToAll(why: ProtocolError): void {
     for (const connection of this.#connections) connection.goodbye(why, 0);
   }
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Configuration, type Environment, type Lane, Member, type MemberId } from '@conclave/member';
+import { type Configuration, type Environment, lanes, Member, type MemberId } from '@conclave/member';
 import { initStorage, openStorage, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
-import { cachedState } from './cached-state.ts';
+import { cachedStore } from './cached-state.ts';
 import { ClientListener } from './client-listener.ts';
 import {
   addressesOf,
@@ -78,7 +78,7 @@ async function run(
     prng: { next: Math.random },
     log,
     transport: { send: (to, lane, frame) => links.get(`${to} ${lane}`)?.send(frame) ?? false },
-    store: { log: storage.log, state: cachedState(storage.state) },
+    store: cachedStore(storage),
     hash: (bytes) => createHash('sha256').update(bytes).digest(),
     onFatal: (error) => fail(error),
   };
@@ -104,7 +104,7 @@ async function run(
   });
   for (const { id: peer, peerUrl } of options.members) {
     if (peer === id) continue;
-    for (const lane of ['control', 'bulk'] as const satisfies readonly Lane[]) {
+    for (const lane of lanes) {
       links.set(`${peer} ${lane}`, new PeerLink(peer as MemberId, peerUrl, lane, () => member, log));
     }
   }

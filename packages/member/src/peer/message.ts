@@ -1,5 +1,6 @@
 import type { Message as RaftMessage } from '@conclave/core';
 import type { ErrorCode, Identity, LeaseId } from '@conclave/protocol';
+import type { SnapshotChunk, SnapshotEnd, SnapshotOffer, SnapshotProgress } from '../snapshot/message.ts';
 
 /** Numbers a request of one member to another, within the life of the asking member. */
 export type PeerRequestId = number;
@@ -62,4 +63,8 @@ export type PeerMessage =
   | Declined
   | Renew
   | Renewed
-  | Report;
+  | Report
+  | SnapshotOffer
+  | SnapshotChunk
+  | SnapshotEnd
+  | SnapshotProgress;
