@@ -1,11 +1,13 @@
-// `npm run bench -- spine` and `npm run bench:etcd`. Exit codes: 0 all targets met, 1 some missed, 2 it could not run.
+// `npm run bench -- spine`, `npm run bench -- compaction` and `npm run bench:etcd`. Exit codes: 0 all targets met, 1 some missed, 2 it could not run.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CannotRunError } from './cannot-run.ts';
+import { compactionText, measureCompaction } from './compaction/compaction.ts';
 import { compareWithEtcd, sideBySideText } from './etcd/side-by-side.ts';
 import { measureSpine, spineText } from './spine.ts';
 
 const usage = `usage: npm run bench -- spine [--seconds N] [--directory DIR] [--json]
+       npm run bench -- compaction [--keys N] [--seconds N] [--directory DIR] [--json]
        npm run bench:etcd -- [--quick] [--directory DIR] [--json]`;
 
 /** On the disk of the working copy, in a folder that nobody commits. */
@@ -24,6 +26,13 @@ async function main(): Promise<number> {
     if (json) console.log(JSON.stringify(report));
     return report.met ? 0 : 1;
   }
+  if (command === 'compaction') {
+    const seconds = secondsOf(values.seconds);
+    const report = await measureCompaction({ directory, say, seconds, keys: keysOf(values.keys) });
+    console.log(compactionText(report));
+    if (json) console.log(JSON.stringify(report));
+    return report.met ? 0 : 1;
+  }
   if (command === 'etcd') {
     const report = await compareWithEtcd({ directory, say, quick: values.quick });
     console.log(sideBySideText(report));
@@ -38,6 +47,7 @@ interface Flags {
   readonly positionals: readonly string[];
   readonly values: {
     readonly seconds: string;
+    readonly keys: string;
     readonly directory: string;
     readonly quick: boolean;
     readonly json: boolean;
@@ -50,6 +60,7 @@ function flags(): Flags {
       allowPositionals: true,
       options: {
         seconds: { type: 'string', default: '4' },
+        keys: { type: 'string', default: '1000000' },
         directory: { type: 'string', default: defaultDirectory },
         quick: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -65,6 +76,13 @@ function secondsOf(text: string): number {
   const seconds = Number(text);
   if (seconds >= 0.5 && seconds <= 600) return seconds;
   throw new CannotRunError(`--seconds ${text}: it is between 0.5 and 600\n${usage}`);
+}
+
+/** In the state that is compacted. */
+function keysOf(text: string): number {
+  const keys = Number(text);
+  if (Number.isInteger(keys) && keys >= 1_000 && keys <= 10_000_000) return keys;
+  throw new CannotRunError(`--keys ${text}: it is between 1000 and 10000000\n${usage}`);
 }
 
 try {

@@ -1,5 +1,6 @@
 import { connectionsFor } from '@conclave/load';
 import { type BareAppend, measureBareAppend } from './bare-append.ts';
+import { measureBarePath } from './bare-path.ts';
 import { ConclaveCluster } from './conclave-cluster.ts';
 import { type ConclaveMeasured, loadConclave, warmUp } from './conclave-load.ts';
 import { Workplace } from './file-system.ts';
@@ -42,6 +43,8 @@ interface SpineRow {
 export interface SpineReport {
   readonly fileSystem: string;
   readonly bareAppend: BareAppend;
+  /** p50 of the same way with nothing on it but the wire and the disks (bare-path.ts). */
+  readonly barePathMs: number;
   readonly rows: readonly SpineRow[];
   /** Of each member at 256 outstanding puts, under strace. */
   readonly syncsPerSecond: readonly (number | null)[];
@@ -65,13 +68,17 @@ export async function measureSpine({ directory, say, seconds }: SpineOptions): P
     return { work, outstanding, connections, valueBytes, keys, seconds, warmupSeconds };
   };
   const appends: BareAppend[] = [];
+  const barePathsMs: number[] = [];
   const rows: SpineRow[] = [];
   for (const outstanding of putsOutstanding) {
     const runs: ConclaveMeasured[] = [];
     for (let run = 1; run <= putRuns; run++) {
       say(`put, ${outstanding} outstanding, run ${run} of ${putRuns}`);
       // Beside the run that it is compared with: the disk of a shared machine is not the same a minute later.
-      if (outstanding === 1) appends.push(await measureBareAppend(workplace.directory, Math.min(1, seconds)));
+      if (outstanding === 1) {
+        appends.push(await measureBareAppend(workplace.directory, Math.min(1, seconds)));
+        barePathsMs.push((await measureBarePath(workplace.directory, Math.min(1, seconds))).p50Ms);
+      }
       runs.push(await loadConclave(cluster, task('put', outstanding)));
     }
     rows.push(rowOf(task('put', outstanding), runs));
@@ -84,7 +91,7 @@ export async function measureSpine({ directory, say, seconds }: SpineOptions): P
   const counted = await countSyncs(cluster.pids, async () =>
     loadConclave(cluster, { ...task('put', 256), seconds: syncSeconds, warmupSeconds: 0 }),
   );
-  return reportOf(workplace.fileSystem, appends, rows, counted);
+  return reportOf(workplace.fileSystem, appends, median(barePathsMs), rows, counted);
 }
 
 function rowOf({ outstanding, work }: Task, runs: readonly ConclaveMeasured[]): SpineRow {
@@ -111,6 +118,7 @@ function rowOf({ outstanding, work }: Task, runs: readonly ConclaveMeasured[]): 
 function reportOf(
   fileSystem: string,
   appends: readonly BareAppend[],
+  barePathMs: number,
   rows: readonly SpineRow[],
   counted: { readonly perSecond: readonly (number | null)[]; readonly result: ConclaveMeasured },
 ): SpineReport {
@@ -128,6 +136,7 @@ function reportOf(
   return {
     fileSystem,
     bareAppend,
+    barePathMs,
     rows,
     syncsPerSecond: counted.perSecond,
     putsPerSync: leaderSyncs === null ? null : counted.result.perSecond / leaderSyncs,
@@ -139,7 +148,16 @@ function reportOf(
 }
 
 export function spineText(report: SpineReport): string {
-  const { bareAppend, fileSystem, putsPerSecondAt256, putsPerSync, ratioToBareAppend, rows, syncsPerSecond } = report;
+  const {
+    bareAppend,
+    barePathMs,
+    fileSystem,
+    putsPerSecondAt256,
+    putsPerSync,
+    ratioToBareAppend,
+    rows,
+    syncsPerSecond,
+  } = report;
   const micros = (row: SpineRow): string => row.memberMicrosPerOp.map((one) => shown(one)).join(' + ');
   const head = [
     'work',
@@ -166,7 +184,8 @@ export function spineText(report: SpineReport): string {
   const verdict = (met: boolean): string => (met ? 'met' : 'MISSED');
   return [
     `file system ${fileSystem}; one bare append of 300 bytes and fdatasync: p50 ${shown(bareAppend.file.p50Ms)} ms, p99 ${shown(bareAppend.file.p99Ms)} ms;`,
-    `the same as one synced put of LevelDB: p50 ${shown(bareAppend.level.p50Ms)} ms, p99 ${shown(bareAppend.level.p99Ms)} ms`,
+    `the same as one synced put of LevelDB: p50 ${shown(bareAppend.level.p50Ms)} ms, p99 ${shown(bareAppend.level.p99Ms)} ms;`,
+    `from a client over a leader to two followers and back on bare TCP, with one synced put of LevelDB each: p50 ${shown(barePathMs)} ms, ${shown(barePathMs / bareAppend.file.p50Ms)} bare appends`,
     '',
     table(head, body),
     '',

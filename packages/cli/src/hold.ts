@@ -30,14 +30,28 @@ export interface Holding<H extends Held> {
   readonly release: (held: H, options: { readonly timeoutMs: number }) => Promise<void>;
 }
 
-export async function holdWhile<H extends Held>(parsed: Arguments, holding: Holding<H>): Promise<number> {
-  return withClient(parsed, (client) => hold(parsed, holding, client), 'session');
+/** What was asked for, looked at before anybody is connected to. */
+interface Times {
+  readonly ttlMs: number;
+  readonly killAfterMs: number;
+  /** Undefined: as long as it takes. */
+  readonly waitMs: number | undefined;
 }
 
-async function hold<H extends Held>(parsed: Arguments, holding: Holding<H>, client: Client): Promise<number> {
-  const { command, name, variable } = holding;
+export async function holdWhile<H extends Held>(parsed: Arguments, holding: Holding<H>): Promise<number> {
   const ttlMs = parsed.number('ttl-ms', minTtlMs, maxTtlMs, defaultTtlMs);
   const killAfterMs = parsed.number('kill-after-ms', 0, ttlMs, Math.min(2_000, ttlMs / 2));
+  const waitMs = parsed.number('wait-ms', 0, Number.MAX_SAFE_INTEGER);
+  return withClient(parsed, (client) => hold(parsed, holding, client, { ttlMs, killAfterMs, waitMs }), 'session');
+}
+
+async function hold<H extends Held>(
+  parsed: Arguments,
+  holding: Holding<H>,
+  client: Client,
+  { killAfterMs, ttlMs, waitMs }: Times,
+): Promise<number> {
+  const { command, name, variable } = holding;
   const metadata = { pid: `${process.pid}`, program: `conclave ${command}` };
   // Ended by the client's close, which waits for the cluster a short time only: a cluster that is gone must not keep this process.
   const session = await client.session({ ttlMs, metadata });
@@ -45,7 +59,7 @@ async function hold<H extends Held>(parsed: Arguments, holding: Holding<H>, clie
   const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
-  const held = await obtain(parsed, holding, client, session, interrupted.signal);
+  const held = await obtain(holding, client, session, waitMs, interrupted.signal);
   if (held === null) {
     if (!interrupted.signal.aborted) console.error(`conclave ${command}: ${name} was not obtained`);
     return exitCode.negative;
@@ -63,13 +77,12 @@ async function hold<H extends Held>(parsed: Arguments, holding: Holding<H>, clie
 }
 
 async function obtain<H extends Held>(
-  parsed: Arguments,
   holding: Holding<H>,
   client: Client,
   session: Session,
+  timeoutMs: number | undefined,
   signal: AbortSignal,
 ): Promise<H | null> {
-  const timeoutMs = parsed.number('wait-ms', 0, Number.MAX_SAFE_INTEGER);
   try {
     const waiting = timeoutMs === undefined ? { signal } : { signal, timeoutMs };
     return await holding.obtain(client, { session, ...waiting });

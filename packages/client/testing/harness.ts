@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
+import { TestCluster } from '../../member/testing/cluster.ts';
 import type { Client } from '../src/client.ts';
 import { type ConnectOptions, createClient } from '../src/create-client.ts';
-import { TestCluster } from './cluster.ts';
 import { TestNetwork } from './network.ts';
 
 /** A cluster, and clients of it each with a network of its own, all gone when the test is over. */

@@ -1,6 +1,6 @@
 import { type ClientMessage, decodeClientFrame, decodeMemberFrame, type MemberMessage } from '@conclave/protocol';
+import type { TestCluster } from '../../member/testing/cluster.ts';
 import type { Environment, Socket, SocketEvents } from '../src/environment.ts';
-import type { TestCluster } from './cluster.ts';
 
 /** One client's connection, as the test sees it. */
 export interface TestConnection {
@@ -29,6 +29,7 @@ export class TestNetwork {
   /** Frames of clients, decoded, in the order in which they were sent. */
   readonly framesSent: (readonly ClientMessage[])[] = [];
   filters: Filters = {};
+  #heldBack: (() => void)[] | null = null;
   /** Added to both clocks: time that passes at once, as for a process that stood still. */
   skippedMs = 0;
   wallSkippedMs = 0;
@@ -72,6 +73,16 @@ export class TestNetwork {
     report: (error) => this.errors.push(error),
   };
 
+  /** What members send waits, as in the socket of a client that stands still, until the function is called: then it is read in one turn. */
+  holdBack(): () => void {
+    const heldBack: (() => void)[] = [];
+    this.#heldBack = heldBack;
+    return () => {
+      this.#heldBack = null;
+      for (const deliver of heldBack) deliver();
+    };
+  }
+
   async kill(id: number): Promise<void> {
     this.down.add(id);
     for (const connection of this.connections) if (connection.memberId === id) connection.cut();
@@ -104,9 +115,11 @@ export class TestNetwork {
       if (passes !== undefined && !decodeMemberFrame(frame).every((message) => passes(message, connection))) {
         return connection.cut();
       }
-      setImmediate(() => {
+      const deliver = (): void => {
         if (!told && !silenced.toClient) events.received(frame);
-      });
+      };
+      if (this.#heldBack === null) setImmediate(deliver);
+      else this.#heldBack.push(deliver);
     };
     const accepted = member.connectClient({
       send: toClient,

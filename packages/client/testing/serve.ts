@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { subprotocol } from '@conclave/protocol';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { TestCluster } from './cluster.ts';
+import { TestCluster } from '../../member/testing/cluster.ts';
 
 /** Three members behind real sockets of this machine, as thin as can be: no more of a server than frames in and out. */
 export async function serveCluster(): Promise<{ readonly cluster: TestCluster; stop(): Promise<void> }> {

@@ -55,6 +55,7 @@ class Subject {
 
 const accepted = (match: number, term: number = 1): AppendAccepted => ({
   type: 'appendAccepted',
+  audience: true,
   from: 1 as MemberId,
   to: 2 as MemberId,
   term: term as Term,

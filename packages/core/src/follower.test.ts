@@ -85,6 +85,21 @@ test('a request that comes twice does no harm and is answered twice (Raft §5.5)
   assert.equal(member.committed.length, 1);
 });
 
+test('an acknowledgement says whether somebody waits here for what is committed', () => {
+  const member = new Member();
+  const append1 = append(2, 1, [0, 0], [1]);
+  const said = (): boolean[] => {
+    member.hear('append', append1);
+    member.persist();
+    return member.said('appendAccepted').map(({ audience }) => audience);
+  };
+  assert.deepEqual(said(), [true], 'until the driver says otherwise');
+  member.step({ type: 'audience', present: false });
+  assert.deepEqual(said(), [false]);
+  member.step({ type: 'audience', present: true });
+  assert.deepEqual(said(), [true]);
+});
+
 test('an acknowledgement covers what the append has shown, not what else is in the log (CCF #6016)', () => {
   const member = new Member({ log: [1, 1, 1, 1], term: 2 });
   member.hear('append', append(2, 2, [1, 1], [1]));

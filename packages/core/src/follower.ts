@@ -48,7 +48,8 @@ function appendMissing(raft: Raft, { entries }: Append): void {
 function accept(raft: Raft, message: Append, match: Index): void {
   // Usually an entry is being written anyway. If not, the pair alone is: an acknowledgement may leave only when it is on record.
   if (acknowledge(raft, match)) raft.durability.stageHardState();
-  promise(raft, { type: 'appendAccepted', from: raft.options.id, to: message.from, term: raft.term, match });
+  const { audience, options, term } = raft;
+  promise(raft, { type: 'appendAccepted', from: options.id, to: message.from, term, match, audience });
 }
 
 export function handleHeartbeat(raft: Raft, message: Heartbeat): void {

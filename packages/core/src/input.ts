@@ -42,6 +42,11 @@ export type Input =
   | { readonly type: 'applied'; readonly index: Index }
   /** Answers a load, from its first entry on. Empty when they could not be had: they are asked for again, a heartbeat later. */
   | { readonly type: 'entriesLoaded'; readonly token: LoadToken; readonly entries: readonly Entry[] }
+  /**
+   * Whether somebody waits at this member for what is committed: a client, a watch. If so, the leader says at once how far that is;
+   * otherwise with the next append or heartbeat, which saves a message an entry. Present until the driver says otherwise.
+   */
+  | { readonly type: 'audience'; readonly present: boolean }
   /** A checkpoint of the state machine at `index` is durable: the log up to there may go. */
   | { readonly type: 'checkpointed'; readonly index: Index }
   /** The receiver was given all of a snapshot, which covers the log up to `index`. */

@@ -38,7 +38,7 @@ test('a leader goes on as long as a majority answers anything: heartbeats, appen
   const term = member.term as Term;
   const answers = [
     (): void => answerHeartbeat(member, 2),
-    (): void => member.hear('appendAccepted', { from: m(2), term, match: 1 as Index }),
+    (): void => member.hear('appendAccepted', { from: m(2), term, match: 1 as Index, audience: true }),
     (): void =>
       member.hear('appendRejected', {
         from: m(3),
@@ -80,7 +80,7 @@ test('a leader that is heard by all and hears nobody gives way (thesis §6.2)', 
 
 test('rounds of reads do not put off the look at the quorum (thesis §6.2)', () => {
   const member = leaderOf();
-  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: 1 as Index });
+  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: 1 as Index, audience: true });
   for (let time = 0, id = 1; time < electionMs + heartbeatMs; time += heartbeatMs - 1) {
     member.read(id++);
     member.advance(heartbeatMs - 1);

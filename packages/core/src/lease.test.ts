@@ -19,7 +19,7 @@ function leaderOf(setup: Setup = {}): Member {
   // Before that it may be bound by what it promised before it started.
   member.now = electionMs;
   member.lead();
-  member.hear('appendAccepted', { from: m(2), term: t(1), match: i(1) });
+  member.hear('appendAccepted', { from: m(2), term: t(1), match: i(1), audience: true });
   assert.equal(member.role, 'leader');
   member.outbox = [];
   return member;
@@ -72,7 +72,7 @@ test('a voter that may not know that leases are on is not counted', () => {
   member.persist();
   renew(member, 3);
   assert.ok(!isAnswered(member, 1), 'the setting is not committed');
-  member.hear('appendAccepted', { from: m(2), term: t(1), match: i(2) });
+  member.hear('appendAccepted', { from: m(2), term: t(1), match: i(2), audience: true });
   renew(member, 3);
   assert.ok(!isAnswered(member, 2), 'member 3 has not got it');
   renew(member, 2);
@@ -89,7 +89,7 @@ test('a transfer ends the lease; once the target was asked to stand there is non
   for (let passed = 0; passed < electionMs; passed += heartbeatMs) renew(member, 2);
   assert.equal(member.failed.at(-1)?.reason, 'transfer-timeout');
   assert.ok(isAnswered(member, 2), 'the target was never asked');
-  member.hear('appendAccepted', { from: m(2), term: t(1), match: i(2) });
+  member.hear('appendAccepted', { from: m(2), term: t(1), match: i(2), audience: true });
   member.transfer(8, 2);
   for (let passed = 0; passed < electionMs; passed += heartbeatMs) renew(member, 2);
   assert.equal(member.failed.at(-1)?.id, 8);

@@ -27,7 +27,7 @@ function reasons(member: Member): [number, string][] {
 function leaderWithLearner(): Member {
   const member = new Member({ learners: [4] });
   member.lead();
-  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1), audience: true });
   return member;
 }
 
@@ -52,27 +52,28 @@ test('a single member grows to seven and back to one, one change at a time and s
 
 test('a joint configuration commits only with both majorities, and is in force as soon as it is appended (Raft §6)', () => {
   const member = leaderWithLearner();
-  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(1), audience: true });
   member.change(1, { promote: ids(4), remove: ids(2, 3) });
   member.persist();
   assert.deepEqual(voters(member), [
     [1, 4],
     [1, 2, 3],
   ]);
-  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(2) });
+  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(2), audience: true });
   assert.equal(member.commitIndex, 1, 'all of the new voters, and one of the three old ones');
-  member.hear('appendAccepted', { from: m(3), term: 1 as Term, match: i(2) });
+  member.hear('appendAccepted', { from: m(3), term: 1 as Term, match: i(2), audience: true });
   assert.equal(member.commitIndex, 2);
   assert.deepEqual(voters(member), [[1, 4], []], 'left as soon as it was committed');
 });
 
 test('what the driver sent along stands in the entry that enters the change, and nothing in the one that leaves it', () => {
   const member = leaderWithLearner();
-  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(1), audience: true });
   member.change(1, { promote: ids(4) }, Uint8Array.of(7, 7));
   assert.deepEqual(member.accepted.at(-1), { id: 1, index: 2, term: 1 });
   member.persist();
-  for (const from of [2, 3, 4]) member.hear('appendAccepted', { from: m(from), term: 1 as Term, match: i(2) });
+  for (const from of [2, 3, 4])
+    member.hear('appendAccepted', { from: m(from), term: 1 as Term, match: i(2), audience: true });
   member.persist();
   const entries = member.disk.entries.filter(({ kind }) => kind === EntryKind.Configuration);
   const decoded = entries.map(({ data }) => decodeConfiguration(data));
@@ -119,11 +120,11 @@ test('one change at a time, and none before the leader knows what is committed (
   member.change(1, { remove: ids(4) });
   member.lead();
   member.change(2, { remove: ids(4) });
-  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1), audience: true });
   member.change(3, { remove: ids(4) });
   member.change(4, { leaseReads: true });
   member.persist();
-  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(2) });
+  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(2), audience: true });
   member.change(5, { promote: ids(4) });
   assert.deepEqual(reasons(member), [
     [1, 'not-leader'],
@@ -138,16 +139,16 @@ test('a learner votes only when it has caught up: with what the leader held with
   const member = leaderWithLearner();
   member.change(1, { promote: ids(4) });
   assert.deepEqual(reasons(member), [[1, 'not-caught-up']], 'nothing was heard of its log');
-  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(1), audience: true });
   for (let id = 10; id < 20; id++) member.propose(id);
   member.now += electionMs / 2;
-  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(8) });
+  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(8), audience: true });
   for (let id = 20; id < 30; id++) member.propose(id);
   member.now += electionMs;
   member.hear('heartbeatResponse', { from: m(4), term: 1 as Term, readSequence: 0 });
   member.change(2, { promote: ids(4) });
   assert.deepEqual(reasons(member).at(-1), [2, 'not-caught-up'], 'what it has is older than an election time');
-  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(21) });
+  member.hear('appendAccepted', { from: m(4), term: 1 as Term, match: i(21), audience: true });
   member.change(3, { promote: ids(4) });
   assert.deepEqual(voters(member)[0], [1, 2, 3, 4]);
 });
@@ -195,7 +196,7 @@ test('a leader that removes itself leads, uncounted, until that is committed; th
   leader.change(1, { remove: ids(1) });
   leader.persist();
   const answer = (from: number, match: number): void =>
-    leader.hear('appendAccepted', { from: m(from), term: 1 as Term, match: i(match) });
+    leader.hear('appendAccepted', { from: m(from), term: 1 as Term, match: i(match), audience: true });
   answer(2, 2);
   leader.persist();
   assert.deepEqual(

@@ -52,6 +52,8 @@ export interface Append extends Envelope {
 export interface AppendAccepted extends Envelope {
   readonly type: 'appendAccepted';
   readonly match: Index;
+  /** Somebody waits there for what is committed (see the input `audience`). */
+  readonly audience: boolean;
 }
 
 /** `rejected` is the append's prevIndex. The logs can agree at `hintIndex` at the latest, where this one has `hintTerm`. */

@@ -19,7 +19,7 @@ function everyMessage(term: Term): Message[] {
     messageTo(1, 'vote', { ...said, lastIndex: i(9), lastTerm: term }),
     messageTo(1, 'voteResponse', { ...said, granted: true }),
     messageTo(1, 'append', append(2, term, [0, 0], [term], 1)),
-    messageTo(1, 'appendAccepted', { ...said, match: i(1) }),
+    messageTo(1, 'appendAccepted', { ...said, match: i(1), audience: true }),
     messageTo(1, 'appendRejected', { ...said, rejected: i(1), hintIndex: i(0), hintTerm: t(0) }),
     messageTo(1, 'heartbeat', { ...said, commit: i(0), readSequence: 9 }),
     messageTo(1, 'heartbeatResponse', { ...said, readSequence: 9 }),

@@ -68,6 +68,7 @@ export class RaftNode {
       role: 'follower',
       leader: null,
       acknowledged: boot.acknowledged,
+      audience: true,
       checkpointed: boot.applied,
       electionTimeoutMs: 0,
       electionDeadline: 0,
@@ -176,6 +177,9 @@ export class RaftNode {
         return raft.log.appliedTo(input.index);
       case 'entriesLoaded':
         return entriesLoaded(raft, input.token, input.entries);
+      case 'audience':
+        raft.audience = input.present;
+        return;
       case 'checkpointed':
         return checkpointed(raft, input.index);
       case 'snapshotSent':

@@ -33,6 +33,8 @@ export class Progress {
   lastActivity: Millis;
   /** The newest round of heartbeats it has answered. */
   readSequence: ReadSequence = 0;
+  /** Somebody waits there for what is committed; so it is taken to be until it says otherwise. */
+  audience = true;
   /** The commit index that it was last told. */
   sentCommit: Index = 0 as Index;
   /** Entries that are being read from the storage for it. */

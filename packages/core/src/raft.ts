@@ -49,6 +49,8 @@ export interface Raft {
   role: Role;
   leader: MemberId | null;
   acknowledged: Acknowledged;
+  /** Somebody waits at this member for what is committed. */
+  audience: boolean;
   /** The state machine's newest durable checkpoint. The log begins at or before it. */
   checkpointed: Index;
 

@@ -10,7 +10,7 @@ const m = (member: number): MemberId => member as MemberId;
 function leaderOf(setup: Setup = {}): Member {
   const member = new Member(setup);
   member.lead();
-  member.hear('appendAccepted', { from: m(2), term: member.term as Term, match: i(member.lastIndex) });
+  member.hear('appendAccepted', { from: m(2), term: member.term as Term, match: i(member.lastIndex), audience: true });
   member.outbox = [];
   return member;
 }
@@ -52,7 +52,7 @@ test('the index is the commit index of when the round began (thesis ยง6.4)', () 
   member.read(1);
   member.propose(9);
   member.persist();
-  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(2) });
+  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(2), audience: true });
   member.read(2);
   confirm(member, 2, 1);
   confirm(member, 2, 2);
@@ -68,7 +68,7 @@ test('reads wait until the leader has committed an entry of its own term (Raft ย
   member.read(1);
   for (const from of [2, 3]) confirm(member, from, 5);
   assert.deepEqual(member.reads, []);
-  member.hear('appendAccepted', { from: m(2), term: 2 as Term, match: i(3) });
+  member.hear('appendAccepted', { from: m(2), term: 2 as Term, match: i(3), audience: true });
   confirm(member, 2, 1);
   assert.deepEqual(member.reads, [{ id: 1, index: 3 }]);
 });
@@ -115,7 +115,7 @@ test('answers of an earlier term confirm nothing, also when the same member lead
   member.persist();
   member.lead([3]);
   assert.equal(member.term, 3);
-  member.hear('appendAccepted', { from: m(3), term: 3 as Term, match: i(member.lastIndex) });
+  member.hear('appendAccepted', { from: m(3), term: 3 as Term, match: i(member.lastIndex), audience: true });
   member.read(2);
   for (const from of [2, 3]) member.hear('heartbeatResponse', { from: m(from), term: 1 as Term, readSequence: 99 });
   assert.deepEqual(member.reads, []);
@@ -188,7 +188,7 @@ test('a leader asked twice before it has answered answers once, and the next rou
   const member = new Member();
   member.lead();
   for (const request of [5, 5, 6]) member.hear('readIndexRequest', { from: m(3), term: 1 as Term, request });
-  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1), audience: true });
   confirm(member, 2, 1);
   assert.deepEqual(
     member.said('readIndexResponse').map(({ to, request, index }) => [to, request, index]),

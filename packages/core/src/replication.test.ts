@@ -14,7 +14,7 @@ function leaderOf(setup: Setup = {}, granting: readonly number[] = [2]): Member 
 }
 
 function accept(member: Member, from: number, match: number): void {
-  member.hear('appendAccepted', { from: m(from), term: member.term as Term, match: i(match) });
+  member.hear('appendAccepted', { from: m(from), term: member.term as Term, match: i(match), audience: true });
 }
 
 function reject(member: Member, from: number, rejected: number, hint: readonly [number, number]): void {
@@ -130,6 +130,34 @@ test('followers hear of a commit at once, also when no append is due, and once',
   assert.deepEqual(member.said('commitNotice'), []);
 });
 
+test('where nobody waits for commits, the next append or heartbeat tells of them', () => {
+  const member = leaderOf();
+  const acknowledged = (match: number, audience: boolean): void =>
+    member.hear('appendAccepted', { from: m(2), term: member.term as Term, match: i(match), audience });
+  acknowledged(1, false);
+  assert.equal(member.commitIndex, 1);
+  assert.deepEqual(member.said('commitNotice'), []);
+  member.advance(heartbeatMs);
+  assert.deepEqual(
+    member.said('heartbeat').map(({ to, commit }) => [to, commit]),
+    [
+      [2, 1],
+      [3, 0],
+    ],
+  );
+  member.propose(1);
+  member.persist();
+  accept(member, 3, 2);
+  assert.equal(member.commitIndex, 2);
+  member.said('commitNotice');
+  // Its acknowledgement comes after the commit, and says that somebody has begun to wait meanwhile.
+  acknowledged(2, true);
+  assert.deepEqual(
+    member.said('commitNotice').map(({ to, commit }) => [to, commit]),
+    [[2, 2]],
+  );
+});
+
 test('a notice and a heartbeat name no more than the follower is known to hold (etcd: min(match, committed))', () => {
   const member = leaderOf();
   member.propose(1, 2, 3);
@@ -226,7 +254,7 @@ test('appends that could not be sent go again at once, from what is known to mat
 
 test('acknowledgements of an earlier term are not counted (scylla #29264)', () => {
   const member = leaderOf();
-  member.hear('appendAccepted', { from: m(2), term: 0 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(2), term: 0 as Term, match: i(1), audience: true });
   member.hear('heartbeatResponse', { from: m(3), term: 0 as Term, readSequence: 9 });
   assert.equal(member.commitIndex, 0);
   assert.ok(member.node.status().peers.every(({ match }) => match === 0));

@@ -13,7 +13,7 @@ export function replicate(raft: Raft): void {
     if (progress.state === 'snapshot') expireSnapshot(raft, progress);
     else if (needsSnapshot(raft, progress)) sendSnapshot(raft, member, progress);
     else sendEntries(raft, member, progress);
-    noticeCommit(raft, member, progress);
+    if (progress.audience) noticeCommit(raft, member, progress);
   }
 }
 
@@ -49,7 +49,7 @@ function sendAppend(raft: Raft, to: MemberId, progress: Progress, entries: reado
   );
 }
 
-/** Followers serve watchers and reads: they hear of a commit at once, also when no append is due. */
+/** Where somebody waits for it, a commit is heard of at once, also when no append is due. */
 function noticeCommit(raft: Raft, to: MemberId, progress: Progress): void {
   const commit = Math.min(raft.log.committed, progress.match) as Index;
   if (commit <= progress.sentCommit) return;
@@ -84,6 +84,7 @@ export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void 
     `member ${message.from} acknowledged ${message.match}, beyond ${raft.log.lastIndex}`,
   );
   progress.lastContact = raft.now;
+  progress.audience = message.audience;
   progress.accepted(message.match, { base: raft.log.base.index, last: raft.log.lastIndex }, raft.now);
   advanceCommit(raft);
 }

@@ -21,7 +21,7 @@ function receive(member: Member, snapshot: SnapshotMeta, term: number): void {
 function leaderWithoutBeginning(options: Setup['options'] = {}): Member {
   const member = new Member({ log: [1, 1, 1, 1, 1, 1, 1, 1, 1], options: { keptLogEntries: 3, ...options } });
   member.lead();
-  member.hear('appendAccepted', { from: m(2), term: t(2), match: i(10) });
+  member.hear('appendAccepted', { from: m(2), term: t(2), match: i(10), audience: true });
   member.checkpoint(10);
   member.outbox = [];
   return member;
@@ -43,7 +43,7 @@ test('a follower that needs what the log does not hold any more gets a snapshot;
     [[2, 10]],
   );
   member.persist();
-  member.hear('appendAccepted', { from: m(2), term: t(2), match: i(11) });
+  member.hear('appendAccepted', { from: m(2), term: t(2), match: i(11), audience: true });
   assert.equal(member.commitIndex, 11);
 });
 
@@ -99,7 +99,7 @@ test('a snapshot that failed, or of which nothing is heard, is sent again when t
 test('a peer that has from elsewhere what the log continues needs no snapshot any more (etcd: snapshot_succeed_via_app_resp)', () => {
   const member = leaderWithoutBeginning();
   reject(member, 3, 9, 0);
-  member.hear('appendAccepted', { from: m(3), term: t(2), match: i(8) });
+  member.hear('appendAccepted', { from: m(3), term: t(2), match: i(8), audience: true });
   assert.equal(member.node.state.progress.get(m(3))?.state, 'replicate');
   assert.deepEqual(
     member.said('append').map(({ to, prevIndex }) => [to, prevIndex]),
@@ -124,7 +124,7 @@ test('a peer that is not there is not sent a snapshot', () => {
 test('entries that were being read when the log was cut are not sent: nothing before them can be checked', () => {
   const member = new Member({ log: [1, 1, 1, 1, 1, 1, 1, 1, 1], options: { keptLogEntries: 3, maxLogWindowBytes: 1 } });
   member.lead();
-  member.hear('appendAccepted', { from: m(2), term: t(2), match: i(10) });
+  member.hear('appendAccepted', { from: m(2), term: t(2), match: i(10), audience: true });
   reject(member, 3, 9, 2);
   const [load] = member.loads;
   assert.equal(load?.from, 3);
@@ -149,7 +149,7 @@ test('what a snapshot under way will be continued from is kept, within a bound',
     reject(member, 3, 9, 0);
     member.propose(1, 2, 3, 4, 5);
     member.persist();
-    member.hear('appendAccepted', { from: m(2), term: t(2), match: i(15) });
+    member.hear('appendAccepted', { from: m(2), term: t(2), match: i(15), audience: true });
     member.checkpoint(15);
     assert.equal(member.node.state.log.base.index, base);
   }

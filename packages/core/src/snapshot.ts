@@ -59,5 +59,6 @@ function install(raft: Raft, snapshot: SnapshotMeta): void {
   // The log may end earlier now than what was acknowledged in an earlier term: the pair goes along, as with any truncation.
   acknowledge(raft, index);
   if (raft.leader === null) return;
-  promise(raft, { type: 'appendAccepted', from: raft.options.id, to: raft.leader, term: raft.term, match: index });
+  const { audience, leader: to, options, term } = raft;
+  promise(raft, { type: 'appendAccepted', from: options.id, to, term, match: index, audience });
 }

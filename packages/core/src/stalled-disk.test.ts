@@ -20,7 +20,7 @@ test('a leader whose write is older than an election time stops leading, and nam
   const member = new Member();
   member.lead();
   member.propose(1);
-  member.hear('appendAccepted', { from: m(3), term: 1 as Term, match: i(2) });
+  member.hear('appendAccepted', { from: m(3), term: 1 as Term, match: i(2), audience: true });
   pass(member, electionMs);
   assert.equal(member.role, 'leader');
   member.said('heartbeat');
@@ -53,7 +53,7 @@ test('a disk that is slow but gets on is no reason: only the age of the oldest w
 test('entries that wait are bounded in number too: beyond it proposals are refused', () => {
   const member = new Member({ options: { maxUnappliedEntries: 3 } });
   member.lead();
-  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1) });
+  member.hear('appendAccepted', { from: m(2), term: 1 as Term, match: i(1), audience: true });
   member.propose(1, 2, 3, 4);
   assert.deepEqual(
     member.failed.map(({ id, reason }) => [id, reason]),

@@ -18,7 +18,7 @@ function leaderOf(): Member {
 }
 
 function accept(member: Member, from: number, match: number): void {
-  member.hear('appendAccepted', { from: m(from), term: member.term as Term, match: i(match) });
+  member.hear('appendAccepted', { from: m(from), term: member.term as Term, match: i(match), audience: true });
 }
 
 test('leadership goes to who was named, at once, and everybody follows it (thesis §3.10)', () => {

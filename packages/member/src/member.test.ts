@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { test } from 'node:test';
-import { type Configuration, integerBetween, type MemberId } from '@conclave/core';
+import { type TestContext, test } from 'node:test';
+import { integerBetween } from '@conclave/core';
+import type { Member } from '@conclave/member';
 import {
   type ClientMessage,
   decodeEvents,
@@ -13,72 +13,20 @@ import {
   type Operation,
   type Result,
 } from '@conclave/protocol';
-import { initMemoryStorage, MemoryDisk, openMemoryStorage } from '@conclave/storage/memory';
-import type { Environment } from './environment.ts';
-import { Member } from './member.ts';
-
-const clusterId = 'test';
-const ids = [1, 2, 3] as MemberId[];
-const configuration: Configuration = {
-  voters: ids,
-  votersOutgoing: [],
-  learners: [],
-  learnersNext: [],
-  leaseReads: false,
-};
+import { TestCluster } from '../testing/cluster.ts';
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** Three members in this process, on memory disks, joined by arrays. */
-async function cluster(): Promise<Member[]> {
-  const members: Member[] = [];
-  for (const id of ids) {
-    const disk = new MemoryDisk();
-    initMemoryStorage(disk, {
-      clusterId,
-      memberId: id,
-      storeUuid: `00000000-0000-4000-8000-00000000000${id}`,
-      configuration,
-    });
-    const storage = await openMemoryStorage(disk, { clusterId, memberId: id });
-    let seed: number = id;
-    const environment: Environment = {
-      clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
-      timers: {
-        after: (delayMs, run) => {
-          const timer = setTimeout(run, delayMs);
-          return () => clearTimeout(timer);
-        },
-        soon: (run) => setImmediate(run),
-      },
-      prng: { next: () => (seed = (seed * 16807) % 2147483647) / 2147483647 },
-      log: { info: () => {}, warn: () => {}, error: (facts, message) => console.error(message, facts) },
-      transport: {
-        send: (to, _lane, frame) => {
-          setImmediate(() => members[to - 1]?.receivePeer(id, frame));
-          return true;
-        },
-      },
-      store: storage,
-      hash: (value) => createHash('sha256').update(value).digest(),
-      onFatal: (error) => {
-        throw error;
-      },
-    };
-    const settings = {
-      id,
-      clusterId,
-      members: ids.map((one) => ({ id: one, name: `m${one}`, clientUrl: `ws://${one}`, peerUrl: `ws://p${one}` })),
-      electionMs: 150,
-      heartbeatMs: 30,
-      pid: null,
-    };
-    members.push(await Member.open(settings, environment, storage.storeUuid));
-  }
-  for (const member of members) member.start();
-  return members;
+/** One for each member of a cluster that is gone when the test is over. */
+async function clientsOf(context: TestContext): Promise<[RawClient, RawClient, RawClient]> {
+  const cluster = await TestCluster.start();
+  context.after(() => cluster.stop());
+  const [a, b, c] = cluster.ids.map((id) => cluster.member(id)) as [Member, Member, Member];
+  const clients: [RawClient, RawClient, RawClient] = [new RawClient(a), new RawClient(b), new RawClient(c)];
+  for (const client of clients) await client.wait('welcome');
+  return clients;
 }
 
 /** A client that speaks frames, without the SDK. */
@@ -184,69 +132,50 @@ function get(key: string): Operation {
   };
 }
 
-test('a write through any member is read through any other, and a watch sees it', async () => {
-  const members = await cluster();
-  const clients = members.map((member) => new RawClient(member));
-  try {
-    for (const client of clients) await client.wait('welcome');
-    clients[2]?.send({
-      type: 'watchCreate',
-      watch: 1,
-      selectors: [{ key: bytes('k'), end: bytes('l') }],
-      from: { at: 'revision', revision: 1 },
-      keysOnly: false,
-      previous: false,
-      events: 'all',
-      progressMs: null,
-      onCompaction: 'error',
-      creditBytes: 100_000,
-    });
-    for (const [at, client] of clients.entries()) {
-      assert.deepEqual(await client.ask(put(`k${at}`, `v${at}`)), { type: 'put', revision: at + 1, previous: null });
-    }
-    for (const client of clients) {
-      const result = await client.ask(get('k1'));
-      assert.equal(
-        result.type === 'range' ? new TextDecoder().decode(result.entries[0]?.value ?? undefined) : '',
-        'v1',
-      );
-    }
-    await clients[2]?.wait('watchEvents', ({ bytes: events }) => decodeEvents(events).revision === 3);
-    const seen = clients[2]?.received.flatMap((message) =>
-      message.type === 'watchEvents' ? [decodeEvents(message.bytes).revision] : [],
-    );
-    assert.deepEqual(seen, [1, 2, 3]);
-  } finally {
-    for (const member of members) await member.stop();
+test('a write through any member is read through any other, and a watch sees it', async (context) => {
+  const clients = await clientsOf(context);
+  clients[2].send({
+    type: 'watchCreate',
+    watch: 1,
+    selectors: [{ key: bytes('k'), end: bytes('l') }],
+    from: { at: 'revision', revision: 1 },
+    keysOnly: false,
+    previous: false,
+    events: 'all',
+    progressMs: null,
+    onCompaction: 'error',
+    creditBytes: 100_000,
+  });
+  for (const [at, client] of clients.entries()) {
+    assert.deepEqual(await client.ask(put(`k${at}`, `v${at}`)), { type: 'put', revision: at + 1, previous: null });
   }
+  for (const client of clients) {
+    const result = await client.ask(get('k1'));
+    assert.equal(result.type === 'range' ? new TextDecoder().decode(result.entries[0]?.value ?? undefined) : '', 'v1');
+  }
+  await clients[2].wait('watchEvents', ({ bytes: events }) => decodeEvents(events).revision === 3);
+  const seen = clients[2].received.flatMap((message) =>
+    message.type === 'watchEvents' ? [decodeEvents(message.bytes).revision] : [],
+  );
+  assert.deepEqual(seen, [1, 2, 3]);
 });
 
-test('a lock goes to the first that asked, then to the next when it is released or its session expires', async () => {
-  const members = await cluster();
-  const [a, b, c] = members.map((member) => new RawClient(member)) as [RawClient, RawClient, RawClient];
+test('a lock goes to the first that asked, then to the next when it is released or its session expires', async (context) => {
+  const [a, b, c] = await clientsOf(context);
   const name = { kind: 'lock', name: bytes('deploy') } as const;
   const acquire: Operation = { type: 'lockAcquire', name, wait: true, value: null, lockDelayMs: 0 };
-  try {
-    for (const client of [a, b, c]) await client.wait('welcome');
-    const [first, second, third] = [
-      await a.openSession(60_000),
-      await b.openSession(1_000),
-      await c.openSession(60_000),
-    ];
-    const held = await a.ask(acquire, { session: first, sequence: 1 });
-    assert.equal(held.type === 'lockAcquire' && held.state, 'held');
-    const queued = await b.ask(acquire, { session: second, sequence: 1 });
-    assert.deepEqual(queued.type === 'lockAcquire' && queued.state, 'queued');
-    await c.ask(acquire, { session: third, sequence: 1 });
-    const fence = held.type === 'lockAcquire' && held.state === 'held' ? held.fence : 0;
-    await a.ask({ type: 'lockRelease', name, fence }, { session: first, sequence: 2 });
-    const granted = await b.wait('granted');
-    assert.ok(granted.fence > fence);
-    // Nobody renews the second session: it expires, and the third gets the lock.
-    const last = await c.wait('granted');
-    assert.ok(last.fence > granted.fence);
-    assert.equal((await b.wait('sessionEnded')).cause, 'expired');
-  } finally {
-    for (const member of members) await member.stop();
-  }
+  const [first, second, third] = [await a.openSession(60_000), await b.openSession(1_000), await c.openSession(60_000)];
+  const held = await a.ask(acquire, { session: first, sequence: 1 });
+  assert.equal(held.type === 'lockAcquire' && held.state, 'held');
+  const queued = await b.ask(acquire, { session: second, sequence: 1 });
+  assert.deepEqual(queued.type === 'lockAcquire' && queued.state, 'queued');
+  await c.ask(acquire, { session: third, sequence: 1 });
+  const fence = held.type === 'lockAcquire' && held.state === 'held' ? held.fence : 0;
+  await a.ask({ type: 'lockRelease', name, fence }, { session: first, sequence: 2 });
+  const granted = await b.wait('granted');
+  assert.ok(granted.fence > fence);
+  // Nobody renews the second session: it expires, and the third gets the lock.
+  const last = await c.wait('granted');
+  assert.ok(last.fence > granted.fence);
+  assert.equal((await b.wait('sessionEnded')).cause, 'expired');
 });

@@ -18,6 +18,7 @@ import { Checkpointer } from './checkpointer.ts';
 import { Attachments } from './client/attachments.ts';
 import type { ClientServices, ClusterView } from './client/client-services.ts';
 import { ClientConnection } from './client/connection.ts';
+import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
 import { clusterStatus, Reports, reportIntervalMs } from './cluster-status.ts';
 import { asError, guardedTimers } from './defect.ts';
@@ -63,6 +64,7 @@ export class Member {
   readonly #admission: Admission;
   readonly #reports = new Reports();
   readonly #connections = new Set<ClientConnection>();
+  readonly #dispatch: Dispatch;
   #leader: MemberId | null = null;
   #ledTerm: number | null = null;
   #nextConnection = 1;
@@ -83,6 +85,7 @@ export class Member {
     const fatal = (error: Error): void => this.#fatal(error);
     const timers = guardedTimers(environment.timers, fatal);
     this.#timers = timers;
+    this.#dispatch = new Dispatch(timers);
     this.#settings = settings;
     this.#environment = environment;
     this.#storeUuid = storeUuid;
@@ -91,13 +94,14 @@ export class Member {
     this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
     this.#links = new PeerLinks(settings.id, transport, timers, (peer) => this.#messagesDropped(peer));
     this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
-      turnBegins: () => this.#barrier.turnBegins(),
+      turnBegins: () => this.#turnBegins(),
       takeProposals: (max) => this.#takeProposals(max),
       accepted: (accepted) => this.#mutations.accepted(accepted),
       failed: (failed) => this.#failed(failed),
       readable: (reads) => this.#barrier.readable(reads),
       committed: (entries) => this.#applier.submit(entries),
       leadership: (leadership) => this.#leadership(leadership),
+      turnEnds: () => this.#dispatch.flush(),
       fatal,
     });
     this.#barrier = new Barrier(this.#pump, booted.boot.applied);
@@ -138,6 +142,7 @@ export class Member {
   }
 
   start(): void {
+    this.#pump.audience(false);
     this.#pump.wake();
     this.#sweep();
     this.#report();
@@ -152,11 +157,11 @@ export class Member {
   get status(): ClusterStatus {
     const now = this.#environment.clock.nowMs();
     const reportOf = (peer: MemberId): ReturnType<Reports['of']> => this.#reports.of(peer, now);
-    return clusterStatus(this.#settings, this.#node.status(), this.#machine.revision, reportOf);
+    return clusterStatus(this.#settings, this.raft, this.#machine.revision, reportOf);
   }
 
   get raft(): RaftStatus {
-    return this.#node.status();
+    return { ...this.#node.status(), applied: this.#applier.appliedIndex };
   }
 
   get counts(): {
@@ -177,7 +182,7 @@ export class Member {
 
   connectClient(socket: ClientSocket): ClientConnection {
     const connection = new ClientConnection(this.#services(), socket, this.#nextConnection++);
-    this.#connections.add(connection);
+    if (this.#connections.add(connection).size === 1) this.#pump.audience(true);
     if (this.#stopped) connection.goodbye(new ProtocolError('UNAVAILABLE', 'this member is stopping'), null);
     return connection;
   }
@@ -187,6 +192,7 @@ export class Member {
     return {
       clock,
       timers: this.#timers,
+      dispatch: this.#dispatch,
       log,
       hash,
       mutations: this.#mutations,
@@ -198,9 +204,13 @@ export class Member {
       cluster: () => this.#clusterView(),
       status: () => this.status,
       stalenessMs: () => this.#stalenessMs(),
-      connectionClosed: (connection) => this.#connections.delete(connection),
+      connectionClosed: (connection) => this.#connectionClosed(connection),
       failed: (error) => this.#fatal(error),
     };
+  }
+
+  #connectionClosed(connection: ClientConnection): void {
+    if (this.#connections.delete(connection) && this.#connections.size === 0) this.#pump.audience(false);
   }
 
   #clusterView(): ClusterView {
@@ -310,6 +320,11 @@ export class Member {
 
   // --- What core decided ---
 
+  #turnBegins(): void {
+    this.#barrier.turnBegins();
+    this.#dispatch.turnBegins();
+  }
+
   #takeProposals(max: number): readonly Proposal[] {
     return this.#mutations.takeProposals(max);
   }
@@ -383,7 +398,7 @@ export class Member {
   }
 
   #report(): void {
-    const { applied, committed: commit, durable } = this.#node.status();
+    const { applied, committed: commit, durable } = this.raft;
     const pid = this.#settings.pid ?? 0;
     for (const { id } of this.#settings.members) {
       if (id !== this.#settings.id) this.#links.send(id, { type: 'report', applied, commit, durable, pid });

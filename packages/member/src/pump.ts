@@ -27,6 +27,8 @@ export interface PumpListener {
   readable(reads: Output['reads']): void;
   committed(entries: readonly Entry[]): void;
   leadership(leadership: NonNullable<Output['leadership']>): void;
+  /** Everything that the inputs of this turn have led to was handed on. */
+  turnEnds(): void;
   fatal(error: Error): void;
 }
 
@@ -49,6 +51,8 @@ export class Pump {
   #timer: Cancel | null = null;
   #timerAt: Millis = Number.POSITIVE_INFINITY;
   #nextReadId: ReadId = 1;
+  /** Not told to core yet. */
+  #applied: Index | null = null;
 
   constructor(node: RaftNode, environment: Environment, links: PeerLinks, listener: PumpListener) {
     this.#node = node;
@@ -81,8 +85,14 @@ export class Pump {
     return id;
   }
 
+  /** Core hears of it with the next turn: nothing waits for it that would not bring one. */
   applied(index: Index): void {
-    this.push({ type: 'applied', index });
+    this.#applied = index;
+  }
+
+  /** Whether somebody waits here for what is committed. */
+  audience(present: boolean): void {
+    this.push({ type: 'audience', present });
   }
 
   unreachable(member: MemberId): void {
@@ -102,6 +112,8 @@ export class Pump {
     try {
       this.#step();
       this.#handOn(this.#node.takeOutput());
+      this.#links.turnEnds();
+      this.#listener.turnEnds();
       this.#armTimer(this.#node.nextDeadline());
     } catch (error) {
       this.#fail(asError(error));
@@ -110,7 +122,10 @@ export class Pump {
 
   #step(): void {
     this.#listener.turnBegins();
+    this.#links.turnBegins();
     const now = this.#environment.clock.nowMs();
+    if (this.#applied !== null) this.#node.step({ type: 'applied', index: this.#applied }, now);
+    this.#applied = null;
     const inputs = this.#inputs;
     this.#inputs = inputs.length > bounds.maxInputsPerTurn ? inputs.splice(bounds.maxInputsPerTurn) : [];
     for (const input of inputs) this.#node.step(input, now);
@@ -143,14 +158,17 @@ export class Pump {
   }
 
   #armTimer(deadline: Millis): void {
-    if (deadline === this.#timerAt) return;
+    // With every append the deadline moves on: a timer that rings too early costs less than setting one each time.
+    if (this.#timer !== null && this.#timerAt <= deadline) return;
     this.#timer?.();
     this.#timer = null;
     this.#timerAt = deadline;
     if (deadline === Number.POSITIVE_INFINITY) return;
     const { clock, timers } = this.#environment;
     this.#timer = timers.after(Math.max(0, deadline - clock.nowMs()), () => {
-      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.#timer = null;
+      const due = this.#node.nextDeadline();
+      if (due > clock.nowMs()) return this.#armTimer(due);
       // After a stall the event loop runs timers before it reads sockets: a follower would campaign against a leader whose heartbeats
       // lie unread in its buffers. Let them be read first.
       if (clock.nowMs() - deadline > lateTickMs) timers.soon(() => this.push({ type: 'tick' }));

@@ -30,6 +30,7 @@ export {
   toErrorBody,
 } from './client/request.ts';
 export type {
+  Broken,
   Granted,
   Keepalive,
   KeepaliveAnswer,

@@ -120,6 +120,14 @@ export const memberMessage: fc.Arbitrary<MemberMessage> = fc.oneof<fc.Arbitrary<
   typed('sessionsResumed', { id: uint32, sessions: fc.array(standing, few) }),
   typed('keepaliveAnswer', { id: uint32, leases: fc.array(record({ lease: id, ttlMs: orNull(ttlMs) }), few) }),
   typed('granted', { session: id, sequence: id, fence: id }),
+  typed('broken', {
+    session: id,
+    sequence: id,
+    fence: id,
+    delayMs: upTo(limits.maxTtlMs),
+    author: orNull(name),
+    reason: orNull(name),
+  }),
   typed('sessionEnded', {
     session: id,
     cause: fc.constantFrom<SessionEndCause>('expired', 'closed', 'revoked', 'fenced'),

@@ -104,7 +104,14 @@ export class ClientListener {
       if (isBinary) connection.receive(data);
       else client.close(1003, 'binary frames only');
     });
-    client.on('error', (error) => this.#log.warn({ error: error.message }, 'client connection broke'));
+    client.on('error', (error: NodeJS.ErrnoException) =>
+      this.#log.warn(
+        { error: error.message },
+        error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+          ? `a client sent a frame of more than ${wireLimits.maxClientFrameBytes} bytes`
+          : 'client connection broke',
+      ),
+    );
     client.on('close', () => connection.closed());
   }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import {
   type ClientMessage,
@@ -20,6 +21,7 @@ import { type RunningMember, startMember } from './start-member.ts';
 
 let directory = '';
 let running: RunningMember;
+const logged: string[] = [];
 
 function optionsFor(path: string, more: Partial<MemberOptions> = {}): MemberOptions {
   return {
@@ -38,7 +40,8 @@ function optionsFor(path: string, more: Partial<MemberOptions> = {}): MemberOpti
 
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'conclave-hostile-'));
-  running = await startMember(optionsFor(join(directory, 'member')));
+  const log = { write: (line: string) => void logged.push(line) };
+  running = await startMember(optionsFor(join(directory, 'member'), { log, logLevel: 'warn' }));
 });
 
 after(async () => {
@@ -62,6 +65,7 @@ class Peer {
   readonly #socket: WebSocket;
   readonly #changed: (() => void)[] = [];
   #closed = false;
+  #closeCode = 0;
 
   constructor(headers: Record<string, string> = {}) {
     this.#socket = new WebSocket(`ws://127.0.0.1:${running.clientPort}`, 'conclave.v1', {
@@ -73,8 +77,9 @@ class Peer {
       this.#wake();
     });
     this.#socket.on('error', () => {});
-    this.#socket.on('close', () => {
+    this.#socket.on('close', (code) => {
       this.#closed = true;
+      this.#closeCode = code;
       this.#wake();
     });
   }
@@ -103,8 +108,10 @@ class Peer {
     }
   }
 
-  async closed(): Promise<void> {
+  /** The WebSocket's close code. */
+  async closed(): Promise<number> {
     while (!this.#closed) await this.#change();
+    return this.#closeCode;
   }
 
   close(): void {
@@ -150,7 +157,7 @@ test('garbage is answered by a goodbye that says what is wrong, and harms nobody
 });
 
 test('nesting beyond the limit is refused before it is unpacked', async () => {
-  await endsWith(new Uint8Array(1_000_000).fill(0x91), /depth|nest/);
+  await endsWith(new Uint8Array(1_000_000).fill(0x91), /frame: arrays nested too deep .*\d+/);
 });
 
 test('an unknown message is refused by its tag', async () => {
@@ -161,18 +168,29 @@ test('a record definition, which msgpackr would compile, is refused', async () =
   await endsWith(Uint8Array.from([0x91, 0xd4, 0x72, 0x40, 0x91, 0xa1, 0x61]), /ext/);
 });
 
-test('a frame over the limit closes its connection and no other', async () => {
+const messageTooBig = 1009;
+const unsupportedData = 1003;
+
+test('a frame over the limit closes its connection as too big, and no other; the log names the limit', async () => {
   const peer = await new Peer().open();
   peer.raw(new Uint8Array(wireLimits.maxClientFrameBytes + 1));
-  await peer.closed();
+  assert.equal(await peer.closed(), messageTooBig);
   await stillServes();
+  assert.ok(
+    logged.some((line) => line.includes(`a client sent a frame of more than ${wireLimits.maxClientFrameBytes} bytes`)),
+  );
 });
 
 test('text frames are no frames of the protocol', async () => {
   const peer = await new Peer().open();
   peer.raw('hello');
-  await peer.closed();
+  assert.equal(await peer.closed(), unsupportedData);
   await stillServes();
+});
+
+test('an unknown operation is refused by its tag, and the connection goes on', async () => {
+  const unknown = Uint8Array.from([0x91, 99]);
+  await refuses(unknown, 'INVALID_ARGUMENT', /operation.*99/);
 });
 
 test('a client of another version is told both ranges', async () => {
@@ -189,65 +207,79 @@ test('nothing is answered before the hello', async () => {
   assert.equal((await peer.until('goodbye')).error.code, 'PROTOCOL');
 });
 
-for (const [name, key, value, message] of [
-  ['a key', new Uint8Array(limits.maxKeyBytes + 1).fill(97), new Uint8Array(1), /key.*4097.*4096/],
-  ['a reserved key', Uint8Array.from([0, 1]), new Uint8Array(1), /reserved/],
-  ['an empty key', new Uint8Array(0), new Uint8Array(1), /key/],
+for (const [name, key, value, code, message] of [
+  ['a key over the limit', filled(limits.maxKeyBytes + 1), filled(1), 'TOO_LARGE', /key.*4097.*4096/],
+  ['a value over the limit', filled(1), filled(limits.maxValueBytes + 1), 'TOO_LARGE', /value.*1048577.*1048576/],
+  ['a reserved key', Uint8Array.from([0, 1]), filled(1), 'INVALID_ARGUMENT', /key.*reserved/],
+  ['an empty key', filled(0), filled(1), 'INVALID_ARGUMENT', /key/],
 ] as const) {
-  test(`${name} that may not be written is refused by name, and the connection goes on`, async () => {
-    const peer = await new Peer().open();
-    peer.send(hello);
-    await peer.until('welcome');
-    const operation = rawPut(key, value);
-    const identity = { by: 'none' } as const;
-    peer.send({ type: 'mutate', id: 5, identity, reason: null, deadlineMs: null, operation });
-    const { error } = await peer.until('error');
-    assert.equal(error.outcome, 'not-applied');
-    assert.match(error.message, message);
-    peer.send({ type: 'statusRequest', id: 6 });
-    await peer.until('status');
-    peer.close();
+  test(`${name} is refused by name, and the connection goes on`, async () => {
+    await refuses(rawPut(key, value), code, message);
   });
+}
+
+function filled(length: number): Uint8Array {
+  return new Uint8Array(length).fill(97);
+}
+
+async function refuses(operation: Uint8Array, code: string, message: RegExp): Promise<void> {
+  const peer = await new Peer().open();
+  peer.send(hello);
+  await peer.until('welcome');
+  peer.send({ type: 'mutate', id: 5, identity: { by: 'none' }, reason: null, deadlineMs: null, operation });
+  const { error } = await peer.until('error');
+  assert.match(error.message, message);
+  assert.deepEqual([error.outcome, error.code], ['not-applied', code]);
+  peer.send({ type: 'statusRequest', id: 6 });
+  await peer.until('status');
+  peer.close();
 }
 
 /** As a client would write it that does not keep to the limits: the SDK's own codec refuses to. */
 function rawPut(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const valid = encodeOperation({ type: 'put', key: Uint8Array.from([97]), value, lease: null, returnPrevious: false });
-  // [tag, bin8 1 'a', …]: the key is the second element.
+  const one = Uint8Array.from([97]);
+  const valid = encodeOperation({ type: 'put', key: one, value: one, lease: null, returnPrevious: false });
+  // [tag, bin8 1 'a', bin8 1 'a', …]
   const at = valid.indexOf(0xc4);
-  const head = key.length < 256 ? [0xc4, key.length] : [0xc5, key.length >> 8, key.length & 0xff];
-  return Uint8Array.from([...valid.subarray(0, at), ...head, ...key, ...valid.subarray(at + 3)]);
+  return Uint8Array.from([...valid.subarray(0, at), ...bin(key), ...bin(value), ...valid.subarray(at + 6)]);
 }
 
-async function upgradeStatus(headers: Record<string, string>): Promise<number> {
+function bin(bytes: Uint8Array): Uint8Array {
+  const head = new DataView(new ArrayBuffer(5));
+  head.setUint8(0, 0xc6);
+  head.setUint32(1, bytes.length);
+  return Buffer.concat([new Uint8Array(head.buffer), bytes]);
+}
+
+/** "101", or the status and the body of the refusal. */
+async function upgrade(headers: Record<string, string>): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`ws://127.0.0.1:${running.clientPort}`, 'conclave.v1', { headers });
     socket.once('open', () => {
       socket.close();
-      resolve(101);
+      resolve('101');
     });
     socket.once('unexpected-response', (_request, response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
+      text(response).then((body) => resolve(`${response.statusCode} ${body}`), reject);
     });
     socket.once('error', reject);
   });
 }
 
-test('a page of a foreign origin is refused, a page of a member is not', async () => {
-  assert.equal(await upgradeStatus({ origin: 'http://evil.example' }), 403);
-  assert.equal(await upgradeStatus({ origin: 'null' }), 403);
-  assert.equal(await upgradeStatus({ origin: 'http://127.0.0.1:7401' }), 101);
+test('a page of a foreign origin is refused and told what would allow it, a page of a member is not', async () => {
+  assert.match(await upgrade({ origin: 'http://evil.example' }), /^403 Origin http:\/\/evil\.example .*--allow-origin/);
+  assert.match(await upgrade({ origin: 'null' }), /^403 Origin null/);
+  assert.equal(await upgrade({ origin: 'http://127.0.0.1:7401' }), '101');
 });
 
-test('a foreign name for this machine is refused', async () => {
-  assert.equal(await upgradeStatus({ host: 'evil.example:7401' }), 403);
-  assert.equal(await upgradeStatus({ host: 'localhost:7401' }), 101);
-  assert.equal(await upgradeStatus({ host: '127.0.0.1:1' }), 101);
+test('a foreign name for this machine is refused by name', async () => {
+  assert.match(await upgrade({ host: 'evil.example:7401' }), /^403 Host "evil\.example:7401" is no address/);
+  assert.equal(await upgrade({ host: 'localhost:7401' }), '101');
+  assert.equal(await upgrade({ host: '127.0.0.1:1' }), '101');
 });
 
 test('half a request and a reset harm nobody', async () => {
-  for (const text of [
+  for (const bytes of [
     'GET / HTTP/1.1\r\nUpgrade: websocket\r\n',
     '\0\0\0\0',
     'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
@@ -255,26 +287,29 @@ test('half a request and a reset harm nobody', async () => {
     const socket = connect(running.clientPort, '127.0.0.1');
     await new Promise<void>((resolve) => socket.once('connect', () => resolve()));
     socket.on('error', () => {});
-    socket.write(text);
+    socket.write(bytes);
     socket.resetAndDestroy();
   }
   await stillServes();
 });
 
 test('a second process on the same directory is refused, and the first goes on', async () => {
-  await assert.rejects(startMember(optionsFor(join(directory, 'member'))), { code: 'locked' });
+  await assert.rejects(startMember(optionsFor(join(directory, 'member'))), {
+    code: 'locked',
+    message: /member.*Another process has it open/s,
+  });
   await stillServes();
 });
 
 test("another member's directory is refused", async () => {
   const path = join(directory, 'other');
   await (await startMember(optionsFor(path, { cluster: 'other' }))).stop();
-  await assert.rejects(startMember(optionsFor(path)), { code: 'wrong-member' });
+  await assert.rejects(startMember(optionsFor(path)), { code: 'wrong-member', message: /other.*cluster/s });
 });
 
 test('an address in use is named', async () => {
   const options = optionsFor(join(directory, 'third'), { listen: `127.0.0.1:${running.clientPort}` });
-  await assert.rejects(startMember(options), new RegExp(`EADDRINUSE.*${running.clientPort}`));
+  await assert.rejects(startMember(options), new RegExp(`EADDRINUSE.*127.0.0.1:${running.clientPort}`));
 });
 
 test('listening beyond this machine needs to be asked for by name', async () => {

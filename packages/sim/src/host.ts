@@ -34,6 +34,8 @@ export const logStart: LogPosition = { index: 0 as Index, term: 0 as Term };
 /** Inputs that arrive within this time are stepped together, as the pump of a member does. */
 const maxPumpDelayMs = 0.2;
 const maxInputsPerPump = 32;
+/** Of the pumps: somebody begins or ceases to wait at this member for what is committed. */
+const audienceChangeRate = 0.02;
 const maxLoadMs = 3;
 
 export interface HostCounts {
@@ -248,6 +250,9 @@ export class Host {
       // Each connection kept its order, but which of them is read first after a stall nobody knows: maybe the clients', for long.
       this.#inbox = this.#its.random.shuffle(this.#inbox);
       this.#hasPaused = false;
+    }
+    if (this.#its.random.chance(audienceChangeRate)) {
+      node.step({ type: 'audience', present: this.#its.random.chance(0.5) }, now);
     }
     for (const input of this.#inbox.splice(0, this.#its.random.integer(1, maxInputsPerPump))) {
       node.step(input, now);

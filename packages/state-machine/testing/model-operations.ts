@@ -64,7 +64,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
       if (hold === null) return { type: 'lockRelease', revision: model.reached, released: false };
       mustOwn(model, hold);
       endHold(model, hold, 0, 'release');
-      model.notifications.push(released(hold, false));
+      model.notifications.push(released(hold));
       return { type: 'lockRelease', revision: model.reached, released: true };
     }
     case 'lockBreak': {
@@ -72,8 +72,10 @@ export function runInModel(model: Model, operation: Operation): Result | null {
       if (hold === null) return { type: 'lockBreak', revision: model.reached, broken: false, delayMs: 0 };
       const { ttlMs } = model.leases.find(({ id }) => id === hold.session)!;
       const delayMs = operation.now ? 0 : Math.max(ttlMs, hold.lockDelayMs);
+      const { session, sequence, fence } = hold;
+      const { author, reason } = model.header!;
+      model.notifications.push({ type: 'broken', session, sequence, fence, delayMs, author, reason });
       endHold(model, hold, delayMs, 'release');
-      model.notifications.push(released(hold, true));
       return { type: 'lockBreak', revision: model.reached, broken: true, delayMs };
     }
     case 'lockCancel':
@@ -185,7 +187,7 @@ function cancel(model: Model, name: LockName, sequence: number): 'queued' | 'hel
   }
   if (request.fence > 0) {
     endHold(model, request, 0, 'release');
-    model.notifications.push(released(request, false));
+    model.notifications.push(released(request));
     return 'held';
   }
   model.requests = model.requests.filter((one) => one !== request);
@@ -235,6 +237,6 @@ function mustOwn(model: Model, hold: ModelRequest): void {
   if (mine(model) !== hold.session) throw new ProtocolError('INVALID_ARGUMENT', '');
 }
 
-function released({ session, sequence, fence }: ModelRequest, broken: boolean): object {
-  return { type: 'released', session, sequence, fence, broken };
+function released({ session, sequence, fence }: ModelRequest): object {
+  return { type: 'released', session, sequence, fence };
 }

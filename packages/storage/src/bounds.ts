@@ -40,6 +40,24 @@ export const checkpointSliceRecords = 512;
 export const scanBatchRecords = 512;
 export const scanBatchBytes: number = mib;
 
+/** A chunk of a snapshot, with everything that belongs to it: one frame of a bulk link, one turn of a throttle. */
+export const maxSnapshotChunkBytes: number = 256 * kib;
+
+/** A snapshot's id: printable ASCII without spaces. */
+export const maxSnapshotIdBytes = 64;
+
+/** Snapshots open for export at a time. Each keeps LevelDB from forgetting what has changed since. Several peers may share one. */
+export const maxSnapshotExports = 2;
+
+/** Of a snapshot being received: one synced batch each, so that the page cache never holds much of it. */
+export const stagingBatchBytes: number = mib;
+
+/** How often the free space is looked at while a snapshot arrives. */
+export const stagingSpaceCheckBytes: number = 4 * mib;
+
+/** Records behind a truncation in front are deleted along with later batches, so many at a time: no batch of its own, no second writer. */
+export const sweptRecordsPerBatch = 128;
+
 /** LevelDB's memtable and, with it, the largest `.log` file. Measured in DESIGN §5. */
 export const logWriteBufferBytes: number = 64 * mib;
 export const stateWriteBufferBytes: number = 16 * mib;

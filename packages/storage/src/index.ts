@@ -1,4 +1,11 @@
-export { maxEntryBytes, maxKeyBytes, maxPersistBytes, maxValueBytes } from './bounds.ts';
+export {
+  maxEntryBytes,
+  maxKeyBytes,
+  maxPersistBytes,
+  maxSnapshotChunkBytes,
+  maxSnapshotExports,
+  maxValueBytes,
+} from './bounds.ts';
 export { type InitOptions, initStorage } from './init.ts';
 export { type OpenOptions, openStorage } from './open.ts';
 export type {
@@ -8,6 +15,9 @@ export type {
   RecoveredLog,
   ScanRange,
   ScrubOptions,
+  SnapshotExport,
+  SnapshotStaging,
+  SnapshotStore,
   Space,
   StateChange,
   StateRecord,

@@ -5,7 +5,7 @@ import type { Configuration, Index, Term } from '@conclave/core';
 import { createAnchor } from './anchor/anchor-file.ts';
 import { defaultReserveBytes } from './bounds.ts';
 import { holdDirectory } from './directory/held.ts';
-import { type Layout, layoutOf } from './directory/layout.ts';
+import { type Layout, layoutOf, stateOf } from './directory/layout.ts';
 import { type Member, writeMemberFile } from './directory/member-file.ts';
 import { fillReserve } from './directory/reserve.ts';
 import { survey } from './directory/survey.ts';
@@ -90,7 +90,7 @@ async function claim(layout: Layout): Promise<void> {
 
 /** The remains of an initialisation that never ended: nobody was promised anything. Unless it is still running. */
 async function discard(layout: Layout): Promise<void> {
-  for (const level of [layout.log, layout.state]) {
+  for (const level of [layout.log, stateOf(layout, 0)]) {
     try {
       await refuseLocked(level);
     } catch (error) {
@@ -118,7 +118,7 @@ async function createStores(layout: Layout, member: Member, configuration: Confi
   });
   await createStore(layout.log, metaKey, meta);
   const record = encodeCheckpoint({ storeUuid: member.storeUuid, generation: 0, checkpoint: null });
-  await createStore(layout.state, checkpointKey, record);
+  await createStore(stateOf(layout, 0), checkpointKey, record);
 }
 
 /** A database without one synced write does not survive a power loss (study/reliability.md §1); nor do names that nobody syncs. */

@@ -2,6 +2,7 @@ import type { Layout } from './directory/layout.ts';
 import type { Member } from './directory/member-file.ts';
 import { fillReserve, freeBytes } from './directory/reserve.ts';
 import type { LevelLog } from './log/level-log.ts';
+import type { LevelSnapshots } from './snapshot/level-snapshots.ts';
 import type { LevelState } from './state/level-state.ts';
 import type { Identity, Space, Storage } from './storage.ts';
 
@@ -9,7 +10,7 @@ export interface LevelStorageParts {
   readonly layout: Layout;
   readonly member: Member;
   readonly log: LevelLog;
-  readonly state: LevelState;
+  readonly snapshots: LevelSnapshots;
   readonly notes: readonly string[];
   readonly reserveBytes: number;
   readonly lowSpaceBytes: number;
@@ -22,21 +23,25 @@ export class LevelStorage implements Storage {
   readonly identity: Identity;
   readonly storeUuid: string;
   readonly log: LevelLog;
-  readonly state: LevelState;
+  readonly snapshots: LevelSnapshots;
   readonly notes: readonly string[];
   readonly #parts: LevelStorageParts;
   #reserveIntact: boolean;
   #closing: Promise<void> | null = null;
 
   constructor(parts: LevelStorageParts) {
-    const { member, log, state, notes } = parts;
+    const { member, log, snapshots, notes } = parts;
     this.identity = { clusterId: member.clusterId, memberId: member.memberId };
     this.storeUuid = member.storeUuid;
     this.log = log;
-    this.state = state;
+    this.snapshots = snapshots;
     this.notes = notes;
     this.#parts = parts;
     this.#reserveIntact = parts.reserveIntact;
+  }
+
+  get state(): LevelState {
+    return this.snapshots.state;
   }
 
   async space(): Promise<Space> {
@@ -63,7 +68,7 @@ export class LevelStorage implements Storage {
       await this.log.close();
     } finally {
       try {
-        await this.state.close();
+        await this.snapshots.close();
       } finally {
         this.#parts.release();
       }

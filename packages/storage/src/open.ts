@@ -1,9 +1,9 @@
-import { chmod } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { chmod, readdir, rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import { AnchorFile } from './anchor/anchor-file.ts';
-import { defaultLowSpaceBytes, defaultReserveBytes } from './bounds.ts';
+import { defaultLowSpaceBytes, defaultReserveBytes, stateWriteBufferBytes } from './bounds.ts';
 import { holdDirectory } from './directory/held.ts';
-import { type Layout, layoutOf } from './directory/layout.ts';
+import { isStateName, type Layout, layoutOf, stateOf } from './directory/layout.ts';
 import { type Member, readMemberFile } from './directory/member-file.ts';
 import { dropReserve, freeBytes, reserveIntact } from './directory/reserve.ts';
 import { survey } from './directory/survey.ts';
@@ -16,6 +16,7 @@ import { examineLevel, type Level, openLevel, refuseLocked } from './leveldb/ope
 import { LevelLog } from './log/level-log.ts';
 import { readMeta, verifyLog } from './log/verify.ts';
 import { reconcile, refuseForeign, refuseRegressed } from './recovery.ts';
+import { LevelSnapshots } from './snapshot/level-snapshots.ts';
 import { type CheckpointRecord, decodeCheckpoint } from './state/checkpoint-record.ts';
 import { checkpointKey } from './state/keys.ts';
 import { LevelState } from './state/level-state.ts';
@@ -66,35 +67,48 @@ async function open(
   release: () => void,
 ): Promise<Storage> {
   const reserveBytes = options.reserveBytes ?? defaultReserveBytes;
-  const { log: inspectedLog, state: inspectedState, notes } = await examine(layout, member, reserveBytes);
+  const { inspection, notes } = await examineLog(layout, member, reserveBytes);
   const anchor = await AnchorFile.open(layout.anchor, options.now ?? (() => performance.now()));
   opened.push(anchor);
   refuseForeign('anchor', anchor.newest, member);
 
-  const logLevel = await openLevel(layout.log, inspectedLog);
+  const logLevel = await openLevel(layout.log, inspection);
   opened.push(logLevel);
   const meta = await readMeta(logLevel);
   refuseForeign('log', meta, member);
   refuseRegressed(meta, anchor.newest.pledge);
-  const terms = await verifyLog(logLevel, meta);
+  const { terms, firsts } = await verifyLog(logLevel, meta);
   // A crash may have come between the two, and core repeats what the log holds without another write.
   const { term, vote } = meta.hardState;
   await anchor.write({ term, vote, acknowledged: meta.acknowledged });
   await anchor.sync();
 
-  const stateLevel = await openLevel(layout.state, inspectedState);
+  // Only the log knows which generation is the state.
+  const state = stateOf(layout, meta.stateGeneration);
+  await refuseLocked(state);
+  const inspectedState = await examineLevel(state, uuidBytes(member.storeUuid));
+  note(notes, inspectedState);
+  const stateLevel = await openLevel(state, inspectedState);
   opened.push(stateLevel);
   const record = await readCheckpoint(stateLevel);
   const recovered = reconcile(meta, terms, record, member);
+  // Last: what looks like a remainder may be all there is when the log is not the newest one.
+  notes.push(...(await removeRemains(layout, basename(state.directory))));
 
+  const lowSpaceBytes = options.lowSpaceBytes ?? defaultLowSpaceBytes;
+  const snapshots = new LevelSnapshots(
+    { layout, member, lowSpaceBytes },
+    new LevelState(stateLevel, record),
+    meta.stateGeneration,
+  );
   const storage = new LevelStorage({
     layout,
     member,
-    log: new LevelLog(logLevel, anchor, meta, recovered),
-    state: new LevelState(stateLevel, record),
+    log: new LevelLog({ level: logLevel, anchor, meta, recovered, firsts, beside: snapshots }),
+    snapshots,
     notes,
     reserveBytes,
-    lowSpaceBytes: options.lowSpaceBytes ?? defaultLowSpaceBytes,
+    lowSpaceBytes,
     reserveIntact: await reserveIntact(layout.reserve, reserveBytes),
     release,
   });
@@ -127,31 +141,35 @@ async function identify(layout: Layout, expected: Identity): Promise<Member> {
 }
 
 interface Examination {
-  readonly log: Inspection;
-  readonly state: Inspection;
-  readonly notes: readonly string[];
+  readonly inspection: Inspection;
+  readonly notes: string[];
 }
 
-/** Everything that must be seen before LevelDB touches it. */
-async function examine(layout: Layout, member: Member, reserveBytes: number): Promise<Examination> {
+/** Everything about the log that must be seen before LevelDB touches it. */
+async function examineLog(layout: Layout, member: Member, reserveBytes: number): Promise<Examination> {
   const notes: string[] = [];
   await chmod(layout.directory, directoryMode);
-  // Both locks before either inspection: a directory in use is not a damaged one.
+  // Before anything is looked at: a directory in use is not a damaged one. Who has one of the databases open has the log.
   await refuseLocked(layout.log);
-  await refuseLocked(layout.state);
-  const witness = uuidBytes(member.storeUuid);
-  const log = await examineLevel(layout.log, witness);
-  const state = await examineLevel(layout.state, witness);
-  let needed = openSlackBytes;
-  for (const { torn, logBytes } of [log, state]) {
-    needed += logBytes;
-    if (torn !== null) notes.push(`${torn}, which nobody was promised; it is dropped`);
-  }
+  const inspection = await examineLevel(layout.log, uuidBytes(member.storeUuid));
+  note(notes, inspection);
+  const needed = openSlackBytes + inspection.logBytes + stateWriteBufferBytes;
   if ((await freeBytes(layout.directory)) < needed && (await reserveIntact(layout.reserve, reserveBytes))) {
     await dropReserve(layout.reserve);
     notes.push(`the disk is nearly full: the reserve of ${reserveBytes} bytes was given up to open`);
   }
-  return { log, state, notes };
+  return { inspection, notes };
+}
+
+function note(notes: string[], { torn }: Inspection): void {
+  if (torn !== null) notes.push(`${torn}, which nobody was promised; it is dropped`);
+}
+
+/** Generations that are not the state: a snapshot that was not received whole, or the one that a received snapshot replaced. */
+async function removeRemains(layout: Layout, current: string): Promise<string[]> {
+  const remains = (await readdir(layout.directory)).filter((name) => isStateName(name) && name !== current);
+  for (const name of remains) await rm(join(layout.directory, name), { recursive: true, force: true });
+  return remains.map((name) => `${name}/ was not in use and is removed: a snapshot had not ended, or replaced it`);
 }
 
 async function readCheckpoint(level: Level): Promise<CheckpointRecord> {

@@ -10,6 +10,7 @@ export type StorageErrorCode =
   | 'wrong-peer-store'
   | 'no-space'
   | 'write-failed'
+  | 'bad-chunk'
   | 'unusable'
   | 'closed'
   | 'misuse';
@@ -36,6 +37,7 @@ const nextStep: Readonly<Record<StorageErrorCode, string>> = {
     'new member id.',
   'no-space': 'Free some space and start the member again; nothing that was acknowledged is lost.',
   'write-failed': 'Whether the write reached the disk is unknown. Stop the process, check the disk, and start again.',
+  'bad-chunk': 'Ask the sender for this part of the snapshot again, or begin it anew: nothing was changed.',
   unusable: 'Check the permissions of the directory and the disk below it.',
   closed: 'It was closed before.',
   misuse: 'This is a defect of the calling program; nothing was written.',

@@ -7,6 +7,7 @@ import type {
   LogPosition,
   MemberId,
   PersistJob,
+  SnapshotMeta,
 } from '@conclave/core';
 
 /** Who a store belongs to. Written when it is initialised and never changed. */
@@ -16,7 +17,10 @@ export interface Identity {
   readonly memberId: MemberId;
 }
 
-/** What the log held when it was opened: everything of core's `BootState` that is not about the state machine. */
+/**
+ * What the log held when it was opened: everything of core's `BootState` that is not about the state machine. `configuration` is the one in
+ * force at the state's checkpoint, from which the log is replayed; without a checkpoint, the founding one.
+ */
 export type RecoveredLog = Omit<BootState, 'applied' | 'entries'>;
 
 /** Writes one batch at a time. After a rejected write every call rejects with the same error: the process stops and reopens. */
@@ -33,12 +37,17 @@ export interface LogStore {
    * Makes neighbouring jobs durable in one synced batch, then writes the anchor, then resolves. All of it or nothing of it
    * survives a crash. Rejects with `no-space` or `write-failed` when the outcome is unknown and the store is poisoned; with
    * `misuse`, before anything is written, when the jobs contradict the log or another `persist` is under way.
+   *
+   * A job's `base` truncates the log in front, never beyond the state's last durable checkpoint. A job's `snapshot` names a staging
+   * that is finished: with the same batch the log is replaced, and `Storage.state` is the new state when this resolves; the old
+   * one is closed and its exports end.
    */
   persist(jobs: readonly PersistJob[]): Promise<void>;
 
   /**
    * Durable entries `from` to `to`, both included, as many as fit into `maxBytes` of data but at least one. Their data are views
-   * into larger buffers. Empty only when a truncation overtook the read. Rejects with `corrupt` rather than return anything whose checksum chain, index or term is wrong.
+   * into larger buffers. Empty only when a truncation at either end overtook the read. Rejects with `corrupt` rather than return anything
+   * whose checksum chain, index or term is wrong.
    */
   read(from: Index, to: Index, maxBytes: number): Promise<readonly Entry[]>;
 
@@ -106,6 +115,58 @@ export interface StateStore {
   scrub(options: ScrubOptions): Promise<{ readonly records: number; readonly bytes: number }>;
 }
 
+/** A consistent view of one checkpoint, for as long as it is not released. What is written meanwhile does not show in it. */
+export interface SnapshotExport {
+  readonly meta: SnapshotMeta;
+
+  /**
+   * Chunks of at most `maxSnapshotChunkBytes`, made one at a time when asked for: how fast is up to the consumer. Chunk n is the same
+   * bytes however often it is asked for. `from` (0 if absent) is at most one more than the highest number that was given out. Ends
+   * behind the last chunk. Rejects with `closed` once released, and with `corrupt` rather than send anything damaged.
+   */
+  chunks(from?: number): AsyncIterable<Uint8Array>;
+
+  /** Lets the database forget it. Idempotent. */
+  release(): Promise<void>;
+}
+
+/** A state that is being received, beside the one in use. Gone with the process unless a persist job switched to it. */
+export interface SnapshotStaging {
+  readonly meta: SnapshotMeta;
+  /** The number of the chunk that is due; all before it were taken. */
+  readonly next: number;
+  /** All chunks are there, and durable: a persist job may name it. */
+  readonly finished: boolean;
+
+  /**
+   * Takes the chunk that is due. Rejects with `bad-chunk` when it is damaged, out of order or of another snapshot, and nothing has
+   * changed; with `no-space` when the disk would fall below the low-space watermark, or another code of a failed write, and the staging
+   * is gone. One at a time.
+   */
+  write(chunk: Uint8Array): Promise<void>;
+
+  /** Behind the last chunk: makes everything durable. Rejects with `bad-chunk` when chunks are missing. */
+  finish(): Promise<void>;
+
+  /** Removes it. Idempotent; nothing happens once a persist job has switched to it. */
+  abort(): Promise<void>;
+}
+
+/** Whole states on their way to another member or a file, and from there. The format of a chunk is in docs/durability.md. */
+export interface SnapshotStore {
+  /** Those that are not released. For a receiver to go on, the log must keep what lies behind the lowest position among them. */
+  readonly exports: readonly SnapshotExport[];
+
+  /** Of the last durable checkpoint. Rejects with `misuse` when there is none yet, or `maxSnapshotExports` are open. */
+  export(): Promise<SnapshotExport>;
+
+  /** The one under way or finished; null when there is none. */
+  readonly staging: SnapshotStaging | null;
+
+  /** Begins to receive; replaces a staging under way. Rejects with `no-space` when the disk is low already. */
+  stage(meta: SnapshotMeta): Promise<SnapshotStaging>;
+}
+
 export interface Space {
   readonly freeBytes: number;
   /** Below the low-space watermark: refuse proposals, keep serving everything that frees space. */
@@ -120,7 +181,9 @@ export interface Storage {
   /** Made when the store was initialised; tells this disk from any other that ever had the same member id. */
   readonly storeUuid: string;
   readonly log: LogStore;
+  /** Another object after each persist job with a snapshot: ask for it anew, and load the state machine from it. */
   readonly state: StateStore;
+  readonly snapshots: SnapshotStore;
   /** Harmless findings of the open, for the member's own log: an unfinished batch that was dropped, a reserve that was given up. */
   readonly notes: readonly string[];
 

@@ -1,40 +1,54 @@
 #!/usr/bin/env node
-// Runs every test of the workspace, or those whose path contains one of the arguments, each file in a process of its own.
-// Ends with one line `N passed, N failed, N skipped` and fails when anything failed, when a file holds no test, when there was no
-// test at all, and, with CONCLAVE_REQUIRE=all, when a test was skipped: on the machine that guards the project nothing may be
-// left out silently.
+// `run-tests.mjs [--file-seconds N] [PART | FILE]…` runs every test of the workspace, or those whose path contains a PART, or the FILE
+// whose absolute path is given; each file in a process of its own. Ends with one line `N passed, N failed, N skipped` and fails when
+// anything failed, when a file holds no test, when there was no test at all, when a process was left behind, and, with
+// CONCLAVE_REQUIRE=all, when a test was skipped: on the machine that guards the project nothing may be left out silently.
 //
 // Start it as the npm scripts do: `node --import tsx --conditions=conclave-source packages/testkit/bin/run-tests.mjs`. The test
 // processes inherit those flags, which is how they run TypeScript from the packages' sources.
 import { readdirSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import { run } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { inspect } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
+import { commandOf, endFamily, killIfThere, livingOf } from '../src/processes/family.ts';
+import { guard } from '../src/processes/guardian.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
-const filters = process.argv.slice(2);
 const requireAll = process.env.CONCLAVE_REQUIRE === 'all';
 
 /** A test that hangs is a failure, not a run that never ends. Single slow tests set a smaller one of their own. */
-const fileTimeoutMs = 10 * 60_000;
+const defaultFileSeconds = 10 * 60;
 const filesAtOnce = 2;
+/** What takes a moment to end after its file may have it. */
+const lingerMs = 5_000;
 
-const files = readdirSync(join(root, 'packages'))
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { 'file-seconds': { type: 'string' } } });
+const fileTimeoutMs = Number(values['file-seconds'] ?? defaultFileSeconds) * 1_000;
+const parts = positionals.filter((argument) => !isAbsolute(argument));
+const named = positionals.filter((argument) => isAbsolute(argument));
+const found = readdirSync(join(root, 'packages'))
   .flatMap((name) => testFiles(join(root, 'packages', name, 'src')))
-  .filter((file) => filters.length === 0 || filters.some((part) => relative(root, file).includes(part)));
+  .filter((file) => positionals.length === 0 || parts.some((part) => relative(root, file).includes(part)));
+const files = [...found, ...named];
+
+/** Of the test processes and all that they start; they end with this one, however it ends. */
+const { family } = guard();
 
 const count = { passed: 0, failed: 0, skipped: 0 };
 const started = performance.now();
 
 if (files.length > 0) {
-  const stream = run({ files, concurrency: filesAtOnce, timeout: fileTimeoutMs });
+  // What is still open when the last test of a file is over does not keep the file going. What still runs is looked for below.
+  const stream = run({ files, concurrency: filesAtOnce, timeout: fileTimeoutMs, forceExit: true });
   stream.on('test:pass', (event) => (event.skip === undefined ? pass(event) : skip(event)));
   stream.on('test:fail', fail);
   stream.on('test:stderr', ({ message }) => process.stderr.write(message));
   stream.on('test:stdout', ({ message }) => process.stdout.write(message));
   for await (const _ of stream);
 }
+await nothingLeft();
 
 const nothing = count.passed === 0;
 if (nothing) console.error('no test ran: that is a failure');
@@ -58,9 +72,25 @@ function skip(event) {
 function fail(event) {
   const error = event.details?.error;
   if (error?.failureType === 'subtestsFailed') return;
+  if (files.includes(event.name) && error?.failureType === 'testTimeoutFailure') endFile(event.name);
   count.failed++;
   const detail = event.reason ?? inspect(error?.cause ?? error, { depth: 6 });
   console.log(`FAIL ${title(event)}\n${detail.replaceAll(/^/gm, '     ')}`);
+}
+
+/** Its time is up. It was asked to end, which one that is busy or deaf does not hear; what it started ends with it, by its guardian. */
+function endFile(file) {
+  for (const pid of livingOf(family)) if (commandOf(pid).split(' ').includes(file)) killIfThere(pid);
+}
+
+async function nothingLeft() {
+  const deadline = performance.now() + lingerMs;
+  while (livingOf(family).length > 0 && performance.now() < deadline) await delay(20);
+  const left = livingOf(family).map(commandOf);
+  if (left.length === 0) return;
+  count.failed++;
+  console.log(`FAIL left running by a test, and killed now:\n${left.map((line) => `     ${line}`).join('\n')}`);
+  await endFamily(family);
 }
 
 function title(event) {

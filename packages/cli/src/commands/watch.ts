@@ -1,6 +1,6 @@
 import type { WatchBatch } from '@conclave/client';
 import { ConclaveError, clientOptions, withClient } from '../client.ts';
-import type { Arguments, Command } from '../command.ts';
+import type { Command } from '../command.ts';
 import { exitCode } from '../exit.ts';
 import { jsonEntry, jsonValue, printJson } from '../output.ts';
 import { chosen } from './keys.ts';
@@ -18,26 +18,21 @@ export const watch: Command = {
   run: async (parsed) => {
     const interrupted = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-    return withClient(parsed, (client) => follow(parsed, interrupted.signal, client));
+    const selector = chosen(parsed);
+    const from = parsed.number('from', 1, Number.MAX_SAFE_INTEGER);
+    const start = from === undefined ? ({ initial: parsed.flag('snapshot') ? 'snapshot' : 'none' } as const) : { from };
+    const print = parsed.flag('json') ? printJsonBatch : printBatch;
+    return withClient(parsed, async (client) => {
+      const { signal } = interrupted;
+      try {
+        for await (const batch of client.watch(selector, { ...start, signal })) print(batch);
+      } catch (error) {
+        if (!(signal.aborted && ConclaveError.is(error, 'CANCELLED'))) throw error;
+      }
+      return exitCode.ok;
+    });
   },
 };
-
-async function follow(
-  parsed: Arguments,
-  signal: AbortSignal,
-  client: Parameters<Parameters<typeof withClient>[1]>[0],
-): Promise<number> {
-  const from = parsed.number('from', 1, Number.MAX_SAFE_INTEGER);
-  const initial = parsed.flag('snapshot') ? 'snapshot' : 'none';
-  const print = parsed.flag('json') ? printJsonBatch : printBatch;
-  try {
-    const options = from === undefined ? ({ initial, signal } as const) : ({ from, signal } as const);
-    for await (const batch of client.watch(chosen(parsed), options)) print(batch);
-  } catch (error) {
-    if (!(signal.aborted && ConclaveError.is(error, 'CANCELLED'))) throw error;
-  }
-  return exitCode.ok;
-}
 
 function printJsonBatch(batch: WatchBatch): void {
   if (batch.type === 'progress') return;

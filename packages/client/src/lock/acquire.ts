@@ -1,4 +1,4 @@
-import { decodeResult, encodeOperation, type LockAcquire, type LockState } from '@conclave/protocol';
+import { type Broken, decodeResult, encodeOperation, type LockAcquire, type LockState } from '@conclave/protocol';
 import type { Environment } from '../environment.ts';
 import { asConclaveError, ConclaveError, cancelled } from '../error.ts';
 import type { Exchange, Waiting } from '../exchange/exchange.ts';
@@ -29,6 +29,7 @@ export class Acquire implements GrantListener {
   #sequence: number | null = null;
   #pushedFence: number | null = null;
   #mustAsk = false;
+  #broken: Broken | null = null;
   #wake: (() => void) | null = null;
 
   constructor(
@@ -67,6 +68,11 @@ export class Acquire implements GrantListener {
     this.#wake?.();
   }
 
+  /** The member tells it once, and this side may not know of the hold yet: the answer that says so comes in the same frame, perhaps. */
+  broken(message: Broken): void {
+    this.#broken = message;
+  }
+
   attached(): void {
     this.#mustAsk = true;
     this.#wake?.();
@@ -89,7 +95,8 @@ export class Acquire implements GrantListener {
     }
     if (standing.state === 'refused') return 'refused';
     if (standing.state !== 'held') return 'again';
-    const hold = new Hold(this.#core, this.#operation.name, standing.fence, standing.sentMs);
+    const hold = new Hold(this.#core, this.#operation.name, this.#sequence, standing.fence, standing.sentMs);
+    if (this.#broken !== null) hold.broken(this.#broken);
     hold.check(this.#environment.clock.nowMs());
     return hold.isOver ? 'again' : { hold };
   }

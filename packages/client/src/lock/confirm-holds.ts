@@ -43,7 +43,10 @@ export async function areHeld(
   return { held: result.type === 'txn' && result.succeeded, sentMs };
 }
 
-/** Goes with every keepalive. An operator's forced release is not pushed to the holder; this is how the holder learns of it in time. */
+/**
+ * Goes with every keepalive. A forced release is pushed to the holder, once and to the connection of that moment; this is how a holder that was not
+ * there learns of it in time.
+ */
 export async function confirmHolds(
   exchange: Exchange,
   core: SessionCore,

@@ -1,4 +1,4 @@
-import type { Fence, LockName } from '@conclave/protocol';
+import type { Broken, Fence, LockName } from '@conclave/protocol';
 import { ConclaveError } from '../error.ts';
 import { driftMarginMs } from '../session/liveness.ts';
 import type { SessionCore } from '../session/session-core.ts';
@@ -11,11 +11,14 @@ export class Hold {
   readonly name: LockName;
   readonly fence: Fence;
   readonly core: SessionCore;
+  /** Of the acquire. */
+  readonly #sequence: number | null;
   readonly #controller = new AbortController();
   #confirmedMs: number;
 
-  constructor(core: SessionCore, name: LockName, fence: Fence, confirmedMs: number) {
+  constructor(core: SessionCore, name: LockName, sequence: number | null, fence: Fence, confirmedMs: number) {
     this.core = core;
+    this.#sequence = sequence;
     this.name = name;
     this.fence = fence;
     this.#confirmedMs = confirmedMs;
@@ -39,6 +42,15 @@ export class Hold {
     const { ttlMs } = this.core;
     if (nowMs < this.#confirmedMs + ttlMs - driftMarginMs(ttlMs)) return;
     this.end('nobody confirmed it within its time', undefined);
+  }
+
+  /** Somebody broke a hold of this session: this one, if its acquire had that sequence. */
+  broken({ author, delayMs, reason, sequence }: Broken): void {
+    if (sequence !== this.#sequence) return;
+    const who = author === null ? '' : ` by ${author}`;
+    const why = reason === null ? '' : `: ${reason}`;
+    const next = delayMs === 0 ? 'the next one may hold it already' : `nobody is granted for ${delayMs} ms`;
+    this.end(`it was broken${who}${why}; ${next}`, undefined);
   }
 
   end(why: string, cause: unknown): void {

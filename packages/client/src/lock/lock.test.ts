@@ -76,21 +76,108 @@ test('a frame that arrives after a stall is not looked at before the holds are l
   assert.equal(abortedWhenAnswered, true);
 });
 
-test('a forced release aborts the signal of the holder before the next grant', async (context) => {
+test('a forced release of which the holder cannot hear aborts its signal before the next grant all the same', async (context) => {
   const harness = await Harness.start(context);
-  const { client } = await harness.client();
+  const { client, network } = await harness.client();
   const { client: next } = await harness.client();
   const lock = await client.lock('l', { ttlMs: 1_000 });
   const granted = next.lock('l');
   await until(async () => (await holderOf(next, 'l')).waiting === 1);
   const order: string[] = [];
   lock.signal.addEventListener('abort', () => order.push('aborted'));
+  for (const id of harness.cluster.ids) network.down.add(id);
+  network.current?.silence();
   const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
   const { broken } = await next.perform({ type: 'lockBreak', name, fence: lock.fence, now: false });
   assert.equal(broken, true);
   await granted;
   order.push('granted');
   assert.deepEqual(order, ['aborted', 'granted']);
+});
+
+test('a forced release is told to the holder at once, with who and why, and takes that lock only', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: operator } = await harness.client({ author: 'ops' });
+  const session = await client.session({ ttlMs: 60_000 });
+  const lock = await client.lock('l', { session });
+  const other = await client.lock('other', { session });
+  const granted = operator.lock('l');
+  granted.catch(() => {});
+  await until(async () => (await holderOf(operator, 'l')).waiting === 1);
+  network.framesSent.length = 0;
+  const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
+  const operation = { type: 'lockBreak', name, fence: lock.fence, now: false } as const;
+  const { delayMs } = await operator.perform(operation, { reason: 'node 7 hangs' });
+  assert.equal(delayMs, 60_000);
+  await until(() => lock.signal.aborted);
+  // It did not ask: its next keepalive is many seconds away.
+  assert.deepEqual(network.framesSent, []);
+  const why: unknown = lock.signal.reason;
+  assert.ok(ConclaveError.is(why, 'LOCK_LOST'), 'it is not so');
+  assert.match(why.message, /broken by ops: node 7 hangs; nobody is granted for 60000 ms/);
+  assert.throws(() => lock.assertHeld(), { code: 'LOCK_LOST' });
+  other.assertHeld();
+  assert.equal(session.state, 'active');
+  // The next one still waits out the holder's ttl.
+  assert.deepEqual(await holderOf(operator, 'l'), { fence: null, waiting: 1 });
+  await lock.release();
+  assert.equal((await holderOf(operator, 'other')).fence, other.fence);
+});
+
+test('a forced release with now grants the next at once, and tells the holder all the same', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: operator } = await harness.client();
+  const lock = await client.lock('l', { ttlMs: 60_000 });
+  const granted = operator.lock('l');
+  await until(async () => (await holderOf(operator, 'l')).waiting === 1);
+  network.framesSent.length = 0;
+  const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
+  await operator.perform({ type: 'lockBreak', name, fence: lock.fence, now: true });
+  const next = await granted;
+  assert.ok(next.fence > lock.fence, 'it is not so');
+  await until(() => lock.signal.aborted);
+  assert.deepEqual(network.framesSent, []);
+  assert.match(String(lock.signal.reason), /the next one may hold it already/);
+});
+
+test('a hold that is broken in the turn in which it is granted is not given out', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: operator } = await harness.client();
+  const session = await client.session({ ttlMs: 60_000 });
+  let told = false;
+  network.filters.toClient = (message) => {
+    told ||= message.type === 'broken';
+    return true;
+  };
+  const readOn = network.holdBack();
+  const acquiring = client.lock('l', { session });
+  await until(async () => (await holderOf(operator, 'l')).fence !== null);
+  const fence = (await holderOf(operator, 'l')).fence ?? 0;
+  const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
+  await operator.perform({ type: 'lockBreak', name, fence, now: true });
+  await until(() => told);
+  readOn();
+  const lock = await acquiring;
+  assert.ok(lock.fence > fence, `it was given fence ${lock.fence}, and ${fence} was broken`);
+  lock.assertHeld();
+});
+
+test('a forced release that happened while the holder was away is found out when it is back', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: operator } = await harness.client();
+  const lock = await client.lock('l', { ttlMs: 60_000 });
+  for (const id of harness.cluster.ids) network.down.add(id);
+  network.current?.cut();
+  await until(() => client.state === 'reconnecting');
+  const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
+  await operator.perform({ type: 'lockBreak', name, fence: lock.fence, now: false });
+  network.down.clear();
+  await until(() => lock.signal.aborted);
+  assert.ok(ConclaveError.is(lock.signal.reason, 'LOCK_LOST'), 'it is not so');
 });
 
 test('a wait that is cancelled or times out leaves no grant behind', async (context) => {

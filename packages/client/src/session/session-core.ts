@@ -1,4 +1,5 @@
 import {
+  type Broken,
   decodeResult,
   encodeOperation,
   limits,
@@ -41,6 +42,8 @@ export interface SessionOptions {
 /** A request for a lock that waits for its turn. */
 export interface GrantListener {
   granted(fence: number): void;
+  /** Somebody broke the hold, perhaps before this side has heard of it. */
+  broken(message: Broken): void;
   /** On this connection from now on: a grant of before may have been told to another one. */
   attached(): void;
 }
@@ -218,6 +221,12 @@ export class SessionCore {
     this.#leave();
   }
 
+  /** One hold was taken away; the others are as safe as before. */
+  broken(message: Broken): void {
+    this.waiters.get(message.sequence)?.broken(message);
+    for (const hold of this.holds) hold.broken(message);
+  }
+
   #end(state: SessionState, why: ConclaveError | null): void {
     if (this.isFinal) return;
     const reason = why ?? new ConclaveError('SESSION_EXPIRED', `session ${this.#id} was closed`);
@@ -277,7 +286,10 @@ export class SessionCore {
       fenced: () => void this.#resume(),
     };
     try {
-      return await this.#exchange.ask(spec, waiting);
+      const answered = await this.#exchange.ask(spec, waiting);
+      // The leader that logged it gave the session its whole ttl, and did so after this left (docs/decisions/expiry-tolerance.md).
+      if (answered.message.type === 'result') this.#liveness.confirm(answered.sentMs);
+      return answered;
     } catch (error) {
       throw this.#translated(error);
     } finally {

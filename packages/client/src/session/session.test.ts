@@ -91,6 +91,48 @@ test('a machine that slept puts a session in jeopardy until it is confirmed', as
   assert.deepEqual(states, ['jeopardy', 'active']);
 });
 
+test('a committed write confirms the session, from when it was sent; a read does not', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: other } = await harness.client();
+  const session = await client.session({ ttlMs: 60_000 });
+  network.framesSent.length = 0;
+  network.skippedMs += 15_000;
+  await client.get('k');
+  assert.ok(session.remainingMs() < 45_000, `${session.remainingMs()} ms`);
+
+  await client.put('k', 'v', { session });
+  assert.ok(session.remainingMs() > 50_000, `${session.remainingMs()} ms`);
+
+  const release = network.holdBack();
+  const slow = client.put('k', 'w', { session });
+  await until(async () => (await other.get('k'))?.text() === 'w');
+  network.skippedMs += 12_000;
+  release();
+  await slow;
+  assert.ok(session.remainingMs() <= 48_000, `${session.remainingMs()} ms: it counted from the answer`);
+  assert.ok(session.remainingMs() > 40_000, `${session.remainingMs()} ms`);
+  // Nothing else confirmed anything.
+  const kinds = new Set(network.framesSent.flat().map(({ type }) => type));
+  assert.ok(!kinds.has('keepalive') && !kinds.has('hello') && !kinds.has('sessionResume'), [...kinds].join());
+});
+
+test('an answer that comes after the deadline revives nothing', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: other } = await harness.client();
+  const session = await client.session({ ttlMs: 60_000 });
+  const lock = await client.lock('l', { session });
+  const release = network.holdBack();
+  const put = client.put('k', 'v', { session });
+  await until(async () => (await other.get('k')) !== null);
+  network.skippedMs += 60_000;
+  release();
+  await put;
+  assert.equal(session.state, 'expired');
+  assert.equal(lock.signal.aborted, true);
+});
+
 test('after the local deadline the fate of what was in flight is still learnt, and the session is closed', async (context) => {
   const harness = await Harness.start(context);
   const { client, network } = await harness.client();

@@ -127,6 +127,10 @@ export class Sessions implements LinkUser {
       this.#byId(message.session)?.waiters.get(message.sequence)?.granted(message.fence);
       return true;
     }
+    if (message.type === 'broken') {
+      this.#byId(message.session)?.broken(message);
+      return true;
+    }
     if (message.type !== 'sessionEnded') return false;
     this.#byId(message.session)?.ended(message.cause);
     return true;

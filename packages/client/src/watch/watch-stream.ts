@@ -36,6 +36,14 @@ export interface StreamWire {
   nowMs(): number;
 }
 
+interface PartialSnapshot {
+  readonly reason: SnapshotBatch['reason'];
+  /** Of the pieces that came; null before the first. */
+  readonly revision: Revision | null;
+  /** Nothing of it was given to the application yet. */
+  first: boolean;
+}
+
 /**
  * One watch over all its connections: how far it is, what was sent and not yet taken, what it asks for when it goes on elsewhere. Nothing is
  * missed or repeated, because it goes on exactly behind the last whole revision that was put into the buffer.
@@ -53,7 +61,8 @@ export class WatchStream {
   #fragmentBytes = 0;
   #held: KeyValue[] = [];
   #heldBytes = 0;
-  #snapshot: { readonly reason: SnapshotBatch['reason']; first: boolean } | null = null;
+  /** A state is expected, or has begun to come: that of `revision`. */
+  #snapshot: PartialSnapshot | null = null;
   /** Taken by the application and not yet granted again. */
   #owedBytes = 0;
   #isEnded = false;
@@ -64,7 +73,7 @@ export class WatchStream {
     this.#wire = wire;
     this.options = options;
     this.#heardMs = wire.nowMs();
-    if (options.start.at === 'snapshot') this.#snapshot = { reason: 'initial', first: true };
+    if (options.start.at === 'snapshot') this.#snapshot = { reason: 'initial', revision: null, first: true };
     this.buffer = new BatchBuffer((bytes) => this.#taken(bytes));
   }
 
@@ -98,7 +107,7 @@ export class WatchStream {
       return this.fail(new ConclaveError('COMPACTED', message, { details: { incarnation } }));
     }
     this.#position = null;
-    this.#snapshot = { reason: 'restored', first: true };
+    this.#snapshot = { reason: 'restored', revision: null, first: true };
   }
 
   /** What was begun and not finished is begun anew. */
@@ -109,7 +118,7 @@ export class WatchStream {
     this.#held = [];
     this.#heldBytes = 0;
     this.#owedBytes = 0;
-    if (this.#snapshot !== null) this.#snapshot = { ...this.#snapshot, first: true };
+    if (this.#snapshot !== null) this.#snapshot = { ...this.#snapshot, revision: null, first: true };
   }
 
   createMessage(watch: number): WatchCreate {
@@ -163,14 +172,27 @@ export class WatchStream {
 
   /** Small pieces are put together: most snapshots are one batch. Not more than half of the credit is held back for it. */
   snapshotPiece(bytes: Uint8Array, revision: Revision): void {
-    this.#snapshot ??= { reason: 'compacted', first: true };
+    this.#expectSnapshotOf(revision);
     for (const entry of decodeEntries(bytes)) this.#held.push(entry);
     this.#heldBytes += bytes.length;
     if (this.#heldBytes >= this.options.maxBufferedBytes / 2) this.#giveSnapshot(revision, false);
   }
 
+  /** A state of another revision than that of the pieces so far: a compaction overtook it, and the member began anew. */
+  #expectSnapshotOf(revision: Revision): void {
+    const snapshot = this.#snapshot;
+    if (snapshot?.revision === revision) return;
+    const isFirst = snapshot !== null && snapshot.revision === null;
+    this.#snapshot = { reason: isFirst ? snapshot.reason : 'compacted', revision, first: true };
+    if (isFirst || this.#heldBytes === 0) return;
+    const voidBytes = this.#heldBytes;
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#taken(voidBytes);
+  }
+
   synced(revision: Revision): void {
-    this.#snapshot ??= { reason: 'compacted', first: true };
+    this.#expectSnapshotOf(revision);
     this.#giveSnapshot(revision, true);
     this.#snapshot = null;
     this.#advance(revision);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Harness, until } from '../../testing/harness.ts';
 import { ConclaveError } from '../error.ts';
-import type { WatchBatch } from './batch.ts';
+import type { SnapshotBatch, WatchBatch } from './batch.ts';
 
 test('a watch has no gap and no repeat while members die and connections are cut', async (context) => {
   const harness = await Harness.start(context);
@@ -109,6 +109,34 @@ test('a large snapshot comes in several batches within the bound', async (contex
   assert.equal(new Set(keys).size, 100);
   assert.equal(marks[0]?.startsWith('true'), true);
   assert.equal(marks.length > 1 && marks.slice(1).every((mark) => mark.startsWith('false')), true, marks.join());
+});
+
+test('a snapshot that a compaction overtakes begins anew, and no piece of the old one is taken for a part of it', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const value = new Uint8Array(20_000);
+  const keys = Array.from({ length: 250 }, (_, n) => `k/${`${n}`.padStart(3, '0')}`);
+  await Promise.all(keys.map((key) => client.put(key, value)));
+  const watcher = client.watch({ prefix: 'k/' }, { initial: 'snapshot', maxBufferedBytes: 65_536 });
+  const pieces: SnapshotBatch[] = [];
+  const { value: begun } = await watcher.next();
+  assert.ok(begun?.type === 'snapshot' && begun.first && !begun.last);
+  // What is in the first pieces is deleted, and what they were a state of is gone.
+  for (const key of keys.slice(0, 50)) await client.delete(key);
+  const { revision } = await client.put('k/last', value);
+  await client.perform({ type: 'compact', revision });
+  for await (const batch of watcher) {
+    if (batch.type !== 'snapshot') continue;
+    if (batch.first) pieces.length = 0;
+    pieces.push(batch);
+    if (batch.last) break;
+  }
+  assert.equal(pieces[0]?.reason, 'compacted');
+  assert.deepEqual(new Set(pieces.map((piece) => piece.revision)), new Set([revision]));
+  assert.deepEqual(
+    pieces.flatMap(({ entries }) => entries.map(({ key }) => key)),
+    [...keys.slice(50), 'k/last'],
+  );
 });
 
 test('what was compacted is an error, or a resync, as asked', async (context) => {

@@ -14,6 +14,7 @@ function connection(order: number): Connection {
     told,
     isClosed: false,
     granted: (session, sequence, fence) => told.push(`granted ${session} ${sequence} ${fence}`),
+    broken: ({ session, fence, delayMs }) => told.push(`broken ${session} ${fence} ${delayMs}`),
     ended: (session, cause) => told.push(`${session} ${cause}`),
   };
 }
@@ -50,6 +51,14 @@ test('a connection that is gone gets nothing, and leaving takes only what is its
   attachments.detach(7, gone);
   attachments.notify([{ type: 'granted', session: 7, sequence: 3, fence: 9 }]);
   assert.deepEqual(here.told, ['granted 7 3 9']);
+  attachments.notify([{ type: 'released', session: 7, sequence: 2, fence: 8 }]);
+  assert.deepEqual(here.told, ['granted 7 3 9'], 'what it gave back itself it knows');
+  const broken = { type: 'broken', sequence: 3, fence: 9, delayMs: 5, author: null, reason: null } as const;
+  attachments.notify([
+    { ...broken, session: 8 },
+    { ...broken, session: 7 },
+  ]);
+  assert.deepEqual(here.told.splice(1), ['broken 7 9 5']);
   attachments.notify([{ type: 'sessionEnded', session: 7, cause: 'expired' }]);
   assert.deepEqual(here.told, ['granted 7 3 9', '7 expired']);
   assert.equal(attachments.count, 0);

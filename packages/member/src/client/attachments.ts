@@ -1,4 +1,4 @@
-import type { Fence, LeaseId, SessionEndCause } from '@conclave/protocol';
+import type { Broken, Fence, LeaseId, SessionEndCause } from '@conclave/protocol';
 import type { Notification } from '@conclave/state-machine';
 
 /** The connection that a session talks over, as far as its pushes go. */
@@ -7,6 +7,7 @@ export interface Attached {
   readonly order: number;
   readonly isClosed: boolean;
   granted(session: LeaseId, sequence: number, fence: Fence): void;
+  broken(message: Broken): void;
   ended(session: LeaseId, cause: SessionEndCause): void;
 }
 
@@ -51,6 +52,8 @@ export class Attachments {
       if (attachment === undefined) continue;
       if (notification.type === 'granted') {
         attachment.to.granted(notification.session, notification.sequence, notification.fence);
+      } else if (notification.type === 'broken') {
+        attachment.to.broken(notification);
       } else if (notification.type === 'sessionEnded') {
         this.#attachments.delete(notification.session);
         attachment.to.ended(notification.session, notification.cause);

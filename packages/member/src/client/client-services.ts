@@ -6,6 +6,7 @@ import type { Queries } from '../queries.ts';
 import type { WatchClient } from '../watch/watch-client.ts';
 import type { Attachments } from './attachments.ts';
 import type { ClientConnection } from './connection.ts';
+import type { Dispatch } from './dispatch.ts';
 import type { Outbox } from './outbox.ts';
 import type { SessionClaims } from './session-claims.ts';
 
@@ -23,6 +24,7 @@ export interface ClusterView {
 export interface ClientServices {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly dispatch: Dispatch;
   readonly log: Logger;
   readonly hash: (bytes: Uint8Array) => Uint8Array;
   readonly mutations: Mutations;

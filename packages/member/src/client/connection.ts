@@ -1,4 +1,5 @@
 import {
+  type Broken,
   type ClientMessage,
   commonVersion,
   decodeClientFrame,
@@ -61,7 +62,7 @@ export class ClientConnection implements Attached {
     this.#services = services;
     this.order = order;
     this.#socket = socket;
-    this.#outbox = new Outbox(socket, services.timers, () => this.#overrun());
+    this.#outbox = new Outbox(socket, services.dispatch, () => this.#overrun());
     this.#window = new RequestWindow(socket);
     this.#helloTimer = services.timers.after(bounds.helloTimeoutMs, () => {
       if (this.#state === 'new')
@@ -116,6 +117,10 @@ export class ClientConnection implements Attached {
 
   granted(session: LeaseId, sequence: number, fence: Fence): void {
     this.#push({ type: 'granted', session, sequence, fence });
+  }
+
+  broken(message: Broken): void {
+    this.#push(message);
   }
 
   ended(session: LeaseId, cause: SessionEndCause): void {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { decodeMemberFrame, type MemberMessage, ProtocolError, wireLimits } from '@conclave/protocol';
 import type { ClientSocket, Timers } from '../environment.ts';
 import { bounds } from '../settings.ts';
+import { Dispatch } from './dispatch.ts';
 import { Outbox } from './outbox.ts';
 
 interface Wire {
@@ -26,7 +27,7 @@ function wire(): Wire {
     resume: () => {},
     close: () => {},
   };
-  const outbox = new Outbox(socket, timers, () => result.overruns++);
+  const outbox = new Outbox(socket, new Dispatch(timers), () => result.overruns++);
   const turn = (): void => {
     for (const run of soon.splice(0)) run();
   };

@@ -1,6 +1,7 @@
 import { encodeMemberMessage, joinFrame, type MemberMessage, wireLimits } from '@conclave/protocol';
-import type { ClientSocket, Timers } from '../environment.ts';
+import type { ClientSocket } from '../environment.ts';
 import { bounds } from '../settings.ts';
+import type { Dispatch } from './dispatch.ts';
 
 /** In front of the messages of a frame. */
 const frameHeaderBytes = 3;
@@ -14,18 +15,17 @@ const valuesPerElement = 16;
 /** Messages to one client: all of one turn leave in one frame, or in as few as the limits allow. */
 export class Outbox {
   readonly #socket: ClientSocket;
-  readonly #timers: Timers;
+  readonly #dispatch: Dispatch;
   readonly #overrun: () => void;
   #messages: Uint8Array[] = [];
   #bytes = 0;
   #values = 0;
-  #scheduled = false;
   #closed = false;
 
   /** `overrun`: the client takes nothing, and more waits for it than it may. */
-  constructor(socket: ClientSocket, timers: Timers, overrun: () => void) {
+  constructor(socket: ClientSocket, dispatch: Dispatch, overrun: () => void) {
     this.#socket = socket;
-    this.#timers = timers;
+    this.#dispatch = dispatch;
     this.#overrun = overrun;
   }
 
@@ -44,15 +44,9 @@ export class Outbox {
     const values = valuesPerMessage + valuesPerElement * elementsOf(message);
     const isFull = this.#messages.length >= wireLimits.maxFrameMessages || this.#values + values > maxFrameValues;
     if (isFull || this.#bytes + bytes.length > wireLimits.maxMemberFrameBytes - frameHeaderBytes) this.flush();
-    this.#messages.push(bytes);
+    if (this.#messages.push(bytes) === 1) this.#dispatch.add(this);
     this.#bytes += bytes.length;
     this.#values += values;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#timers.soon(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
   }
 
   flush(): void {
@@ -89,6 +83,7 @@ function elementsOf(message: MemberMessage): number {
     case 'watchProgress':
       // One value each: of 4,096 watches, the most that there can be, one message must fit.
       return message.watches.length / valuesPerElement;
+    case 'broken':
     case 'error':
     case 'goodbye':
     case 'granted':

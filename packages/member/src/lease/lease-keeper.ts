@@ -1,4 +1,4 @@
-import { encodeOperation, type LeaseId, type LockName } from '@conclave/protocol';
+import { encodeOperation, type LeaseId, type LockName, limits } from '@conclave/protocol';
 import type { DeadlineChange, StateMachine } from '@conclave/state-machine';
 import type { Barrier } from '../barrier.ts';
 import type { Cancel, Clock, Logger, Timers } from '../environment.ts';
@@ -19,20 +19,27 @@ interface Delay {
 }
 
 /**
- * Keeps the time of leases and lock-delays, on the leader only. A time to live is a lower bound: everything that could make this member's
- * time wrong (it has just taken office, its loop stood still, it could not reach a majority) gives every lease its whole ttl again.
+ * A pause of the leader, or of the majority behind it, that costs no client its session: renewals go out three to a ttl, one that was refused is
+ * repeated after a twelfth, and what waited in a socket is read before anything expires. So after half a ttl there was still time for one.
+ */
+function survivablePauseMs(ttlMs: number): number {
+  return ttlMs / 2;
+}
+
+/**
+ * Keeps the time of leases and lock-delays, on the leader only. A time to live is a lower bound: a new office gives every lease its whole ttl
+ * again, and so does a pause (the loop stood still, no majority could be reached) to every lease that it was too long for. Why it is measured
+ * by the ttl, and by nothing that a slow machine may exceed for ever: docs/decisions/expiry-tolerance.md.
  */
 export class LeaseKeeper {
-  readonly #machine: StateMachine;
-  readonly #barrier: Barrier;
+  readonly #machine: Pick<StateMachine, 'deadlines'>;
+  readonly #barrier: Pick<Barrier, 'wait'>;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #log: Logger;
   readonly #propose: (operation: Uint8Array) => void;
-  /** A pause of the loop that counts as a new office, and the rhythm in which it is looked for. */
-  readonly #toleranceMs: number;
-  /** A confirmation of leadership that took longer counts as a pause of the majority. */
-  readonly #confirmationMs: number;
+  /** The clock is looked at this often: so it is known how long the loop stood still. */
+  readonly #lookEveryMs: number;
   readonly #leases = new Map<LeaseId, Lease>();
   readonly #deadlines = new DeadlineHeap<LeaseId>();
   /** Its time is up, and leadership is being confirmed: a sign of life still saves it. */
@@ -47,10 +54,10 @@ export class LeaseKeeper {
   #lastLookMs = 0;
 
   constructor(
-    machine: StateMachine,
-    barrier: Barrier,
+    machine: Pick<StateMachine, 'deadlines'>,
+    barrier: Pick<Barrier, 'wait'>,
     environment: { readonly clock: Clock; readonly timers: Timers; readonly log: Logger },
-    { electionMs, heartbeatMs }: { readonly electionMs: number; readonly heartbeatMs: number },
+    { heartbeatMs }: { readonly heartbeatMs: number },
     propose: (operation: Uint8Array) => void,
   ) {
     this.#machine = machine;
@@ -58,9 +65,7 @@ export class LeaseKeeper {
     this.#clock = environment.clock;
     this.#timers = environment.timers;
     this.#log = environment.log;
-    this.#toleranceMs = heartbeatMs;
-    // Well above a heartbeat: a majority that is merely far away must not keep the dead alive for ever.
-    this.#confirmationMs = electionMs / 2;
+    this.#lookEveryMs = heartbeatMs;
     this.#propose = propose;
   }
 
@@ -172,7 +177,7 @@ export class LeaseKeeper {
 
   #arm(): void {
     const dueMs = Math.min(this.#deadlines.nextMs(), this.#delayDeadlines.nextMs());
-    const nextLookMs = this.#lastLookMs + this.#toleranceMs;
+    const nextLookMs = this.#lastLookMs + this.#lookEveryMs;
     // What was due at the last look and had to wait, waits for the next: looking again at once would defeat the limit, without end.
     const atMs = dueMs <= this.#lastLookMs ? nextLookMs : Math.min(dueMs, nextLookMs);
     if (this.#term === null || atMs === this.#timerAtMs) return;
@@ -185,15 +190,15 @@ export class LeaseKeeper {
     });
   }
 
-  /** Looks at the clock at least once a tolerance, so that a loop that stood still is noticed before it decides anything. */
+  /** Looks at the clock in a rhythm, so that a loop that stood still is noticed before it decides anything. */
   #look(): void {
     if (this.#term === null) return;
     const now = this.#clock.nowMs();
-    const stoodStillMs = now - this.#lastLookMs - this.#toleranceMs;
+    const stoodStillMs = now - this.#lastLookMs - this.#lookEveryMs;
     this.#lastLookMs = now;
-    if (stoodStillMs > this.#toleranceMs) this.#beginAnew('the event loop stood still', stoodStillMs);
+    this.#paused('the event loop stood still', stoodStillMs);
     for (const key of this.#delayDeadlines.takeDue(now, bounds.maxExpiriesPerSecond)) this.#endDelay(key);
-    const perLook = Math.max(1, Math.floor((bounds.maxExpiriesPerSecond * this.#toleranceMs) / 1_000));
+    const perLook = Math.max(1, Math.floor((bounds.maxExpiriesPerSecond * this.#lookEveryMs) / 1_000));
     const underWay = this.#expiring.size + this.#confirming.size;
     const due = this.#deadlines.takeDue(now, Math.max(0, perLook - underWay));
     if (due.length > 0) this.#expire(due, now);
@@ -206,16 +211,16 @@ export class LeaseKeeper {
     this.#barrier.wait((confirmed) => {
       if (this.#term !== term || term === null) return;
       const now = this.#clock.nowMs();
-      const isSlow = now - beganMs > this.#confirmationMs;
+      const tookMs = now - beganMs;
       for (const lease of leases) {
         const known = this.#leases.get(lease);
         if (!this.#confirming.delete(lease) || known === undefined) continue;
         const renewed = this.#deadlines.deadlineOf(lease) !== undefined;
         if (renewed) continue;
-        if (confirmed && !isSlow) this.#proposeExpiry(lease, known.generation, term);
+        if (confirmed && tookMs <= survivablePauseMs(known.ttlMs)) this.#proposeExpiry(lease, known.generation, term);
         else this.#deadlines.set(lease, now + known.ttlMs);
       }
-      if (isSlow) this.#beginAnew('no majority confirmed this leader', now - beganMs);
+      this.#paused('no majority confirmed this leader', tookMs);
       this.#arm();
     });
   }
@@ -231,15 +236,17 @@ export class LeaseKeeper {
     this.#propose(encodeOperation({ type: 'lockDelayEnd', name: delay.name, fence: delay.fence, term: this.#term }));
   }
 
-  /** Renewals may have been lost, or lie unread, through no fault of those who sent them. */
-  #beginAnew(why: string, forMs: number): void {
+  /** Renewals may have been lost, or lie unread, through no fault of those who sent them: whom that can have cost its time has it again. */
+  #paused(why: string, forMs: number): void {
+    if (forMs <= survivablePauseMs(limits.minTtlMs)) return;
     const now = this.#clock.nowMs();
-    this.#log.warn(
-      { forMs: Math.round(forMs), leases: this.#leases.size },
-      `${why}: every lease lives its whole ttl again`,
-    );
-    for (const [lease, { ttlMs }] of this.#leases)
-      if (!this.#expiring.has(lease)) this.#deadlines.set(lease, now + ttlMs);
+    let again = 0;
+    for (const [lease, { ttlMs }] of this.#leases) {
+      if (forMs <= survivablePauseMs(ttlMs) || this.#expiring.has(lease)) continue;
+      again++;
+      this.#deadlines.set(lease, now + ttlMs);
+    }
+    this.#log.warn({ forMs: Math.round(forMs), leases: again }, `${why}: leases of short ttl live it again`);
   }
 }
 

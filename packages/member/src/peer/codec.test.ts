@@ -54,7 +54,7 @@ const raft: fc.Arbitrary<Message> = fc.oneof(
     transfer: fc.boolean(),
   }),
   fc.record({ type: fc.constant('voteResponse' as const), ...envelope, granted: fc.boolean() }),
-  fc.record({ type: fc.constant('appendAccepted' as const), ...envelope, match: index }),
+  fc.record({ type: fc.constant('appendAccepted' as const), ...envelope, match: index, audience: fc.boolean() }),
   fc.record({
     type: fc.constant('appendRejected' as const),
     ...envelope,

@@ -15,7 +15,9 @@ export class PeerLinks {
   readonly #timers: Timers;
   readonly #dropped: (peer: MemberId) => void;
   readonly #outgoing = new Map<MemberId, Outgoing>();
-  #flushScheduled = false;
+  /** A flush is on its way: scheduled, or in the pump's turn. */
+  #flushExpected = false;
+  #isEmpty = true;
 
   /** `dropped` is called when messages to a peer were not sent. */
   constructor(id: MemberId, transport: PeerTransport, timers: Timers, dropped: (peer: MemberId) => void) {
@@ -43,16 +45,31 @@ export class PeerLinks {
     this.#queue(to, isBulk ? 'bulk' : 'control', message);
   }
 
+  /** The pump flushes in its turn, and again when it ends: until then nothing is scheduled. */
+  turnBegins(): void {
+    this.#flushExpected = true;
+  }
+
   /** Sends now. Called by the pump before it hands anything to the disk: replication does not wait for our own fdatasync. */
   flush(): void {
-    this.#flushScheduled = false;
+    if (this.#isEmpty) return;
+    this.#isEmpty = true;
     for (const [peer, outgoing] of this.#outgoing) {
       const { bulk, control } = outgoing;
-      outgoing.control = [];
-      outgoing.bulk = [];
-      this.#transmit(peer, 'control', control);
-      this.#transmit(peer, 'bulk', bulk);
+      if (control.length > 0) {
+        outgoing.control = [];
+        this.#transmit(peer, 'control', control);
+      }
+      if (bulk.length > 0) {
+        outgoing.bulk = [];
+        this.#transmit(peer, 'bulk', bulk);
+      }
     }
+  }
+
+  turnEnds(): void {
+    this.#flushExpected = false;
+    this.flush();
   }
 
   #queue(to: MemberId, lane: Lane, message: PeerMessage): void {
@@ -62,15 +79,13 @@ export class PeerLinks {
       this.#outgoing.set(to, outgoing);
     }
     outgoing[lane].push(message);
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    this.#timers.soon(() => {
-      if (this.#flushScheduled) this.flush();
-    });
+    this.#isEmpty = false;
+    if (this.#flushExpected) return;
+    this.#flushExpected = true;
+    this.#timers.soon(() => this.turnEnds());
   }
 
   #transmit(peer: MemberId, lane: Lane, messages: readonly PeerMessage[]): void {
-    if (messages.length === 0) return;
     if (!this.#transport.send(peer, lane, encodePeerFrame(messages))) this.#dropped(peer);
   }
 }

@@ -46,7 +46,8 @@ export function writeRaft(writer: FrameWriter, message: Message): void {
       writer.number(message.commit);
       return writeEntries(writer, message.entries);
     case 'appendAccepted':
-      return writer.number(message.match);
+      writer.number(message.match);
+      return writer.byte(message.audience ? 1 : 0);
     case 'appendRejected':
       writer.number(message.rejected);
       writer.number(message.hintIndex);
@@ -100,7 +101,7 @@ export function readRaft(reader: FrameReader, from: MemberId, to: MemberId): Mes
       return { type: 'append', ...envelope, prevIndex, prevTerm, commit, entries: readEntries(reader, prevIndex) };
     }
     case tags.appendAccepted:
-      return { type: 'appendAccepted', ...envelope, match: index() };
+      return { type: 'appendAccepted', ...envelope, match: index(), audience: reader.byte() === 1 };
     case tags.appendRejected:
       return { type: 'appendRejected', ...envelope, rejected: index(), hintIndex: index(), hintTerm: otherTerm() };
     case tags.heartbeat:

@@ -245,10 +245,11 @@ export class WatchHub {
     watch.phase = 'behind';
   }
 
-  /** What it needs was compacted: it begins anew, or ends and says so. */
+  /** What it needs was compacted: it begins anew, or ends and says so. Whoever is still being sent a state misses nothing by a newer one. */
   #trouble(watch: Watch, error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
-    if (error.code === 'COMPACTED' && watch.options.onCompaction === 'resync') this.#beginSnapshot(watch);
+    const mayBeginAnew = watch.options.onCompaction === 'resync' || watch.phase === 'snapshot';
+    if (error.code === 'COMPACTED' && mayBeginAnew) this.#beginSnapshot(watch);
     else this.end(watch, error);
   }
 

@@ -22,6 +22,8 @@ import {
   resultCase,
 } from './request.ts';
 import {
+  type Broken,
+  brokenCase,
   type Granted,
   grantedCase,
   type Keepalive,
@@ -77,6 +79,7 @@ export type MemberMessage =
   | SessionsResumed
   | KeepaliveAnswer
   | Granted
+  | Broken
   | SessionEnded
   | WatchCreated
   | WatchEvents
@@ -108,6 +111,7 @@ export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>(
   sessionsResumed: sessionsResumedCase,
   keepaliveAnswer: keepaliveAnswerCase,
   granted: grantedCase,
+  broken: brokenCase,
   sessionEnded: sessionEndedCase,
   watchCreated: watchCreatedCase,
   watchEvents: watchEventsCase,

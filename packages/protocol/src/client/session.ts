@@ -1,7 +1,7 @@
 // Sessions and leases of one connection: opened, taken over, kept alive, granted to, ended.
 import { limits } from '../limits.ts';
 import type { Fence, LeaseId } from '../operation.ts';
-import { choice, nullable } from '../schema/primitive.ts';
+import { choice, integer, nullable, text } from '../schema/primitive.ts';
 import { record } from '../schema/record.ts';
 import { type CaseTable, list, type Structure, structure } from '../schema/structure.ts';
 import * as shared from '../schema/vocabulary.ts';
@@ -64,6 +64,23 @@ export interface Granted {
   readonly fence: Fence;
 }
 
+/**
+ * A hold ended because somebody broke it; the session and its other holds live on. Not sent for what the session gave back itself. Told once, to
+ * the connection that has the session when it happens: whoever was elsewhere learns it when he asks.
+ */
+export interface Broken {
+  readonly type: 'broken';
+  readonly session: LeaseId;
+  /** Of the acquire. */
+  readonly sequence: number;
+  readonly fence: Fence;
+  /** Counted from the break, nobody is granted for so long. 0: the next one holds already. */
+  readonly delayMs: number;
+  /** Who broke it, and why: what the connection and the request that broke it said. */
+  readonly author: string | null;
+  readonly reason: string | null;
+}
+
 /** `fenced`: another connection resumed it with a larger epoch; the session lives on there. `revoked`: somebody else ended it. */
 export type SessionEndCause = 'expired' | 'closed' | 'revoked' | 'fenced';
 
@@ -111,6 +128,18 @@ export const keepaliveAnswerCase: CaseTable<KeepaliveAnswer, 'type'> = {
 export const grantedCase: CaseTable<Granted, 'type'> = {
   tag: 69,
   fields: { session: shared.leaseId, sequence: shared.sequence, fence: shared.fence },
+};
+
+export const brokenCase: CaseTable<Broken, 'type'> = {
+  tag: 80,
+  fields: {
+    session: shared.leaseId,
+    sequence: shared.sequence,
+    fence: shared.fence,
+    delayMs: integer('ms', 0, limits.maxTtlMs),
+    author: nullable(text('author', limits.maxAuthorBytes)),
+    reason: nullable(text('reason', limits.maxReasonBytes)),
+  },
 };
 
 export const sessionEndedCase: CaseTable<SessionEnded, 'type'> = {

@@ -31,6 +31,11 @@ export class ClientSession {
     return this.id !== null && nowMs < this.#deadlineMs;
   }
 
+  broken(id: number, fence: number): void {
+    if (id !== this.id) return;
+    for (const [lock, held] of this.holds) if (held === fence) this.holds.delete(lock);
+  }
+
   opened(id: number): void {
     this.id = id;
     this.#deadlineMs = this.openedAtMs + this.ttlMs * deadlineShare;

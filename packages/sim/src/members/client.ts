@@ -116,8 +116,7 @@ export class SimulatedClient {
     const { id } = this.#session;
     if (id === null || !this.isAlive) return null;
     const sequence = this.#session.nextSequence++;
-    const identity = { by: 'session', session: id, sequence, acknowledgedBelow: 1 } as const;
-    this.#begin({ call, identity, done, sendings: 0 });
+    this.#begin({ call, identity: { by: 'session', session: id, sequence, acknowledgedBelow: 1 }, done, sendings: 0 });
     return sequence;
   }
 
@@ -308,6 +307,8 @@ export class SimulatedClient {
         return this.#keptAlive(message.id, message.leases);
       case 'granted':
         return this.#granted(message.session, message.sequence, message.fence);
+      case 'broken':
+        return this.#session.broken(message.session, message.fence);
       case 'sessionEnded':
         if (message.session !== this.#session.id) return;
         // It lives on elsewhere, says the member; there is only this connection, so it must have mistaken an older one for it.
@@ -418,9 +419,8 @@ export class SimulatedClient {
     if (known === undefined) throw new Violation('one answer for one request', `${this.name}: ${id}`);
     this.#sent.delete(id);
     const standing = leases.find(({ lease }) => lease === this.#session.id);
-    if (standing === undefined) return;
-    if (standing.ttlMs === null) this.#sessionLost();
-    else this.#session.confirmed(known.atMs, this.#clock.now());
+    if (standing?.ttlMs === null) this.#sessionLost();
+    else if (standing !== undefined) this.#session.confirmed(known.atMs, this.#clock.now());
   }
 
   #granted(session: number, sequence: number, fence: number): void {

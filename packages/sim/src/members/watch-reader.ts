@@ -33,6 +33,7 @@ export class WatchReader {
   #watch = 0;
   #pieces: Uint8Array[] = [];
   #snapshot: KeyValue[] = [];
+  #snapshotRevision = 0;
   #hasState: boolean;
   maxDigestMs = 50;
 
@@ -90,10 +91,12 @@ export class WatchReader {
         return;
       case 'watchSnapshot':
         if (message.watch !== this.#watch) return;
+        this.#expectSnapshotOf(message.revision);
         this.#snapshot.push(...decodeEntries(message.entries));
         return this.#giveBack(message.entries.length);
       case 'watchSynced':
         if (message.watch !== this.#watch) return;
+        this.#expectSnapshotOf(message.revision);
         for (const observer of this.#observers) observer.watchSnapshot?.(this.record, message.revision, this.#snapshot);
         this.#snapshot = [];
         this.#hasState = true;
@@ -103,6 +106,12 @@ export class WatchReader {
         if (message.watch === this.#watch)
           throw new Violation('watches live', `${this.record.name}: ${message.error?.code}`);
     }
+  }
+
+  /** Pieces of an earlier one are void: a compaction overtook it. */
+  #expectSnapshotOf(revision: number): void {
+    if (this.#snapshotRevision !== revision) this.#snapshot = [];
+    this.#snapshotRevision = revision;
   }
 
   #events(watches: readonly number[], more: boolean, bytes: Uint8Array): void {

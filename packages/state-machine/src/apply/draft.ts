@@ -6,13 +6,17 @@ import type { SessionLease } from '../leases/lease.ts';
 export type Notification =
   /** The request waited and holds now. */
   | { readonly type: 'granted'; readonly session: LeaseId; readonly sequence: number; readonly fence: Fence }
-  /** The hold ended, other than with its session: released, taken back, or broken by an operator. */
+  /** The hold ended, other than with its session, and by the session itself: released, or taken back. */
+  | { readonly type: 'released'; readonly session: LeaseId; readonly sequence: number; readonly fence: Fence }
+  /** Somebody broke the hold, and nobody is granted for `delayMs`. */
   | {
-      readonly type: 'released';
+      readonly type: 'broken';
       readonly session: LeaseId;
       readonly sequence: number;
       readonly fence: Fence;
-      readonly broken: boolean;
+      readonly delayMs: number;
+      readonly author: string | null;
+      readonly reason: string | null;
     }
   /** The request waits no more. */
   | { readonly type: 'cancelled'; readonly session: LeaseId; readonly sequence: number }

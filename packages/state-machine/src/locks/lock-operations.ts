@@ -64,7 +64,7 @@ export function lockRelease(state: State, draft: Draft, operation: LockRelease):
   if (hold === null) return { type: 'lockRelease', revision: draft.reached, released: false };
   checkOwner(draft, hold, 'lockRelease');
   endHold(state, draft, hold, 0, 'release');
-  notifyReleased(draft, hold, false);
+  notifyReleased(draft, hold);
   return { type: 'lockRelease', revision: draft.reached, released: true };
 }
 
@@ -72,8 +72,9 @@ export function lockBreak(state: State, draft: Draft, operation: LockBreak): Loc
   const hold = holdOf(state, operation.name, operation.fence);
   if (hold === null) return { type: 'lockBreak', revision: draft.reached, broken: false, delayMs: 0 };
   const delayMs = operation.now ? 0 : Math.max(hold.session.ttlMs, hold.lockDelayMs);
+  // Its holder is told first: what hands the lock on is behind it for every member.
+  notifyBroken(draft, hold, delayMs);
   endHold(state, draft, hold, delayMs, 'release');
-  notifyReleased(draft, hold, true);
   return { type: 'lockBreak', revision: draft.reached, broken: true, delayMs };
 }
 
@@ -103,7 +104,7 @@ export function lockCancel(state: State, draft: Draft, operation: LockCancel): L
   }
   if (request.fence > 0) {
     endHold(state, draft, request, 0, 'release');
-    notifyReleased(draft, request, false);
+    notifyReleased(draft, request);
     return { type: 'lockCancel', revision: draft.reached, was: 'held' };
   }
   leaveQueue(state, request);
@@ -163,8 +164,13 @@ function holdOf(state: State, name: LockName, fence: Fence): LockRequest | null 
   return holder !== null && holder.fence === fence ? holder : null;
 }
 
-function notifyReleased(draft: Draft, hold: LockRequest, broken: boolean): void {
-  draft.notify({ type: 'released', session: hold.session.id, sequence: hold.sequence, fence: hold.fence, broken });
+function notifyReleased(draft: Draft, { fence, sequence, session }: LockRequest): void {
+  draft.notify({ type: 'released', session: session.id, sequence, fence });
+}
+
+function notifyBroken(draft: Draft, { fence, sequence, session }: LockRequest, delayMs: number): void {
+  const { author, reason } = draft;
+  draft.notify({ type: 'broken', session: session.id, sequence, fence, delayMs, author, reason });
 }
 
 function sessionOf(draft: Draft, operation: string): SessionLease {

@@ -90,10 +90,23 @@ test('only the session that holds may release; anybody may break, and then the n
   const broken = member.do({ type: 'lockBreak', name: a, fence: 1, now: false });
   assert.deepEqual(broken.response, { type: 'lockBreak', revision: 1, broken: true, delayMs: 10_000 });
   assert.deepEqual(plain(broken.deadlines), [plain({ type: 'delayBegun', name: a, fence: 1, delayMs: 10_000 })]);
-  assert.deepEqual(broken.notifications, [{ type: 'released', session: 1, sequence: 1, fence: 1, broken: true }]);
+  const told = { type: 'broken', session: 1, sequence: 1, fence: 1, author: null, reason: null } as const;
+  assert.deepEqual(broken.notifications, [{ ...told, delayMs: 10_000 }]);
   assert.equal(member.do({ type: 'lockDelayEnd', name: a, fence: 1, term: member.term + 1 }).notifications.length, 0);
   const ended = member.do({ type: 'lockDelayEnd', name: a, fence: 1, term: member.term });
   assert.deepEqual(ended.notifications, [{ type: 'granted', session: 2, sequence: 1, fence: 2 }]);
+});
+
+test('broken at once, a hold ends before the next is granted, and its holder is told first', () => {
+  const member = withSessions(2);
+  ask(member, 1, 1, a);
+  ask(member, 2, 1, a);
+  const broken = member.do({ type: 'lockBreak', name: a, fence: 1, now: true });
+  assert.deepEqual(broken.notifications, [
+    { type: 'broken', session: 1, sequence: 1, fence: 1, delayMs: 0, author: null, reason: null },
+    { type: 'granted', session: 2, sequence: 1, fence: 2 },
+  ]);
+  assert.deepEqual(broken.deadlines, []);
 });
 
 test('a revoked session does not know it yet: its locks are granted again only after its ttl', () => {

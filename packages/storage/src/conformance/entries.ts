@@ -7,6 +7,7 @@ import type {
   LogPosition,
   MemberId,
   PersistJob,
+  SnapshotMeta,
   Term,
 } from '@conclave/core';
 
@@ -44,6 +45,9 @@ export interface JobShape {
   readonly tail?: number;
   /** The tail of the job in its term if absent. */
   readonly acknowledged?: Acknowledged;
+  /** That of the snapshot, or the beginning, if absent. */
+  readonly base?: LogPosition;
+  readonly snapshot?: SnapshotMeta;
 }
 
 let sequence = 0;
@@ -61,10 +65,10 @@ export function job(shape: JobShape): PersistJob {
     sequence,
     hardState,
     acknowledged: shape.acknowledged ?? { term, index: tail },
-    snapshot: null,
-    base: position(0, 0),
     entries: shape.entries ?? [],
     tail,
+    base: shape.base ?? shape.snapshot?.position ?? position(0, 0),
+    snapshot: shape.snapshot ?? null,
   };
 }
 

@@ -3,7 +3,9 @@ import { afterEach, beforeEach, describe } from 'node:test';
 import { Bench, type Implementation } from './bench.ts';
 import { logClaims } from './log-claims.ts';
 import { modelClaims } from './model-claims.ts';
+import { snapshotClaims } from './snapshot-claims.ts';
 import { stateClaims } from './state-claims.ts';
+import { truncationClaims } from './truncation-claims.ts';
 
 export function conformance(implementation: Implementation): void {
   describe(implementation.name, () => {
@@ -13,7 +15,9 @@ export function conformance(implementation: Implementation): void {
     });
     afterEach(async () => bench.stop());
     logClaims(implementation, () => bench);
+    truncationClaims(() => bench);
     stateClaims(implementation, () => bench);
+    snapshotClaims(implementation, () => bench);
   });
   describe(implementation.name, () => modelClaims(implementation));
 }

@@ -11,7 +11,24 @@ export interface Layout {
   readonly anchor: string;
   readonly reserve: string;
   readonly log: LevelOptions;
-  readonly state: LevelOptions;
+}
+
+const stateName = /^state(-[1-9]\d*)?$/;
+
+/** Whether a name in a data directory is one of a state, of whatever generation. */
+export function isStateName(name: string): boolean {
+  return stateName.test(name);
+}
+
+/** Generation 0 is the one that an initialisation makes; each snapshot that is received makes the next. */
+export function stateOf({ directory }: Layout, generation: number): LevelOptions {
+  const name = generation === 0 ? 'state' : `state-${generation}`;
+  return {
+    directory: join(directory, name),
+    name,
+    writeBufferBytes: stateWriteBufferBytes,
+    cacheBytes: stateBlockCacheBytes,
+  };
 }
 
 export function layoutOf(directory: string): Layout {
@@ -26,12 +43,6 @@ export function layoutOf(directory: string): Layout {
       name: 'log',
       writeBufferBytes: logWriteBufferBytes,
       cacheBytes: logBlockCacheBytes,
-    },
-    state: {
-      directory: join(directory, 'state'),
-      name: 'state',
-      writeBufferBytes: stateWriteBufferBytes,
-      cacheBytes: stateBlockCacheBytes,
     },
   };
 }

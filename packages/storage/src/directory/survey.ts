@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isErrno } from './errno.ts';
-import type { Layout } from './layout.ts';
+import { isStateName, type Layout } from './layout.ts';
 
 /** What is in a place before anything is done to it. */
 export type Survey =
@@ -23,8 +23,8 @@ export async function survey(layout: Layout): Promise<Survey> {
   if (found.includes(basename(layout.memberFile))) return { kind: 'initialised' };
   if (found.includes(basename(layout.initialising))) return { kind: 'interrupted' };
   if (found.length === 0) return { kind: 'empty' };
-  const parts = ['log', 'state', basename(layout.anchor)];
-  return { kind: parts.some((part) => found.includes(part)) ? 'headless' : 'foreign', found };
+  const parts = new Set(['log', basename(layout.anchor)]);
+  return { kind: found.some((name) => isStateName(name) || parts.has(name)) ? 'headless' : 'foreign', found };
 }
 
 async function listing(directory: string): Promise<string[] | null> {

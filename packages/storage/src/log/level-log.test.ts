@@ -43,7 +43,8 @@ async function gatedLog(place: string) {
       await gate.closed;
     },
   });
-  return { log: new LevelLog(level, anchor, meta, head), gate };
+  const beside = { checkpointed: position(9, 1), claim: () => assert.fail(), adopt: () => assert.fail() };
+  return { log: new LevelLog({ level, anchor, meta, recovered: head, firsts: [], beside }), gate };
 }
 
 test('a read beside a truncation waits until it knows the new end', async (context) => {
@@ -62,6 +63,25 @@ test('a read beside a truncation waits until it knows the new end', async (conte
   const reads = [log.read(index(1), index(9), 1e6), log.read(index(8), index(9), 1e6)];
   closed.emit('open');
   assert.deepEqual((await Promise.all(reads)).map(plain), [[...entries(1, 3, 1), entry(4, 2)], []]);
+  await write;
+});
+
+test('a read beside a cut in front waits until it knows the new beginning', async (context) => {
+  const place = await mkdtemp(join(tmpdir(), 'conclave-log-'));
+  const { log, gate } = await gatedLog(place);
+  context.after(async () => {
+    await log.close();
+    await rm(place, { recursive: true });
+  });
+  for (let at = 1; at <= 9; at++) await log.persist([job({ term: 1, commit: at, entries: [entry(at, 1)] })]);
+  const reached = new Promise<void>((resolve) => (gate.seen = resolve));
+  const closed = new EventEmitter();
+  gate.closed = once(closed, 'open').then(() => undefined);
+  const write = log.persist([job({ term: 1, commit: 9, tail: 9, base: position(5, 1) })]);
+  await reached;
+  const reads = [log.read(index(3), index(9), 1e6), log.read(index(6), index(9), 1e6)];
+  closed.emit('open');
+  assert.deepEqual((await Promise.all(reads)).map(plain), [[], entries(6, 9, 1)]);
   await write;
 });
 

@@ -1,29 +1,43 @@
-import type { Entry, Index, MemberId, PersistJob } from '@conclave/core';
+import type { Entry, Index, MemberId, PersistJob, SnapshotMeta } from '@conclave/core';
 import type { AnchorFile } from '../anchor/anchor-file.ts';
-import { anchorSyncPeriodMs, maxPeerStores } from '../bounds.ts';
+import { anchorSyncPeriodMs, maxPeerStores, sweptRecordsPerBatch } from '../bounds.ts';
 import { isMemberId, isUuid } from '../identity.ts';
 import { Lane } from '../lane.ts';
 import { asStorageError } from '../leveldb/failure.ts';
 import type { Level } from '../leveldb/open-level.ts';
 import { Poison } from '../poison.ts';
+import type { StateBeside } from '../snapshot/beside.ts';
 import type { LogStore, RecoveredLog } from '../storage.ts';
 import { assertUse, StorageError } from '../storage-error.ts';
 import { metaKey, recordKey } from './keys.ts';
 import { type LogHead, type LogWrite, mergeJobs } from './merge.ts';
-import { encodeMeta, type LogMeta } from './meta.ts';
+import { chainBehind, encodeMeta, type LogMeta } from './meta.ts';
 import { readEntries } from './read.ts';
 import { packEntries } from './record.ts';
-import { type Truncation, truncate } from './truncate.ts';
+import { RecordIndex } from './record-index.ts';
+import { chainAt, type Truncation, takeReaching, truncate } from './truncate.ts';
 
 type Operation =
   | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
   | { readonly type: 'del'; readonly key: Buffer };
+
+export interface LevelLogParts {
+  readonly level: Level;
+  readonly anchor: AnchorFile;
+  readonly meta: LogMeta;
+  readonly recovered: RecoveredLog;
+  /** Where each record begins. */
+  readonly firsts: readonly Index[];
+  readonly beside: StateBeside;
+}
 
 /** The Raft log in LevelDB, with its anchor beside it. */
 export class LevelLog implements LogStore {
   readonly recovered: RecoveredLog;
   readonly #level: Level;
   readonly #anchor: AnchorFile;
+  readonly #beside: StateBeside;
+  readonly #records: RecordIndex;
   readonly #lane = new Lane();
   readonly #poison = new Poison();
   #meta: LogMeta;
@@ -33,9 +47,11 @@ export class LevelLog implements LogStore {
   #closed = false;
   #anchorTimer: NodeJS.Timeout | null = null;
 
-  constructor(level: Level, anchor: AnchorFile, meta: LogMeta, recovered: RecoveredLog) {
+  constructor({ level, anchor, meta, recovered, firsts, beside }: LevelLogParts) {
     this.#level = level;
     this.#anchor = anchor;
+    this.#beside = beside;
+    this.#records = new RecordIndex(firsts);
     this.#meta = meta;
     this.#head = { ...recovered };
     this.recovered = recovered;
@@ -52,10 +68,12 @@ export class LevelLog implements LogStore {
   async persist(jobs: readonly PersistJob[]): Promise<void> {
     this.#assertOpen();
     assertUse(!this.#persisting, 'to persist while another persist is under way');
-    const write = mergeJobs(this.#head, jobs);
+    const write = mergeJobs(this.#head, this.#beside.checkpointed, jobs);
+    // The last refusal: behind it the staging belongs to the log.
+    const generation = write.snapshot === null ? null : this.#beside.claim(write.snapshot);
     this.#persisting = true;
-    const done = this.#lane.run(async () => this.#poison.guard('the log', async () => this.#write(write)));
-    if (write.from !== null && write.from <= this.#head.tail) this.#truncating = done.catch(() => undefined);
+    const done = this.#lane.run(async () => this.#poison.guard('the log', async () => this.#write(write, generation)));
+    if (truncates(this.#head, write)) this.#truncating = done.catch(() => undefined);
     try {
       await done;
     } finally {
@@ -77,7 +95,7 @@ export class LevelLog implements LogStore {
       this.#assertOpen();
     }
     const last = Math.min(to, this.#head.tail) as Index;
-    if (from > last) return [];
+    if (from > last || from <= this.#head.base.index) return [];
     return readEntries(this.#level, from, last, maxBytes).catch((error: unknown) => {
       throw asStorageError(error, 'Reading the log failed');
     });
@@ -113,24 +131,51 @@ export class LevelLog implements LogStore {
   }
 
   /** The order is the promise: the batch durable, then the anchor, then whoever waits (DESIGN §5). */
-  async #write(write: LogWrite): Promise<void> {
-    const { head, from, entries } = write;
-    const { hardState, acknowledged, tail } = head;
-    const cut = await this.#truncation(from);
+  async #write(write: LogWrite, generation: number | null): Promise<void> {
+    const { head, entries, snapshot } = write;
+    const { hardState, acknowledged, base, tail } = head;
+    const before = snapshot === null || generation === null ? this.#meta : this.#replaced(snapshot, generation);
+    const chainAtBase = base.index === before.base.index ? before.chainAtBase : await chainAt(this.#level, base);
+    const cut = await this.#truncation(write, before);
     const { records, chain } = packEntries(entries, cut.chain);
-    const operations: Operation[] = cut.remove.map((first) => ({ type: 'del', key: recordKey(first) }));
+    for (const { first } of records) this.#records.append(first);
+    const operations: Operation[] = [];
+    for (const first of [...cut.remove, ...this.#swept(base.index)]) {
+      operations.push({ type: 'del', key: recordKey(first) });
+    }
     for (const { first, value } of [...cut.rewrite, ...records]) {
       operations.push({ type: 'put', key: recordKey(first), value });
     }
-    await this.#commit(operations, { ...this.#meta, hardState, acknowledged, tail, chainAtTail: chain });
+    const meta = { ...before, hardState, acknowledged, base, chainAtBase, tail, chainAtTail: chain };
+    await this.#commit(operations, meta);
     this.#head = head;
+    if (generation !== null) this.#beside.adopt();
     await this.#anchor.write({ term: hardState.term, vote: hardState.vote, acknowledged });
     this.#syncAnchorLater();
   }
 
-  async #truncation(from: Index | null): Promise<Truncation> {
-    if (from === null || from > this.#meta.tail) return { remove: [], rewrite: [], chain: this.#meta.chainAtTail };
-    return truncate(this.#level, this.#meta, from);
+  /** An empty log behind a snapshot. */
+  #replaced({ position, configuration }: SnapshotMeta, stateGeneration: number): LogMeta {
+    const chain = chainBehind(this.#meta.storeUuid, stateGeneration, position);
+    const empty = { base: position, chainAtBase: chain, tail: position.index, chainAtTail: chain };
+    return { ...this.#meta, ...empty, configuration, stateGeneration };
+  }
+
+  async #truncation({ from, snapshot }: LogWrite, before: LogMeta): Promise<Truncation> {
+    if (snapshot !== null) {
+      return { remove: takeReaching(this.#records, before.base.index), rewrite: [], chain: before.chainAtBase };
+    }
+    if (from === null || from > before.tail) return { remove: [], rewrite: [], chain: before.chainAtTail };
+    return truncate(this.#level, this.#records, before, from);
+  }
+
+  /**
+   * Some of the records that lie wholly in front of the base. A long log goes with the batches that follow: each deletes more records than
+   * it usually adds, and there is no second writer.
+   */
+  #swept(base: Index): Index[] {
+    const needed = this.#records.atOrBefore((base + 1) as Index);
+    return needed === null ? [] : this.#records.takeBefore(needed, sweptRecordsPerBatch);
   }
 
   /** The meta record goes first: so the store's uuid stands where a scan of a damaged LevelDB log looks for it. */
@@ -155,4 +200,9 @@ export class LevelLog implements LogStore {
     if (this.#closed) throw new StorageError('closed', 'The log is closed');
     this.#poison.check();
   }
+}
+
+/** Whether a read beside the write may find less than it was promised. */
+function truncates(head: LogHead, { head: next, from }: LogWrite): boolean {
+  return (from !== null && from <= head.tail) || next.base.index > head.base.index;
 }

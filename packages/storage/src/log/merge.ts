@@ -1,10 +1,19 @@
 // Neighbouring persist jobs as one write, and every claim that a job makes about the log checked before anything is written. Pure:
 // the memory and the LevelDB store share it.
-import type { Acknowledged, Entry, HardState, Index, LogPosition, PersistJob, TermRun } from '@conclave/core';
+import type {
+  Acknowledged,
+  Entry,
+  HardState,
+  Index,
+  LogPosition,
+  PersistJob,
+  SnapshotMeta,
+  TermRun,
+} from '@conclave/core';
 import { maxEntryBytes, maxPersistBytes } from '../bounds.ts';
 import { compareAcknowledged } from '../storage.ts';
 import { assertUse } from '../storage-error.ts';
-import { runsBefore, runsWith, termAt } from './term-runs.ts';
+import { runsBefore, runsBehind, runsWith, termAt } from './term-runs.ts';
 
 /** What the store knows of its log without reading it. */
 export interface LogHead {
@@ -21,12 +30,14 @@ export interface LogWrite {
   /** Everything from this index on is replaced by `entries`; null when the log itself does not change. */
   readonly from: Index | null;
   readonly entries: readonly Entry[];
+  /** The log was replaced before `entries`: it is empty behind this position, whatever it held. */
+  readonly snapshot: SnapshotMeta | null;
 }
 
-/** Throws `misuse` when the jobs contradict the log or each other. */
-export function mergeJobs(head: LogHead, jobs: readonly PersistJob[]): LogWrite {
+/** Throws `misuse` when the jobs contradict the log, each other, or the state's last durable checkpoint. */
+export function mergeJobs(head: LogHead, checkpointed: LogPosition | null, jobs: readonly PersistJob[]): LogWrite {
   assertUse(jobs.length > 0, 'to persist no job at all');
-  let merged: LogWrite = { head, from: null, entries: [] };
+  let merged: LogWrite = { head, from: null, entries: [], snapshot: null };
   let sequence = -1;
   let bytes = 0;
   for (const job of jobs) {
@@ -34,13 +45,30 @@ export function mergeJobs(head: LogHead, jobs: readonly PersistJob[]): LogWrite 
     sequence = job.sequence;
     for (const entry of job.entries) bytes += entry.data.length;
     assertUse(bytes <= maxPersistBytes, `more than ${maxPersistBytes} bytes in one batch`);
+    if (job.snapshot !== null) merged = replaced(merged.head, checkpointed, job.snapshot);
     merged = addJob(merged, job);
+    assertBehindCheckpoint(merged, checkpointed);
   }
   return merged;
 }
 
-function addJob({ head, from, entries }: LogWrite, job: PersistJob): LogWrite {
+/** An empty log behind the snapshot. */
+function replaced(head: LogHead, checkpointed: LogPosition | null, snapshot: SnapshotMeta): LogWrite {
+  const { index, term } = snapshot.position;
+  // What was committed or applied here must be in it, or clients would see the state go back.
+  const least = Math.max(head.base.index + 1, head.hardState.commit, checkpointed?.index ?? 0);
+  assertUse(index >= least, `to replace the log by a snapshot at index ${index}, which must reach ${least}`);
+  assertUse(
+    term >= (checkpointed?.term ?? 0),
+    `a snapshot of term ${term} over a state of term ${checkpointed?.term ?? 0}`,
+  );
+  const empty: LogHead = { ...head, base: snapshot.position, tail: index, terms: [] };
+  return { head: empty, from: (index + 1) as Index, entries: [], snapshot };
+}
+
+function addJob({ head, from, entries, snapshot }: LogWrite, job: PersistJob): LogWrite {
   assertPledgeKept(head, job);
+  assertBase(head, from, job);
   const first = job.entries[0]?.index ?? ((job.tail + 1) as Index);
   assertUse(first <= head.tail + 1, `entry ${first} behind a log that ends at ${head.tail}`);
   const terms = first <= head.tail ? truncated(head, first) : head.terms;
@@ -48,13 +76,13 @@ function addJob({ head, from, entries }: LogWrite, job: PersistJob): LogWrite {
   const next: LogHead = {
     hardState: job.hardState,
     acknowledged: job.acknowledged,
-    base: head.base,
+    base: job.base,
     tail: job.tail,
-    terms: runsWith(terms, job.entries),
+    terms: runsBehind(runsWith(terms, job.entries), job.base.index, job.tail),
   };
-  if (first > head.tail && job.entries.length === 0) return { head: next, from, entries };
-  if (from === null || first <= from) return { head: next, from: first, entries: job.entries };
-  return { head: next, from, entries: [...entries.slice(0, first - from), ...job.entries] };
+  if (first > head.tail && job.entries.length === 0) return { head: next, from, entries, snapshot };
+  if (from === null || first <= from) return { head: next, from: first, entries: job.entries, snapshot };
+  return { head: next, from, entries: [...entries.slice(0, first - from), ...job.entries], snapshot };
 }
 
 function truncated(head: LogHead, first: Index): readonly TermRun[] {
@@ -65,6 +93,27 @@ function truncated(head: LogHead, first: Index): readonly TermRun[] {
   // A follower that truncates what is committed destroys what clients were told (study/raft.md §5, 18).
   assertUse(first > head.hardState.commit, `to replace entry ${first} when ${head.hardState.commit} is committed`);
   return runsBefore(head.terms, first);
+}
+
+/** Where the log begins moves forward only, over entries that are durable and committed. */
+function assertBase(head: LogHead, from: Index | null, { base, hardState }: PersistJob): void {
+  const durable = from === null ? head.tail : from - 1;
+  assertUse(
+    base.index >= head.base.index && base.index <= durable,
+    `a log that begins behind ${base.index}, of one from ${head.base.index} to ${durable} that is durable`,
+  );
+  const term = termAt(head.terms, head.base, base.index);
+  assertUse(base.term === term, `entry ${base.index} of term ${base.term} as the base, and it is of term ${term}`);
+  assertUse(base.index <= hardState.commit, `to truncate up to ${base.index} when ${hardState.commit} is committed`);
+}
+
+/** What lies in front of the log is in the state, or nowhere (study/raft.md §5, 32). */
+function assertBehindCheckpoint({ head, snapshot }: LogWrite, checkpointed: LogPosition | null): void {
+  const least = snapshot?.position.index ?? checkpointed?.index ?? 0;
+  assertUse(
+    head.base.index <= least,
+    `to truncate the log up to ${head.base.index} when the state is durable up to ${least}`,
+  );
 }
 
 function assertPledgeKept(head: LogHead, job: PersistJob): void {

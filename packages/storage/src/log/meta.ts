@@ -3,7 +3,7 @@
 //     format u8 | cluster id length u8, cluster id | member u32 | store uuid 16 B
 //     term u64 | vote u32, 0: none | commit u64 | acknowledged term u64 | acknowledged index u64
 //     base index u64 | base term u64 | chain at base u32 | tail u64 | chain at tail u32
-//     state generation u32 | configuration at base | peers: count u16, each { member u32 | store uuid 16 B }
+//     state generation u32 | first configuration | peers: count u16, each { member u32 | store uuid 16 B }
 //     crc u32: CRC-32 of all before
 import { crc32 } from 'node:zlib';
 import type { Configuration, Index, LogPosition, MemberId, Term } from '@conclave/core';
@@ -24,9 +24,9 @@ export interface LogMeta extends Identity, Omit<LogHead, 'terms'> {
   readonly chainAtBase: number;
   /** The crc of the last entry. */
   readonly chainAtTail: number;
-  /** In force at `base`. */
+  /** Of the founding, or of the last snapshot that was received. Once there is a checkpoint, its own counts. */
   readonly configuration: Configuration;
-  /** Which directory holds the state; 0 until a snapshot was received. */
+  /** Which directory holds the state; 0 until a snapshot was received. Written in the batch that switches to it. */
   readonly stateGeneration: number;
   readonly peerStores: ReadonlyMap<MemberId, string>;
 }
@@ -34,6 +34,12 @@ export interface LogMeta extends Identity, Omit<LogHead, 'terms'> {
 /** Where the chain of a new store begins: entries of another store never fit. */
 export function firstChain(storeUuid: string): number {
   return crc32(uuidBytes(storeUuid));
+}
+
+/** Where the chain goes on behind a snapshot: entries of the log that it replaced never fit. */
+export function chainBehind(storeUuid: string, generation: number, { index, term }: LogPosition): number {
+  const writer = new FieldWriter(uuidLength + 4 + 8 + 8).bytes(uuidBytes(storeUuid));
+  return crc32(writer.u32(generation).u64(index).u64(term).buffer);
 }
 
 export function encodeMeta(meta: LogMeta): Buffer {

@@ -5,7 +5,8 @@ import type { Pledge } from '../pledge.ts';
 import type { Checkpoint, Identity, Space } from '../storage.ts';
 import { StorageError } from '../storage-error.ts';
 
-export type StoreName = 'log' | 'state';
+/** A snapshot that is being received is a store of its own, which no crash leaves anything of. */
+export type StoreName = 'log' | 'state' | 'staging';
 
 /** One batch on its way to the disk: all or nothing of it survives. It stays under way until somebody says what became of it. */
 export interface PendingWrite {
@@ -31,7 +32,8 @@ export interface Cut {
 export interface DiskImage {
   readonly owner: Identity & { readonly storeUuid: string };
   readonly log: LogImage;
-  readonly state: StateImage;
+  /** Replaced whole when the log switches to a snapshot. */
+  state: StateImage;
   /** A second memory of what was promised, as in the LevelDB store. */
   anchor: Pledge;
 }
@@ -42,6 +44,7 @@ export interface LogImage {
   acknowledged: Acknowledged;
   base: LogPosition;
   configuration: Configuration;
+  stateGeneration: number;
   tail: Index;
   /** Those behind `base`. */
   entries: Entry[];
@@ -50,6 +53,7 @@ export interface LogImage {
 
 /** @internal */
 export interface StateImage {
+  readonly generation: number;
   checkpoint: Checkpoint | null;
   /** Keys as text with one code unit a byte, which sorts as the bytes do. */
   records: Map<string, Uint8Array>;
@@ -66,6 +70,7 @@ export class MemoryDisk {
   #image: DiskImage | null = null;
   #pending: UnfinishedWrite[] = [];
   #lives = 0;
+  #snapshots = 0;
   #inUse = false;
 
   constructor({ onWrite }: MemoryDiskOptions = {}) {
@@ -82,7 +87,7 @@ export class MemoryDisk {
    * was under way ever settles, and the old stores are closed.
    */
   crash(cut: Cut = {}): void {
-    const left = { log: cut.log ?? 0, state: cut.state ?? 0 };
+    const left = { log: cut.log ?? 0, state: cut.state ?? 0, staging: 0 };
     for (const write of this.#pending) {
       if (left[write.store]-- > 0) write.reach();
     }
@@ -99,10 +104,16 @@ export class MemoryDisk {
   }
 
   /** The fault of an operator: a part of an older copy over the newer one. Only while nothing runs on this disk. */
-  putBack(part: StoreName, older: MemoryDisk): void {
+  putBack(part: 'log' | 'state', older: MemoryDisk): void {
     if (this.#inUse) throw new StorageError('locked', 'The memory disk is in use');
     const from = copyImage(older.image);
     this.#image = { ...this.image, [part]: from[part] };
+  }
+
+  /** Of this disk, and never again: a simulation must not draw it at random. @internal */
+  nextSnapshotId(): string {
+    this.#snapshots++;
+    return `${this.image.owner.storeUuid}/${this.#snapshots}`;
   }
 
   /** @internal */

@@ -4,21 +4,29 @@ import { isMemberId, isUuid } from '../identity.ts';
 import { Lane } from '../lane.ts';
 import { type LogHead, type LogWrite, mergeJobs } from '../log/merge.ts';
 import { Poison } from '../poison.ts';
+import type { StateBeside } from '../snapshot/beside.ts';
 import type { LogStore, RecoveredLog } from '../storage.ts';
 import { assertUse, StorageError } from '../storage-error.ts';
-import type { MemoryDisk } from './memory-disk.ts';
+import type { MemoryDisk, StateImage } from './memory-disk.ts';
+
+/** As the log in LevelDB has it, with what is to be switched to in reach. */
+export interface MemoryBeside extends StateBeside {
+  readonly claimed: StateImage | null;
+}
 
 export class MemoryLog implements LogStore {
   readonly recovered: RecoveredLog;
   readonly #disk: MemoryDisk;
   readonly #alive: () => boolean;
+  readonly #beside: MemoryBeside;
   readonly #lane = new Lane();
   readonly #poison = new Poison();
   #head: LogHead;
   #persisting = false;
 
-  constructor(disk: MemoryDisk, alive: () => boolean, recovered: RecoveredLog) {
+  constructor(disk: MemoryDisk, alive: () => boolean, recovered: RecoveredLog, beside: MemoryBeside) {
     this.#disk = disk;
+    this.#beside = beside;
     this.#alive = alive;
     this.#head = { ...recovered };
     this.recovered = recovered;
@@ -35,13 +43,16 @@ export class MemoryLog implements LogStore {
   async persist(jobs: readonly PersistJob[]): Promise<void> {
     this.#assertOpen();
     assertUse(!this.#persisting, 'to persist while another persist is under way');
-    const write = mergeJobs(this.#head, jobs);
+    const write = mergeJobs(this.#head, this.#beside.checkpointed, jobs);
+    if (write.snapshot !== null) this.#beside.claim(write.snapshot);
+    const state = write.snapshot === null ? null : this.#beside.claimed;
     this.#persisting = true;
     try {
-      await this.#lane.run(async () =>
-        this.#poison.guard('the log', async () => this.#disk.write('log', () => this.#reach(write))),
-      );
-      this.#head = write.head;
+      await this.#lane.run(async () => {
+        await this.#poison.guard('the log', async () => this.#disk.write('log', () => this.#reach(write, state)));
+        this.#head = write.head;
+        if (state !== null) this.#beside.adopt();
+      });
     } finally {
       this.#persisting = false;
     }
@@ -56,7 +67,10 @@ export class MemoryLog implements LogStore {
     );
     const entries: Entry[] = [];
     let bytesLeft = maxBytes;
-    for (const entry of this.#disk.image.log.entries.slice(from - base.index - 1, to - base.index)) {
+    // The disk may be ahead of what this store was told.
+    const { log } = this.#disk.image;
+    if (from <= log.base.index) return [];
+    for (const entry of log.entries.slice(from - log.base.index - 1, to - log.base.index)) {
       bytesLeft -= entry.data.length;
       if (bytesLeft < 0 && entries.length > 0) break;
       entries.push(entry);
@@ -85,15 +99,22 @@ export class MemoryLog implements LogStore {
     await this.#lane.idle();
   }
 
-  /** What the batch and, behind it, the anchor leave on the disk. */
-  #reach({ head, from, entries }: LogWrite): void {
+  /** What the batch and, behind it, the anchor leave on the disk; with a snapshot, also the state that replaces the one there was. */
+  #reach({ head, from, entries, snapshot }: LogWrite, state: StateImage | null): void {
     const { image } = this.#disk;
     const { hardState, acknowledged, base, tail } = head;
-    if (from !== null) {
-      image.log.entries.length = from - base.index - 1;
-      for (const entry of entries) image.log.entries.push(entry);
+    const { log } = image;
+    if (snapshot !== null && state !== null) {
+      const { position, configuration } = snapshot;
+      Object.assign(log, { base: position, entries: [], configuration, stateGeneration: state.generation });
+      image.state = state;
     }
-    Object.assign(image.log, { hardState, acknowledged, tail });
+    if (from !== null) {
+      log.entries.length = from - log.base.index - 1;
+      for (const entry of entries) log.entries.push(entry);
+    }
+    log.entries.splice(0, base.index - log.base.index);
+    Object.assign(log, { hardState, acknowledged, base, tail });
     image.anchor = { term: hardState.term, vote: hardState.vote, acknowledged };
   }
 

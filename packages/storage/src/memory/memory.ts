@@ -7,7 +7,8 @@ import type { Identity, Space, Storage } from '../storage.ts';
 import { assertUse, StorageError } from '../storage-error.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 import { MemoryLog } from './memory-log.ts';
-import { MemoryState } from './memory-state.ts';
+import { MemorySnapshots } from './memory-snapshots.ts';
+import type { MemoryState } from './memory-state.ts';
 
 export { type Cut, MemoryDisk, type MemoryDiskOptions, type PendingWrite, type StoreName } from './memory-disk.ts';
 
@@ -30,11 +31,12 @@ export function initMemoryStorage(disk: MemoryDisk, options: MemoryInitOptions):
       acknowledged: noPledge.acknowledged,
       base: { index: 0 as Index, term: 0 as Term },
       configuration,
+      stateGeneration: 0,
       tail: 0 as Index,
       entries: [],
       peerStores: new Map(),
     },
-    state: { checkpoint: null, records: new Map() },
+    state: { generation: 0, checkpoint: null, records: new Map() },
     anchor: noPledge,
   });
 }
@@ -52,8 +54,8 @@ export async function openMemoryStorage(disk: MemoryDisk, identity: Identity): P
     refuseRegressed(log, anchor);
     disk.image.anchor = { term: log.hardState.term, vote: log.hardState.vote, acknowledged: log.acknowledged };
     const none: readonly TermRun[] = [];
-    const record = { storeUuid: owner.storeUuid, generation: 0, checkpoint: state.checkpoint };
-    const recovered = reconcile({ ...log, stateGeneration: 0 }, runsWith(none, log.entries), record, owner);
+    const record = { storeUuid: owner.storeUuid, generation: state.generation, checkpoint: state.checkpoint };
+    const recovered = reconcile(log, runsWith(none, log.entries), record, owner);
     return new MemoryStorage(disk, hold, recovered);
   } catch (error) {
     hold.release();
@@ -65,7 +67,7 @@ class MemoryStorage implements Storage {
   readonly identity: Identity;
   readonly storeUuid: string;
   readonly log: MemoryLog;
-  readonly state: MemoryState;
+  readonly snapshots: MemorySnapshots;
   readonly notes: readonly string[] = [];
   readonly #disk: MemoryDisk;
   readonly #release: () => void;
@@ -80,8 +82,12 @@ class MemoryStorage implements Storage {
     this.#release = hold.release;
     this.#processAlive = hold.alive;
     const alive = (): boolean => !this.#closed && hold.alive();
-    this.log = new MemoryLog(disk, alive, recovered);
-    this.state = new MemoryState(disk, alive);
+    this.snapshots = new MemorySnapshots(disk, alive);
+    this.log = new MemoryLog(disk, alive, recovered, this.snapshots);
+  }
+
+  get state(): MemoryState {
+    return this.snapshots.state;
   }
 
   async space(): Promise<Space> {

@@ -1,21 +1,31 @@
+import { basename } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { checkpointSliceRecords, scanBatchBytes, scanBatchRecords } from '../bounds.ts';
-import { asBuffer } from '../bytes.ts';
 import { Lane } from '../lane.ts';
-import { asStorageError } from '../leveldb/failure.ts';
 import { scrubTables } from '../leveldb/inspect.ts';
 import type { Level } from '../leveldb/open-level.ts';
 import { Poison } from '../poison.ts';
 import type { Checkpoint, ScanRange, ScrubOptions, StateChange, StateRecord, StateStore } from '../storage.ts';
 import { assertUse, StorageError } from '../storage-error.ts';
 import { type CheckpointRecord, encodeCheckpoint } from './checkpoint-record.ts';
-import { frameValue, unframeValue } from './frame.ts';
+import { frameSeed, frameValue } from './frame.ts';
 import { checkpointKey, dataKey, endOfDataKeys, firstDataKey, keyOfData } from './keys.ts';
+import { LevelRecordSource } from './level-record-source.ts';
 import { assertCheckpoint } from './progress.ts';
+import { readFailed, verified } from './verified.ts';
+
+export interface StateView {
+  readonly checkpoint: Checkpoint;
+  readonly source: LevelRecordSource;
+  /** About how much room the records take. */
+  readonly bytes: number;
+}
 
 /** The state machine's records in LevelDB. */
 export class LevelState implements StateStore {
   readonly #level: Level;
+  /** Of the values' checksums. */
+  readonly #seed: number;
   readonly #lane = new Lane();
   readonly #poison = new Poison();
   #record: CheckpointRecord;
@@ -24,6 +34,7 @@ export class LevelState implements StateStore {
 
   constructor(level: Level, record: CheckpointRecord) {
     this.#level = level;
+    this.#seed = frameSeed(record.storeUuid, record.generation);
     this.#record = record;
   }
 
@@ -40,8 +51,10 @@ export class LevelState implements StateStore {
     const head = encodeCheckpoint(record);
     this.#writing = true;
     try {
-      await this.#lane.run(async () => this.#poison.guard('the state', async () => this.#write(head, next.changes)));
-      this.#record = record;
+      await this.#lane.run(async () => {
+        await this.#poison.guard('the state', async () => this.#write(head, next.changes));
+        this.#record = record;
+      });
     } finally {
       this.#writing = false;
     }
@@ -50,7 +63,7 @@ export class LevelState implements StateStore {
   get(key: Uint8Array): Uint8Array | null {
     this.#assertOpen();
     const stored = reading(() => this.#level.getSync(dataKey(key)));
-    return stored === undefined ? null : verified(key, stored);
+    return stored === undefined ? null : verified(key, stored, this.#seed);
   }
 
   async *scan(range: ScanRange = {}): AsyncGenerator<readonly StateRecord[], void, void> {
@@ -65,7 +78,7 @@ export class LevelState implements StateStore {
     };
     signal.throwIfAborted();
     // LevelDB checks no table and may end the process over a damaged one; and a damaged block can hide keys.
-    const damage = await scrubTables(this.#level.location, 'state', rest);
+    const damage = await scrubTables(this.#level.location, basename(this.#level.location), rest);
     if (damage !== null) throw new StorageError('corrupt', `The state is damaged: ${damage}`);
     // A scrub that filled the block cache would push out what the state machine reads.
     for await (const batch of this.#scan({}, false)) {
@@ -76,6 +89,19 @@ export class LevelState implements StateStore {
       await rest();
     }
     return seen;
+  }
+
+  /** What a snapshot is made of: the last checkpoint, and a view of exactly its records. */
+  async view(): Promise<StateView> {
+    this.#assertOpen();
+    // In its turn: between two checkpoints.
+    return this.#lane.run(async () => {
+      this.#assertOpen();
+      assertUse(this.checkpointed !== null, 'for a snapshot of a state that never had a checkpoint');
+      const source = new LevelRecordSource(this.#level, this.#seed);
+      const bytes = await this.#level.approximateSize(firstDataKey, endOfDataKeys);
+      return { checkpoint: this.checkpointed, source, bytes };
+    });
   }
 
   async close(): Promise<void> {
@@ -96,7 +122,7 @@ export class LevelState implements StateStore {
       batch.put(checkpointKey, head);
       for (const [at, { key, value }] of changes.entries()) {
         if (value === null) batch.del(dataKey(key));
-        else batch.put(dataKey(key), frameValue(key, value));
+        else batch.put(dataKey(key), frameValue(key, value, this.#seed));
         if (at % checkpointSliceRecords === checkpointSliceRecords - 1) await setImmediate();
       }
       await batch.write({ sync: true });
@@ -121,7 +147,7 @@ export class LevelState implements StateStore {
         if (batch.length === 0) return;
         yield batch.map(([stored, value]) => {
           const key = keyOfData(stored);
-          return { key, value: verified(key, value) };
+          return { key, value: verified(key, value, this.#seed) };
         });
         this.#assertOpen();
       }
@@ -142,14 +168,4 @@ function reading<T>(read: () => T): T {
   } catch (error) {
     return readFailed(error);
   }
-}
-
-function readFailed(error: unknown): never {
-  throw asStorageError(error, 'Reading the state failed');
-}
-
-function verified(key: Uint8Array, stored: Uint8Array): Uint8Array {
-  const value = unframeValue(key, stored);
-  if (value !== null) return value;
-  throw new StorageError('corrupt', `In the state, the value of the key 0x${asBuffer(key).toString('hex')} is damaged`);
 }

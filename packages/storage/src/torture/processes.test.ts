@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { entries, founders, index, job, plain } from '../conformance/entries.ts';
@@ -127,6 +127,12 @@ test('a failed fdatasync poisons the store, and what was durable before it is th
   await assertHolds(directory, Number.isNaN(durable) ? 0 : durable, 280);
 });
 
+/** Until nothing fits any more. */
+async function fillUp(folder: string): Promise<void> {
+  const rest = Buffer.alloc(64 * 1024 * 1024, 1);
+  await writeFile(join(folder, 'somebody else'), rest).catch((error: unknown) => assert.match(String(error), /ENOSPC/));
+}
+
 test('a full disk fails the write, loses nothing, and the reserve makes room to open again', async (context) => {
   const disk = await SmallDisk.mount(context);
   if (typeof disk === 'string') return context.skip(disk);
@@ -147,6 +153,12 @@ test('a full disk fails the write, loses nothing, and the reserve makes room to 
   })().catch((error: unknown) => error);
   assert.ok(refusedAs('no-space')(failure), String(failure));
   await assert.rejects(append(), (again: unknown) => again === failure);
+  // Room that comes back does not bring it back: LevelDB would go on, mis-framed.
+  await truncate(join(disk.path, 'somebody else'), 0);
+  assert.ok((await storage.space()).freeBytes > 8_000_000);
+  await assert.rejects(append(), (again: unknown) => again === failure);
+  await assert.rejects(storage.log.read(index(1), index(1), 1), (again: unknown) => again === failure);
+  await fillUp(disk.path);
   await storage.close();
 
   storage = await reopen(directory, options);

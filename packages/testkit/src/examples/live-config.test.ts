@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DevCluster, printed, program } from './dev-cluster.ts';
+import { TestCluster } from '../processes/test-cluster.ts';
+import { printed, program } from './program.ts';
 
 const changeTimeoutMs = 15_000;
 
 test('a service follows its configuration, and keeps the last valid one', async () => {
-  await using cluster = await DevCluster.start();
+  await using cluster = await TestCluster.start();
   await using client = await cluster.connect();
-  await using service = program('docs/examples/live-config.ts', ['0'], cluster.environment);
+  await using service = program('live-config.ts', ['0'], cluster.environment);
   const url = await printed(service, /the limit is at (\S+)/);
   const limit = async (): Promise<unknown> => {
     const { perSecond } = (await (await fetch(url)).json()) as { readonly perSecond: unknown };
@@ -23,7 +24,7 @@ test('a service follows its configuration, and keeps the last valid one', async 
   await service.line(new RegExp(`^revision ${invalid.revision} is not valid, still 50 per second`), changeTimeoutMs);
   assert.equal(await limit(), 50);
 
-  cluster.killMember(cluster.endpoints[0] as string);
+  await cluster.kill(1);
   await client.put('config/payments/limits', '{"perSecond":60}');
   await service.line(/^limit 50 → 60 per second/, changeTimeoutMs);
 

@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { programPath, requires } from '../processes/requires.ts';
 import { temporaryDirectory } from '../processes/temporary-directory.ts';
+import { TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
-import { DevCluster, printed, program } from './dev-cluster.ts';
+import { printed, program } from './program.ts';
 
 const timeoutMs = 20_000;
 
@@ -21,9 +22,9 @@ const flags = [
 ];
 
 test('a page follows keys, and goes on over another member', { skip: requires('chromium') }, async () => {
-  await using server = program('docs/examples/page/serve.ts', ['0']);
+  await using server = program('page/serve.ts', ['0']);
   const pageUrl = await printed(server, /the page is at (\S+)/);
-  await using cluster = await DevCluster.start(['--allow-origin', pageUrl]);
+  await using cluster = await TestCluster.start({ allowOrigin: pageUrl });
   await using client = await cluster.connect();
   await client.put('flags/dark', 'off');
   await client.put('other', 'unseen');
@@ -50,7 +51,7 @@ test('a page follows keys, and goes on over another member', { skip: requires('c
     await shows(page, 'keys', 'flags/dark on');
     assert.equal(complaints.join('\n'), '');
 
-    cluster.killMember(first);
+    await cluster.kill(1);
     await client.put('flags/dark', 'again');
     await shows(page, 'keys', 'flags/dark again');
     await shows(page, 'state', 'ready');
@@ -65,9 +66,9 @@ test('a page follows keys, and goes on over another member', { skip: requires('c
 });
 
 test('a page of an origin that was not allowed stays outside', { skip: requires('chromium') }, async () => {
-  await using server = program('docs/examples/page/serve.ts', ['0']);
+  await using server = program('page/serve.ts', ['0']);
   const pageUrl = await printed(server, /the page is at (\S+)/);
-  await using cluster = await DevCluster.start(['--members', '1']);
+  await using cluster = await TestCluster.start({ members: 1 });
   using profile = temporaryDirectory();
   const context = await openBrowser(profile.path);
   try {

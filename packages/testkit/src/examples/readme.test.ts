@@ -4,16 +4,16 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Child } from '../processes/child.ts';
 import { temporaryDirectory } from '../processes/temporary-directory.ts';
+import { TestCluster } from '../processes/test-cluster.ts';
 import { root } from '../workspace/packages.ts';
-import { DevCluster } from './dev-cluster.ts';
 
 const examples = join(root, 'docs/examples');
 const documentedEndpoint = 'ws://127.0.0.1:7401';
 const runTimeoutMs = 30_000;
 
-let cluster: DevCluster;
+let cluster: TestCluster;
 before(async () => {
-  cluster = await DevCluster.start();
+  cluster = await TestCluster.start();
 });
 after(async () => cluster[Symbol.asyncDispose]());
 
@@ -56,7 +56,13 @@ test('thirty lines use a document, a lock, an election and a watch', async () =>
   assert.equal(await client.election('scheduler').leader(), null, 'it resigned when it ended');
 });
 
-for (const page of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/testing.md']) {
+for (const page of [
+  'README.md',
+  'CONTRIBUTING.md',
+  'docs/architecture.md',
+  'docs/testing.md',
+  'packages/client/README.md',
+]) {
   test(`what ${page} links to is there`, () => {
     const text = readFileSync(join(root, page), 'utf8');
     const targets = [...text.matchAll(/\]\((?!https?:)(?<target>[^)#\s]+)(?:#[^)]*)?\)/g)].map(

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Child } from '../processes/child.ts';
+import { TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
-import { DevCluster, printed, program } from './dev-cluster.ts';
+import { printed, program } from './program.ts';
 
 const takeoverTimeoutMs = 30_000;
 
@@ -18,11 +19,11 @@ interface Line {
 }
 
 test('exactly one of a fleet works; another takes over with a larger fence when it is killed or stopped', async () => {
-  await using ledger = program('docs/examples/fenced-ledger.ts', ['0']);
+  await using ledger = program('fenced-ledger.ts', ['0']);
   const ledgerUrl = await printed(ledger, /the ledger is at (\S+)/);
-  await using cluster = await DevCluster.start();
+  await using cluster = await TestCluster.start();
   const env = { ...cluster.environment, LEDGER_URL: ledgerUrl };
-  const start = (name: string): Worker => ({ name, process: program('docs/examples/worker-fleet.ts', [name], env) });
+  const start = (name: string): Worker => ({ name, process: program('worker-fleet.ts', [name], env) });
   await using ada = start('ada').process;
   await using bob = start('bob').process;
   await using eve = start('eve').process;

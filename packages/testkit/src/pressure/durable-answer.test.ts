@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { connect } from '@conclave/client';
 import { Child } from '../processes/child.ts';
+import { conclaveArguments } from '../processes/conclave-program.ts';
 import { programPath, requires } from '../processes/requires.ts';
+import { stablePorts } from '../processes/stable-ports.ts';
 import { temporaryDirectory } from '../processes/temporary-directory.ts';
-import { conclaveArguments } from './conclave-program.ts';
-import { stablePorts } from './stable-ports.ts';
 import { readTrace, type SystemCall } from './system-calls.ts';
 
 const puts = 25;

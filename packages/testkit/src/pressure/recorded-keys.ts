@@ -26,8 +26,7 @@ export class KeyClient {
   readonly #options: KeyClientOptions;
   #written = 0;
   #acknowledged = 0;
-  #longestGapMs = 0;
-  #lastAcknowledgedMs = performance.now();
+  #putsEnded = 0;
 
   private constructor(client: Client, recorder: HistoryRecorder, options: KeyClientOptions) {
     this.#client = client;
@@ -40,12 +39,17 @@ export class KeyClient {
     return new KeyClient(await connect({ endpoints, identity }), recorder, options);
   }
 
+  get name(): string {
+    return this.#options.name;
+  }
+
   get acknowledged(): number {
     return this.#acknowledged;
   }
 
-  get longestGapMs(): number {
-    return this.#longestGapMs;
+  /** Puts that were acknowledged, were refused, or were given up. */
+  get putsEnded(): number {
+    return this.#putsEnded;
   }
 
   /** One call after the other until `stopping`. Errors of the cluster are part of the history, not failures. */
@@ -53,7 +57,7 @@ export class KeyClient {
     while (!stopping.aborted) await this.#step().catch(isNotApplied);
   }
 
-  /** A write whose revision is behind everything that was acknowledged before. */
+  /** A write beside `run`; its revision is behind everything that was acknowledged before. */
   async mark(key: string, timeoutMs: number): Promise<number> {
     const { rev } = await this.#put(key, timeoutMs);
     if (rev === undefined) throw new Error('a put without a revision');
@@ -88,9 +92,13 @@ export class KeyClient {
       const { revision } = await this.#client.put(key, value, { timeoutMs });
       return { rev: revision };
     };
-    const out = await this.#recorded.record('put', key, { value }, put, isNotApplied);
-    this.#wasAcknowledged();
-    return out;
+    try {
+      const out = await this.#recorded.record('put', key, { value }, put, isNotApplied);
+      this.#acknowledged++;
+      return out;
+    } finally {
+      this.#putsEnded++;
+    }
   }
 
   /** Against the value that it last saw there, by a transaction. */
@@ -112,7 +120,7 @@ export class KeyClient {
       return { swapped: false, rev: done.revision, value: done.results[0]?.text() ?? null };
     };
     const { swapped } = await this.#recorded.record('cas', key, { expect, value }, swap, isNotApplied);
-    if (swapped) this.#wasAcknowledged();
+    if (swapped) this.#acknowledged++;
   }
 
   async #delete(key: string): Promise<void> {
@@ -126,12 +134,5 @@ export class KeyClient {
 
   #unique(): string {
     return `${this.#options.name} ${++this.#written}`;
-  }
-
-  #wasAcknowledged(): void {
-    const now = performance.now();
-    this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastAcknowledgedMs);
-    this.#lastAcknowledgedMs = now;
-    this.#acknowledged++;
   }
 }

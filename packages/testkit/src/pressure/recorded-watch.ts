@@ -1,8 +1,8 @@
 // What a watch delivers, and the final history as each member tells it.
 import { connect, type WatchBatch } from '@conclave/client';
 import type { HistoryRecorder } from '../history/recorder.ts';
+import { patienceMs } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
-import { patienceMs } from './test-cluster.ts';
 
 /** A watch that lives as long as the run, whatever happens to the member behind it. */
 export class RecordedWatch {

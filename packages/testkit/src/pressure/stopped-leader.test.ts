@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connect } from '@conclave/client';
+import { type Client, connect } from '@conclave/client';
 import { assertHistory } from '../history/checkers.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
+import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
 import { isNotApplied } from './recorded-keys.ts';
-import { patienceMs, TestCluster } from './test-cluster.ts';
 
 const timeout = 60_000;
 /** Well above the time without a leader, so that who keeps a session alive can. */
 const ttlMs = 4_000;
 const reads = 64;
 
-test('a leader stopped for longer than an election answers no stale linearizable read when it goes on, and revokes no lease that was kept alive elsewhere', {
+test('a leader stopped for longer than an election answers no stale linearizable read when it goes on, and revokes no lease that was kept alive elsewhere, also not when it leads again', {
   timeout,
 }, async () => {
   await using cluster = await TestCluster.start({ heartbeatMs: 40, electionMs: 400 });
@@ -44,23 +44,25 @@ test('a leader stopped for longer than an election answers no stale linearizable
   };
   await write('before');
   await read(0);
+  // From here on it lives by what the old leader alone knows: that it was kept alive.
+  await longerThanTtl(writer);
 
-  cluster.member(old).pause();
-  await cluster.leader(old);
-  await write('after');
-  // Nobody keeps this one alive: when it has gone, the time of the kept one would be up, too, by any clock that heard nothing of it.
-  const { lease } = await writer.perform({ type: 'leaseGrant', ttlMs });
-  await writer.put('unattended', 'for a while', { lease });
-  await waitFor(
-    async () => (await writer.get('unattended')) === null,
-    patienceMs,
-    () => 'a lease that nobody keeps alive goes on',
-  );
-  const answers = Array.from({ length: reads }, async (_, at) => read(at + 1));
-  cluster.member(old).resume();
-  await Promise.all(answers);
+  {
+    using _paused = cluster.pause(old);
+    await cluster.leader(old);
+    await write('after');
+    // By any clock that heard nothing of it in this time, its time is up.
+    await longerThanTtl(writer);
+    const answers = Array.from({ length: reads }, async (_, at) => read(at + 1));
+    cluster.member(old).resume();
+    await Promise.all(answers);
+  }
   assert.equal(left, false, 'the old leader itself has answered');
   await cluster.ready(old);
+  await write('while another leads');
+  // Nor by what the old leader knew when it led.
+  await longerThanTtl(writer);
+  await leadsAgain(cluster, old);
   await write('at the end');
   await read(reads + 1);
   recorder.close();
@@ -71,3 +73,22 @@ test('a leader stopped for longer than an election answers no stale linearizable
   const guarded = await keeper.txn({ if: [lock.guard()], then: [{ put: 'guarded', value: 'yes' }] });
   assert.equal(guarded.ok, true);
 });
+
+/** When a lease that was granted now, and that nobody keeps alive, has ended. */
+async function longerThanTtl(client: Client): Promise<void> {
+  const { lease } = await client.perform({ type: 'leaseGrant', ttlMs });
+  await client.put('unattended', 'for a while', { lease });
+  await waitFor(
+    async () => (await client.get('unattended')) === null,
+    patienceMs,
+    () => 'a lease that nobody keeps alive goes on',
+  );
+}
+
+/** Whoever leads instead is stopped until another leads: each time it may be this one. */
+async function leadsAgain(cluster: TestCluster, id: number): Promise<void> {
+  for (let leader = await cluster.leader(); leader !== id; leader = await cluster.leader()) {
+    using _paused = cluster.pause(leader);
+    await cluster.leader(leader);
+  }
+}

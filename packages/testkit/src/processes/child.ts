@@ -1,11 +1,13 @@
 // A real process under test: what it prints, how it ends, and the signals that a fault is made of. It leads a process group of its
-// own, and the group does not outlive the test.
+// own, which signals go to, and a family, which it takes with it when it is disposed of.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { guard, release } from './guardian.ts';
+import { endFamily, environmentOf, livingOf, newFamily } from './family.ts';
+import { guard } from './guardian.ts';
 
 export interface ChildOptions {
-  readonly env?: Readonly<Record<string, string>>;
+  /** Added to that of this process; undefined takes away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** A program other than this Node. */
   readonly program?: string;
@@ -34,6 +36,7 @@ interface Waiter {
 export class Child implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #title: string;
+  readonly #family = newFamily();
   readonly #lines: ChildLine[] = [];
   readonly #waiters = new Set<Waiter>();
   #end: ChildEnd | undefined;
@@ -42,20 +45,18 @@ export class Child implements AsyncDisposable {
   /** `args` as for this Node: flags, a module, and the module's arguments. */
   constructor(args: readonly string[], options: ChildOptions = {}) {
     this.#title = [options.program ?? 'node', ...args].join(' ');
+    guard();
     this.#process = spawn(options.program ?? process.execPath, args, {
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...environmentOf(this.#family), ...options.env },
       ...(options.cwd !== undefined && { cwd: options.cwd }),
     });
-    const { pid } = this.#process;
-    if (pid !== undefined) guard(pid);
     this.#collect('stdout');
     this.#collect('stderr');
     // `close` comes after `exit` and after the last line.
     this.#process.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
       this.#end = { code, signal };
-      if (pid !== undefined) release(pid);
       for (const waiter of this.#waiters) waiter.settle();
     });
     this.#process.once('error', (error) => {
@@ -72,6 +73,11 @@ export class Child implements AsyncDisposable {
   /** Undefined while it runs. */
   get end(): ChildEnd | undefined {
     return this.#end;
+  }
+
+  /** Ids of everything that runs because of it, itself included, wherever it went. */
+  get living(): number[] {
+    return livingOf(this.#family);
   }
 
   get lines(): readonly ChildLine[] {
@@ -114,15 +120,16 @@ export class Child implements AsyncDisposable {
     }
   }
 
-  /** kill -9, and the kernel has buried it. */
+  /** kill -9 of the group, and the kernel has buried it. What left the group lives on, as it would without a test around it. */
   async kill(): Promise<ChildEnd> {
     this.signal('SIGKILL');
     return this.#end ?? this.ended(killTimeoutMs);
   }
 
-  /** SIGSTOP: nothing of it runs until `resume`. */
-  pause(): void {
+  /** SIGSTOP: nothing of it runs until `resume`, or until what this answers is disposed of. */
+  pause(): Disposable {
     this.signal('SIGSTOP');
+    return { [Symbol.dispose]: () => this.resume() };
   }
 
   resume(): void {
@@ -136,8 +143,17 @@ export class Child implements AsyncDisposable {
     return shown.length === 0 ? '  (it printed nothing)' : shown.join('\n');
   }
 
+  /** Whatever state it is in: nothing of it and of what it started is left. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.pid !== undefined) await this.kill();
+    if (this.#process.pid === undefined) return;
+    try {
+      await endFamily(this.#family);
+      await this.ended(killTimeoutMs);
+    } finally {
+      // Somebody else may hold their other ends; that must not keep this process.
+      this.#process.stdout?.destroy();
+      this.#process.stderr?.destroy();
+    }
   }
 
   async #until(check: Waiter['check'], isThere: () => boolean, timeoutMs: number): Promise<void> {

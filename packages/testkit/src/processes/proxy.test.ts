@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { freePort } from './free-port.ts';
 import { type Direction, Proxy } from './proxy.ts';
+import { stablePorts } from './stable-ports.ts';
 import { waitFor } from './wait-for.ts';
 
 const patienceMs = 5_000;
@@ -190,7 +190,7 @@ test('dropped connections are reset, refused ones too, and healing welcomes new 
 });
 
 test('a target that is not there closes the connection', async () => {
-  await using proxy = await Proxy.start({ targetPort: await freePort() });
+  await using proxy = await Proxy.start({ targetPort: (await stablePorts(1))[0] ?? 0 });
   using client = new Client(proxy.port);
   await waitFor(
     () => client.closed && proxy.connections === 0,

@@ -2,11 +2,12 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-export type Facility = 'chromium' | 'git' | 'linux' | 'promtool' | 'root' | 'strace';
+export type Facility = 'chromium' | 'git' | 'linux' | 'npm' | 'promtool' | 'root' | 'strace';
 
 const programs: Readonly<Partial<Record<Facility, readonly string[]>>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
   git: ['git'],
+  npm: ['npm'],
   promtool: ['promtool'],
   strace: ['strace'],
 };

@@ -1,18 +1,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { guardDirectory, releaseDirectory } from './guardian.ts';
 
 export interface TemporaryDirectory extends Disposable {
   readonly path: string;
 }
 
-/** Bound with `using`, or removed when this process ends. Set CONCLAVE_KEEP=1 to look at what is in it. */
+/** Bound with `using`, or removed when this process ends, however it ends. Set CONCLAVE_KEEP=1 to look at what is in it. */
 export function temporaryDirectory(): TemporaryDirectory {
   const path = mkdtempSync(join(tmpdir(), 'conclave-test-'));
-  const remove = (): void => {
-    process.off('exit', remove);
-    if (process.env['CONCLAVE_KEEP'] !== '1') rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  if (process.env['CONCLAVE_KEEP'] === '1') return { path, [Symbol.dispose]: () => {} };
+  guardDirectory(path);
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+      releaseDirectory(path);
+    },
   };
-  process.on('exit', remove);
-  return { path, [Symbol.dispose]: remove };
 }

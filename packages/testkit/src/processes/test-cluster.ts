@@ -1,11 +1,12 @@
 // Member processes as an operator runs them: each with the one command that is the same at its first start and at every later one.
 import { join } from 'node:path';
-import type { Child } from '../processes/child.ts';
-import { Proxy } from '../processes/proxy.ts';
-import { type TemporaryDirectory, temporaryDirectory } from '../processes/temporary-directory.ts';
-import { waitFor } from '../processes/wait-for.ts';
+import { type Client, connect } from '@conclave/client';
+import type { Child } from './child.ts';
 import { conclave } from './conclave-program.ts';
+import { Proxy } from './proxy.ts';
 import { stablePorts } from './stable-ports.ts';
+import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
+import { waitFor } from './wait-for.ts';
 
 export interface ClusterOptions {
   readonly members?: number;
@@ -13,6 +14,8 @@ export interface ClusterOptions {
   readonly electionMs?: number;
   /** Peers reach each member through a proxy of its own, which `links` holds. */
   readonly proxied?: boolean;
+  /** Pages that may connect. */
+  readonly allowOrigin?: string;
 }
 
 interface MemberPlan {
@@ -26,7 +29,7 @@ interface MemberPlan {
 export const patienceMs = 30_000;
 
 export class TestCluster implements AsyncDisposable {
-  readonly name = 'pressure';
+  readonly name = 'test';
   readonly directory: TemporaryDirectory;
   /** By the id of the member that peers reach through it. */
   readonly links: ReadonlyMap<number, Proxy>;
@@ -38,7 +41,7 @@ export class TestCluster implements AsyncDisposable {
     directory: TemporaryDirectory,
     plans: readonly MemberPlan[],
     links: ReadonlyMap<number, Proxy>,
-    { electionMs = 500, heartbeatMs = 50 }: ClusterOptions,
+    { allowOrigin, electionMs = 500, heartbeatMs = 50 }: ClusterOptions,
   ) {
     this.directory = directory;
     this.links = links;
@@ -48,7 +51,8 @@ export class TestCluster implements AsyncDisposable {
       return ['--member', `${id}=ws://127.0.0.1:${clientPort},ws://127.0.0.1:${peer}`];
     });
     const times = ['--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
-    this.#flags = ['--cluster', this.name, ...members, ...times, '--log-level', 'warn'];
+    const origins = allowOrigin === undefined ? [] : ['--allow-origin', allowOrigin];
+    this.#flags = ['--cluster', this.name, ...members, ...times, ...origins, '--log-level', 'warn'];
   }
 
   /** Resolves when a leader serves. */
@@ -85,6 +89,15 @@ export class TestCluster implements AsyncDisposable {
     return this.ids.map((id) => this.endpoint(id));
   }
 
+  /** For programs that are to find this cluster. */
+  get environment(): Readonly<Record<string, string>> {
+    return { CONCLAVE_ENDPOINTS: this.endpoints.join(',') };
+  }
+
+  async connect(): Promise<Client> {
+    return connect({ endpoints: this.endpoints, author: 'test' });
+  }
+
   endpoint(id: number): string {
     return `ws://127.0.0.1:${this.#plan(id).clientPort}`;
   }
@@ -111,6 +124,16 @@ export class TestCluster implements AsyncDisposable {
     const child = conclave(this.commandOf(id));
     this.#running.set(id, child);
     return child;
+  }
+
+  /** SIGSTOP until the answer is disposed of. */
+  pause(...ids: readonly number[]): Disposable {
+    const paused = ids.map((id) => this.member(id).pause());
+    return {
+      [Symbol.dispose]: () => {
+        for (const one of paused) one[Symbol.dispose]();
+      },
+    };
   }
 
   /** kill -9, of all given at the same moment. */
@@ -155,10 +178,13 @@ export class TestCluster implements AsyncDisposable {
     return [...this.#running].map(([id, child]) => `member ${id}:\n${child.output()}`).join('\n');
   }
 
+  /** Goes on when something of it fails: what is left over would hang the test or spoil the next one. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#running.values()].map(async (child) => child.kill()));
-    for (const link of this.links.values()) await link[Symbol.asyncDispose]();
+    const parts = [...this.#running.values(), ...this.links.values()];
+    const ends = await Promise.allSettled(parts.map(async (part) => part[Symbol.asyncDispose]()));
     this.directory[Symbol.dispose]();
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   #plan(id: number): MemberPlan {

@@ -2,7 +2,7 @@
 // need no build but four times the time to start.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Child, type ChildOptions } from '../processes/child.ts';
+import { Child, type ChildOptions } from './child.ts';
 
 const packages = join(import.meta.dirname, '../../..');
 const runtimePackages = ['protocol', 'core', 'state-machine', 'storage', 'member', 'server', 'client', 'cli'];

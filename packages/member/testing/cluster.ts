@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Configuration, MemberId } from '@conclave/core';
-import { Member, type Environment as MemberEnvironment } from '@conclave/member';
+import { type Environment, Member } from '@conclave/member';
 import { initMemoryStorage, MemoryDisk, openMemoryStorage } from '@conclave/storage/memory';
 
 const clusterId = 'test';
@@ -62,7 +62,7 @@ export class TestCluster {
     const storage = await openMemoryStorage(disk, { clusterId, memberId });
     this.#storages.set(id, storage);
     let seed = id;
-    const environment: MemberEnvironment = {
+    const environment: Environment = {
       clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
       timers: {
         after: (delayMs, run) => {

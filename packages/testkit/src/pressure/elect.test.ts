@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { DevCluster, program } from '../examples/dev-cluster.ts';
 import type { Child } from '../processes/child.ts';
+import { conclave as start } from '../processes/conclave-program.ts';
+import { TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
 
 const timeoutMs = 20_000;
 
-let cluster: DevCluster;
+let cluster: TestCluster;
 before(async () => {
-  cluster = await DevCluster.start();
+  cluster = await TestCluster.start();
 });
 after(async () => cluster[Symbol.asyncDispose]());
 
 function conclave(...args: readonly string[]): Child {
-  return program('packages/cli/src/main.ts', args, cluster.environment);
+  return start(args, { env: cluster.environment });
 }
 
 function on(child: Child, stream: 'stdout' | 'stderr'): string[] {
