@@ -1,5 +1,5 @@
 import { Random } from '../random.ts';
-import type { DiskSettings, FaultSettings } from '../swarm.ts';
+import { type DiskSettings, type FaultSettings, leaderFaults } from '../swarm.ts';
 
 /** What one seed makes of a run of whole members. Each fault is off in some runs: it hides the bugs that need its absence. */
 export interface MemberRunSettings {
@@ -70,6 +70,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     },
     writeErrorEveryMs: sometimes(0.15, 5_000, 30_000),
     faults: {
+      leaderFaults,
       leaderEveryMs: calm ? never : random.pick([500, 1_500, 4_000, never]),
       crashEveryMs: sometimes(0.6, 800, 8_000),
       crashAllEveryMs: sometimes(0.2, 5_000, 20_000),
