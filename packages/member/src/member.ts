@@ -20,7 +20,7 @@ import type { ClientServices, ClusterView } from './client/client-services.ts';
 import { ClientConnection } from './client/connection.ts';
 import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
-import { clusterStatus, Reports, reportIntervalMs } from './cluster-status.ts';
+import { clusterStatus, Reports } from './cluster-status.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
@@ -68,7 +68,7 @@ export class Member {
   readonly #snapshots: Snapshots;
   readonly #transfers: Transfers;
   readonly #admission: Admission;
-  readonly #reports = new Reports();
+  readonly #reports: Reports;
   readonly #connections = new Set<ClientConnection>();
   readonly #dispatch: Dispatch;
   #leader: MemberId | null = null;
@@ -76,7 +76,6 @@ export class Member {
   #nextConnection = 1;
   #stampBase = { clusterTimeMs: 0, atMs: 0 };
   #sweepTimer: Cancel | null = null;
-  #reportTimer: Cancel | null = null;
   #linkTimer: Cancel | null = null;
   #stopped = false;
 
@@ -155,6 +154,7 @@ export class Member {
       replaced: (index) => this.#mutations.skippedTo(index),
       failed: fatal,
     });
+    this.#reports = new Reports(settings, timers, this.#links, () => this.raft);
     this.#transfers = new Transfers(this.#pump, (held) => this.#mutations.transferring(held));
     const members = new Set(settings.members.map(({ id }) => id));
     this.#admission = new Admission({ clusterId: settings.clusterId, id: settings.id, members }, store.log);
@@ -165,7 +165,7 @@ export class Member {
     this.#pump.audience(false);
     this.#pump.wake();
     this.#sweep();
-    this.#report();
+    this.#reports.start();
   }
 
   /** Hands leadership to `to`, or to the voter that lacks least. Rejects with TransferError. */
@@ -414,15 +414,6 @@ export class Member {
     });
   }
 
-  #report(): void {
-    const { applied, committed: commit, durable } = this.raft;
-    const pid = this.#settings.pid ?? 0;
-    for (const { id } of this.#settings.members) {
-      if (id !== this.#settings.id) this.#links.send(id, { type: 'report', applied, commit, durable, pid });
-    }
-    this.#reportTimer = this.#timers.after(reportIntervalMs, () => this.#report());
-  }
-
   // --- The end ---
 
   #fatal(error: Error): void {
@@ -435,7 +426,7 @@ export class Member {
   #halt(why: ProtocolError): void {
     this.#stopped = true;
     this.#sweepTimer?.();
-    this.#reportTimer?.();
+    this.#reports.stop();
     this.#linkTimer?.();
     this.#pump.stop();
     this.#applier.stop();
