@@ -16,4 +16,4 @@ export { Member } from './member.ts';
 export { decodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
 export { PeerProtocolError } from './peer/wire.ts';
 export type { MemberAddress, MemberSettings } from './settings.ts';
-export { TransferError } from './transfers.ts';
+export { TransferError, type TransferRefusal } from './transfer-refusal.ts';

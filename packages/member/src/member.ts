@@ -21,12 +21,13 @@ import { ClientConnection } from './client/connection.ts';
 import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
 import { clusterStatus, Reports } from './cluster-status.ts';
+import { ClusterTime } from './cluster-time.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
 import { Mutation } from './mutation.ts';
-import { Mutations, type Stamp } from './mutations.ts';
+import { Mutations } from './mutations.ts';
 import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
 import { PeerLinks } from './peer/links.ts';
 import type { PeerMessage } from './peer/message.ts';
@@ -70,11 +71,11 @@ export class Member {
   readonly #admission: Admission;
   readonly #reports: Reports;
   readonly #connections = new Set<ClientConnection>();
+  readonly #time: ClusterTime;
   readonly #dispatch: Dispatch;
   #leader: MemberId | null = null;
   #ledTerm: number | null = null;
   #nextConnection = 1;
-  #stampBase = { clusterTimeMs: 0, atMs: 0 };
   #sweepTimer: Cancel | null = null;
   #linkTimer: Cancel | null = null;
   #stopped = false;
@@ -91,6 +92,7 @@ export class Member {
     const timers = guardedTimers(environment.timers, fatal);
     this.#timers = timers;
     this.#dispatch = new Dispatch(timers);
+    this.#time = new ClusterTime(clock);
     this.#settings = settings;
     this.#environment = environment;
     this.#storeUuid = storeUuid;
@@ -118,7 +120,7 @@ export class Member {
     this.#mutations = new Mutations(
       this.#links,
       clock,
-      () => this.#stamp(),
+      () => this.#time.stamp(),
       () => this.#pump.wake(),
       (session) => this.#keeper.signOfLife(session),
     );
@@ -155,7 +157,12 @@ export class Member {
       failed: fatal,
     });
     this.#reports = new Reports(settings, timers, this.#links, () => this.raft);
-    this.#transfers = new Transfers(this.#pump, (held) => this.#mutations.transferring(held));
+    this.#transfers = new Transfers({
+      pump: this.#pump,
+      timers,
+      hold: (held) => this.#mutations.transferring(held),
+      send: (to, message) => this.#links.send(to, message),
+    });
     const members = new Set(settings.members.map(({ id }) => id));
     this.#admission = new Admission({ clusterId: settings.clusterId, id: settings.id, members }, store.log);
     log.info({ applied: booted.boot.applied, tail: booted.boot.tail, revision: machine.revision }, 'member is ready');
@@ -168,8 +175,8 @@ export class Member {
     this.#reports.start();
   }
 
-  /** Hands leadership to `to`, or to the voter that lacks least. Rejects with TransferError. */
-  async transferLeader(to: MemberId | 'best'): Promise<void> {
+  /** Hands leadership to `to`, or to the voter that lacks least. Rejects with TransferError, also when this member does not lead. */
+  async transferLeader(to: MemberId | null): Promise<void> {
     await this.#transfers.begin(to);
   }
 
@@ -229,6 +236,7 @@ export class Member {
       watches: (outbox) => new WatchClient(this.#hub, outbox),
       cluster: () => this.#clusterView(),
       status: () => this.status,
+      transferLeader: async (to) => this.#transfers.throughLeader(to as MemberId | null),
       stalenessMs: () => stalenessMs(this.#node, this.#environment.clock.nowMs()),
       connectionClosed: (connection) => this.#connectionClosed(connection),
       failed: (error) => this.#fatal(error),
@@ -314,6 +322,10 @@ export class Member {
         return this.#renewals.asked(from, message);
       case 'renewed':
         return this.#renewals.answered(message);
+      case 'handOver':
+        return this.#transfers.asked(from, message);
+      case 'handOverEnded':
+        return this.#transfers.answered(message);
       case 'report':
         return this.#reports.note(from, message, this.#environment.clock.nowMs());
     }
@@ -357,12 +369,13 @@ export class Member {
     const changed = leader !== this.#leader;
     this.#leader = leader;
     if (leads && this.#ledTerm !== term) {
-      this.#stampBase = { clusterTimeMs: this.#machine.clusterTimeMs, atMs: this.#environment.clock.nowMs() };
+      this.#time.goesOnFrom(this.#machine.clusterTimeMs);
     }
     if (!leads || this.#ledTerm !== term) this.#keeper.leaveOffice();
     this.#ledTerm = leads ? term : null;
     this.#snapshots.leadershipChanged();
     this.#mutations.leadership(leader, leads);
+    this.#transfers.leadership(leader, leads);
     this.#renewals.leadership(leader, leads);
     this.#queries.leadership(leader !== null);
     if (!changed) return;
@@ -391,13 +404,6 @@ export class Member {
   }
 
   // --- Time ---
-
-  /** Cluster time goes on from the last command's, by this leader's own clock. */
-  #stamp(): Stamp {
-    const { clock } = this.#environment;
-    const { atMs, clusterTimeMs } = this.#stampBase;
-    return { clusterTimeMs: Math.floor(clusterTimeMs + clock.nowMs() - atMs), wallTimeMs: Math.floor(clock.wallMs()) };
-  }
 
   #proposeOwn(operation: Uint8Array): void {
     const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;

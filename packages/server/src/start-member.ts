@@ -30,6 +30,8 @@ export interface RunningMember extends AsyncDisposable {
   readonly stopped: Promise<void>;
   /** Answers everybody, lets what is on its way to the disk arrive, and closes everything. Idempotent. */
   stop(): Promise<void>;
+  /** The same, but if it leads, it first hands leadership to another member, so that writes hardly notice. */
+  retire(): Promise<void>;
 }
 
 /**
@@ -147,7 +149,12 @@ function lifecycle(
     closing ??= close().finally(ended);
     await closing;
   };
-  return { member, clientPort, peerPort, stopped, stop, [Symbol.asyncDispose]: stop };
+  const retire = async (): Promise<void> => {
+    // Nobody to hand it to, or nobody who takes it: then the others elect somebody when this one is gone.
+    if (member.raft.role === 'leader') await member.transferLeader(null).catch(() => undefined);
+    await stop();
+  };
+  return { member, clientPort, peerPort, stopped, stop, retire, [Symbol.asyncDispose]: stop };
 }
 
 async function openOrInit(options: MemberOptions): Promise<Storage> {

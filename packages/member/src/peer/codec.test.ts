@@ -113,6 +113,12 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     ttlsMs: fc.option(fc.array(ttl, { maxLength: 9 })),
   }),
   fc.record({ type: fc.constant('report' as const), applied: number, commit: number, durable: number, pid: number }),
+  fc.record({ type: fc.constant('handOver' as const), request: number, to: fc.option(fc.constant(from)) }),
+  fc.record({
+    type: fc.constant('handOverEnded' as const),
+    request: number,
+    refusal: fc.option(fc.constantFrom('not-leader' as const, 'transfer-timeout' as const)),
+  }),
   fc.record({
     type: fc.constant('snapshotOffer' as const),
     term,

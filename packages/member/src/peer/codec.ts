@@ -7,6 +7,7 @@ import {
   type Term,
 } from '@conclave/core';
 import { type ErrorCode, errorCodes, type Identity } from '@conclave/protocol';
+import { type TransferRefusal, transferRefusals } from '../transfer-refusal.ts';
 import type { PeerMessage } from './message.ts';
 import { readRaft, writeRaft } from './raft-codec.ts';
 import { decodeText, encodeText } from './text.ts';
@@ -28,6 +29,8 @@ const tags = {
   snapshotChunk: 9,
   snapshotEnd: 10,
   snapshotProgress: 11,
+  handOver: 12,
+  handOverEnded: 13,
 } as const satisfies Record<PeerMessage['type'], number>;
 
 const identityTags = { none: 0, session: 1, key: 2 } as const satisfies Record<Identity['by'], number>;
@@ -77,6 +80,12 @@ function writeMessage(message: PeerMessage): void {
       writer.number(message.commit);
       writer.number(message.durable);
       return writer.number(message.pid);
+    case 'handOver':
+      writer.number(message.request);
+      return writer.number(message.to ?? 0);
+    case 'handOverEnded':
+      writer.number(message.request);
+      return writer.byte(message.refusal === null ? 0 : transferRefusals[message.refusal].number);
     case 'snapshotOffer': {
       const { configuration, id, position } = message.meta;
       writer.number(message.term);
@@ -156,6 +165,12 @@ function readMessage(reader: FrameReader, from: MemberId, to: MemberId): PeerMes
       const [applied, commit, durable, pid] = [reader.number(), reader.number(), reader.number(), reader.number()];
       return { type: 'report', applied, commit, durable, pid };
     }
+    case tags.handOver: {
+      const [request, to] = [reader.number(), reader.number()];
+      return { type: 'handOver', request, to: to === 0 ? null : (to as MemberId) };
+    }
+    case tags.handOverEnded:
+      return { type: 'handOverEnded', request: reader.number(), refusal: transferRefusalOf(reader.byte()) };
     case tags.snapshotOffer: {
       const term = reader.number() as Term;
       const id = decodeText(reader.bytes());
@@ -204,6 +219,13 @@ function readText(reader: FrameReader): string | null {
 function readNumbers(reader: FrameReader): number[] {
   const count = reader.count(numberBytes);
   return Array.from({ length: count }, () => reader.number());
+}
+
+function transferRefusalOf(number: number): TransferRefusal | null {
+  if (number === 0) return null;
+  for (const [reason, { number: known }] of Object.entries(transferRefusals))
+    if (known === number) return reason as TransferRefusal;
+  throw new PeerProtocolError(`${number} is no refusal of a transfer`);
 }
 
 function readConfiguration(reader: FrameReader): Configuration {
