@@ -9,6 +9,15 @@ import type { MemberAddress, MemberSettings } from './settings.ts';
 const reportLifeMs = 3_000;
 const reportIntervalMs = 1_000;
 
+/** What a member has to do with at the moment. */
+export interface MemberCounts {
+  readonly connections: number;
+  readonly watches: number;
+  readonly sessions: number;
+  /** Mutations not answered yet. */
+  readonly pending: number;
+}
+
 /** What is known of the other members: what they said of themselves lately. And what they are told of this one. */
 export class Reports {
   readonly #settings: MemberSettings;

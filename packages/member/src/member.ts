@@ -20,7 +20,7 @@ import type { ClientServices, ClusterView } from './client/client-services.ts';
 import { ClientConnection } from './client/connection.ts';
 import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
-import { clusterStatus, Reports } from './cluster-status.ts';
+import { clusterStatus, type MemberCounts, Reports } from './cluster-status.ts';
 import { ClusterTime } from './cluster-time.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
@@ -196,12 +196,7 @@ export class Member {
     return { ...this.#node.status(), applied: this.#applier.appliedIndex };
   }
 
-  get counts(): {
-    readonly connections: number;
-    readonly watches: number;
-    readonly sessions: number;
-    readonly pending: number;
-  } {
+  get counts(): MemberCounts {
     return {
       connections: this.#connections.size,
       watches: this.#hub.count,
@@ -304,7 +299,6 @@ export class Member {
   }
 
   #handlePeer(from: MemberId, message: PeerMessage): void {
-    if (this.#snapshots.handle(from, message)) return;
     switch (message.type) {
       case 'raft':
         if (message.message.type === 'appendAccepted') {
@@ -322,6 +316,11 @@ export class Member {
         return this.#renewals.asked(from, message);
       case 'renewed':
         return this.#renewals.answered(message);
+      case 'snapshotOffer':
+      case 'snapshotChunk':
+      case 'snapshotEnd':
+      case 'snapshotProgress':
+        return this.#snapshots.handle(from, message);
       case 'handOver':
         return this.#transfers.asked(from, message);
       case 'handOverEnded':

@@ -20,10 +20,10 @@ test('leadership is handed over under load, and nobody is refused', async (conte
   const clients = cluster.ids.map((id) => new RawClient(cluster.member(id) as Member));
   for (const client of clients) await client.wait('welcome');
   await clients[0]?.ask(put('warm', 'up'));
-  let isOver = false;
-  const load = clients.map(async (client, at) => {
+  const load = { isOver: false };
+  const loads = clients.map(async (client, at) => {
     let revision = 0;
-    while (!isOver) {
+    while (!load.isOver) {
       const result = await client.ask(put(`k/${at}`, 'v'));
       assert.ok(result.type === 'put' && result.revision > revision);
       revision = result.revision;
@@ -37,8 +37,8 @@ test('leadership is handed over under load, and nobody is refused', async (conte
     if (time % 2 === 0) assert.equal(cluster.leader, to);
     else assert.notEqual(cluster.leader, from);
   }
-  isOver = true;
-  await Promise.all(load);
+  load.isOver = true;
+  await Promise.all(loads);
 });
 
 test('a transfer that cannot be says why, and the leader goes on', async (context) => {

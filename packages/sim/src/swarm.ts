@@ -96,7 +96,7 @@ export interface SnapshotSettings {
   readonly checkpointEveryMs: number;
   readonly keptLogEntries: number;
   readonly keptLogBytes: number;
-  readonly keptForSnapshotBytes: number;
+  readonly keptForPeersBytes: number;
   readonly meanSendMs: number;
   readonly failRate: number;
   readonly unreportedRate: number;
@@ -182,7 +182,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       checkpointEveryMs: random.pick([50, 500, Number.POSITIVE_INFINITY]),
       keptLogEntries: random.pick([1, 20, 500]),
       keptLogBytes: random.pick([1, 67_108_864]),
-      keptForSnapshotBytes: random.pick([1, 536_870_912]),
+      keptForPeersBytes: random.pick([1, 536_870_912]),
       meanSendMs: random.pick([5, 100, 1_000]),
       failRate: isLosing ? 0.3 : 0,
       unreportedRate: isLosing ? 0.1 : 0,

@@ -166,8 +166,8 @@ function readMessage(reader: FrameReader, from: MemberId, to: MemberId): PeerMes
       return { type: 'report', applied, commit, durable, pid };
     }
     case tags.handOver: {
-      const [request, to] = [reader.number(), reader.number()];
-      return { type: 'handOver', request, to: to === 0 ? null : (to as MemberId) };
+      const [request, target] = [reader.number(), reader.number()];
+      return { type: 'handOver', request, to: target === 0 ? null : (target as MemberId) };
     }
     case tags.handOverEnded:
       return { type: 'handOverEnded', request: reader.number(), refusal: transferRefusalOf(reader.byte()) };

@@ -85,16 +85,14 @@ export class PeerLinks {
   }
 }
 
+const otherLanes: Partial<Record<PeerMessage['type'], Lane>> = {
+  forward: 'bulk',
+  proposed: 'bulk',
+  snapshotOffer: 'snapshot',
+  snapshotChunk: 'snapshot',
+  snapshotEnd: 'snapshot',
+};
+
 function laneOf({ type }: PeerMessage): Lane {
-  switch (type) {
-    case 'forward':
-    case 'proposed':
-      return 'bulk';
-    case 'snapshotOffer':
-    case 'snapshotChunk':
-    case 'snapshotEnd':
-      return 'snapshot';
-    default:
-      return 'control';
-  }
+  return otherLanes[type] ?? 'control';
 }

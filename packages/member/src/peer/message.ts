@@ -1,6 +1,6 @@
 import type { MemberId, Message as RaftMessage } from '@conclave/core';
 import type { ErrorCode, Identity, LeaseId } from '@conclave/protocol';
-import type { SnapshotChunk, SnapshotEnd, SnapshotOffer, SnapshotProgress } from '../snapshot/message.ts';
+import type { SnapshotMessage } from '../snapshot/message.ts';
 import type { TransferRefusal } from '../transfer-refusal.ts';
 
 /** Numbers a request of one member to another, within the life of the asking member. */
@@ -82,7 +82,4 @@ export type PeerMessage =
   | Report
   | HandOver
   | HandOverEnded
-  | SnapshotOffer
-  | SnapshotChunk
-  | SnapshotEnd
-  | SnapshotProgress;
+  | SnapshotMessage;

@@ -33,3 +33,5 @@ export interface SnapshotProgress {
   /** It cannot take this snapshot, and why. */
   readonly refusal: string | null;
 }
+
+export type SnapshotMessage = SnapshotOffer | SnapshotChunk | SnapshotEnd | SnapshotProgress;

@@ -42,13 +42,13 @@ test('a member that was away while the log was cut catches up by a snapshot, bes
   await logBeginsBehind(leaderOf(cluster), before);
 
   await cluster.restart(away);
-  let isBack = false;
+  const load = { isOver: false };
   const writing = (async () => {
-    for (let n = 120; !isBack; n++) await client.ask(put(`k/${n % 10}`, `${n}`));
+    for (let n = 120; !load.isOver; n++) await client.ask(put(`k/${n % 10}`, `${n}`));
   })();
   await until(() => (cluster.member(away)?.raft.base.index ?? 0) > before);
   await until(() => (cluster.member(away)?.raft.applied ?? 0) > before + 100);
-  isBack = true;
+  load.isOver = true;
   await writing;
 
   const { applied } = leaderOf(cluster).raft;

@@ -7,6 +7,7 @@ import { asError } from '../defect.ts';
 import type { Environment } from '../environment.ts';
 import type { PeerLinks } from '../peer/links.ts';
 import type { PeerMessage } from '../peer/message.ts';
+import type { SnapshotMessage } from './message.ts';
 import { SnapshotReceiver } from './receiver.ts';
 import { SnapshotSender } from './sender.ts';
 
@@ -84,20 +85,9 @@ export class Snapshots {
     this.#receiver.discard(id);
   }
 
-  /** True: it was about a snapshot. */
-  handle(from: MemberId, message: PeerMessage): boolean {
-    switch (message.type) {
-      case 'snapshotOffer':
-      case 'snapshotChunk':
-      case 'snapshotEnd':
-        this.#receiver.take(from, message);
-        return true;
-      case 'snapshotProgress':
-        this.#sender.progress(from, message);
-        return true;
-      default:
-        return false;
-    }
+  handle(from: MemberId, message: SnapshotMessage): void {
+    if (message.type === 'snapshotProgress') this.#sender.progress(from, message);
+    else this.#receiver.take(from, message);
   }
 
   leadershipChanged(): void {

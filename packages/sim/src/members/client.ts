@@ -311,11 +311,11 @@ export class SimulatedClient {
         return this.#session.broken(message.session, message.fence);
       case 'sessionEnded':
         if (message.session !== this.#session.id) return;
-        // It lives on elsewhere, says the member; there is only this connection, so it must have mistaken an older one for it.
         if (message.cause === 'fenced') throw new Violation('the newest connection has the session', this.name);
         return this.#sessionLost();
       case 'membersChanged':
       case 'status':
+      case 'transferred':
       case 'sessionsResumed':
         return;
       case 'watchCreated':
