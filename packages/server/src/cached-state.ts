@@ -15,7 +15,7 @@ function cachedState(store: StateStore): StateStore {
     },
     checkpoint: async (next) => {
       // Compaction deletes records, and tables other than history rewrite theirs.
-      for (const { key } of next.changes) cache.delete(nameOf(key));
+      if (cache.size > 0) for (const { key } of next.changes) cache.delete(nameOf(key));
       await store.checkpoint(next);
     },
     get: (key) => {
