@@ -8,7 +8,9 @@ import {
 import type { CommandLine } from './command-line.ts';
 import { describeConfiguration, describeEntries, describeImage, describeProgress, describeStatus } from './describe.ts';
 import { ScenarioMember } from './member.ts';
-import { addMember, type Selection, type World } from './world.ts';
+import { addMember, type Selection, type StreamEnd, type World } from './world.ts';
+
+const streamEnds: readonly StreamEnd[] = ['failed', 'unreported', 'lost'];
 
 type Command = (world: World, line: CommandLine) => void;
 
@@ -80,7 +82,7 @@ export const commands: Readonly<Record<string, Command>> = {
   load: (world, line) => world.member(line.member()).load(),
   stream: (world, line) => {
     const sender = world.member(line.member());
-    world.stream(sender, line.flag('failed') ? 'failed' : line.flag('unreported') ? 'unreported' : 'sent');
+    world.stream(sender, streamEnds.find((end) => line.flag(end)) ?? 'sent');
   },
 
   advance: (world, line) => world.advance(milliseconds(line), () => {}),

@@ -27,7 +27,7 @@ function describeData({ data, kind }: Entry): string {
   if (kind === EntryKind.Noop) return 'noop';
   if (kind === EntryKind.Configuration) return describeConfiguration(decodeConfiguration(data).configuration);
   const text = new TextDecoder().decode(data);
-  return text.length <= 12 ? text : `${text.slice(0, 4)}… (${data.byteLength} bytes)`;
+  return text.length <= 12 ? text : `${text.slice(0, 12).replace(/\.+$/, '')}… (${data.byteLength} bytes)`;
 }
 
 export function describeEntries(entries: readonly Entry[]): string {

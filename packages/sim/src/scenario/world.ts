@@ -10,6 +10,9 @@ export interface Line {
   readonly text: string;
 }
 
+/** `unreported`: it arrived, and nobody said so; `lost`: neither. */
+export type StreamEnd = 'sent' | 'failed' | 'unreported' | 'lost';
+
 /** Which of the messages under way. */
 export interface Selection {
   readonly to: MemberId | null;
@@ -103,12 +106,12 @@ export class World {
   }
 
   /** The oldest snapshot that `sender` was asked for goes to its receiver, unless it failed; how it ended is reported, unless not. */
-  stream(sender: ScenarioMember, end: 'sent' | 'failed' | 'unreported'): void {
+  stream(sender: ScenarioMember, end: StreamEnd): void {
     const send = sender.streams.shift();
     if (send === undefined) return;
     const receiver = this.members.get(send.member);
     const isLost = this.cuts.has(`${sender.id}->${send.member}`) || (receiver?.node ?? null) === null;
-    const hasFailed = end === 'failed' || isLost;
+    const hasFailed = end === 'failed' || end === 'lost' || isLost;
     const { configuration, position } = sender.image.checkpoint;
     const term = sender.node?.state.term ?? (0 as Term);
     if (!hasFailed) {
@@ -119,7 +122,7 @@ export class World {
       const snapshot = { id: `${position.term}/${position.index}`, position, configuration };
       receiver?.step({ type: 'snapshotReceived', snapshot, term });
     }
-    if (end !== 'unreported') this.#report(sender, send, hasFailed);
+    if (end === 'sent' || end === 'failed') this.#report(sender, send, hasFailed);
   }
 
   #report(sender: ScenarioMember, { token }: SnapshotSend, hasFailed: boolean): void {
