@@ -10,7 +10,7 @@ const i = (index: number): Index => index as Index;
 const m = (member: number): MemberId => member as MemberId;
 
 test('a follower that grants its vote gives the candidate a whole timeout (§5.2)', () => {
-  const member = new Member();
+  const member = new Member({ term: 1 });
   member.advance(electionMs - 1);
   member.hear('vote', { from: m(2), term: t(1), lastIndex: i(0), lastTerm: t(0) });
   member.advance(electionMs - 1);
@@ -18,6 +18,18 @@ test('a follower that grants its vote gives the candidate a whole timeout (§5.2
   member.persist();
   member.advance(1);
   assert.equal(member.role, 'pre-candidate');
+});
+
+test('a vote is stored before it is given, also in a term that is stored already (§5.2, figure 2)', () => {
+  const member = new Member({ term: 1 });
+  member.hear('vote', { from: m(2), term: t(1), lastIndex: i(0), lastTerm: t(0) });
+  assert.equal(member.said('voteResponse').length, 0);
+  member.persist();
+  assert.equal(member.disk.hardState.vote, 2);
+  assert.deepEqual(
+    member.said('voteResponse').map(({ granted }) => granted),
+    [true],
+  );
 });
 
 test('a follower that refuses its vote goes on waiting as before (§5.2)', () => {

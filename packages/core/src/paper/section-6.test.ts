@@ -42,7 +42,7 @@ test('the entries of a joint configuration go to the members of both (§6)', () 
     leader
       .said('append')
       .map(({ to }) => to)
-      .toSorted(),
+      .toSorted((a, b) => a - b),
     [2, 3, 4, 5],
   );
 });

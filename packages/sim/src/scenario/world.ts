@@ -1,6 +1,6 @@
 import type { MemberId, Message, SnapshotSend, Term } from '@conclave/core';
 import { describeMessage, nameOf } from './describe.ts';
-import { type LineKind, ScenarioMember } from './member.ts';
+import type { LineKind, ScenarioMember, Surroundings } from './member.ts';
 
 /** Rounds of deliveries and writes after which a scenario that goes on moving is taken to be caught in a loop. */
 const maxRounds = 1_000;
@@ -154,11 +154,8 @@ function fits(message: Message, { from, to, type }: Selection): boolean {
 }
 
 /** Adds a member that starts at once. */
-export function addMember(
-  world: World,
-  member: (its: ConstructorParameters<typeof ScenarioMember>[2]) => ScenarioMember,
-): void {
-  const added = member({
+export function addMember(world: World, create: (its: Surroundings) => ScenarioMember): void {
+  const member = create({
     get now(): number {
       return world.now;
     },
@@ -166,6 +163,6 @@ export function addMember(
     send: (message) => world.send(message),
     nameOf: (id) => world.nameOf(id),
   });
-  world.members.set(added.id, added);
-  added.start();
+  world.members.set(member.id, member);
+  member.start();
 }
