@@ -112,7 +112,7 @@ export class Disk {
   }
 }
 
-function applyJob(image: DiskImage, job: PersistJob): void {
+export function applyJob(image: DiskImage, job: PersistJob): void {
   if (job.snapshot !== null) {
     const { configuration, position } = job.snapshot;
     image.entries.length = 0;
