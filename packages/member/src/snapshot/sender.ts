@@ -46,6 +46,8 @@ export class SnapshotSender {
   readonly #log: Logger;
   readonly #listener: SnapshotSenderListener;
   readonly #streams = new Map<SnapshotToken, Stream>();
+  /** Members that could not take one lately, and when they are offered another. */
+  readonly #retryAtMs = new Map<MemberId, Millis>();
   #sources: Source[] = [];
 
   constructor(
@@ -82,6 +84,15 @@ export class SnapshotSender {
       patience: null,
     };
     this.#streams.set(token, stream);
+    const waitMs = (this.#retryAtMs.get(member) ?? now) - now;
+    if (waitMs <= 0) return this.#begin(stream, atLeast);
+    stream.pacer = this.#timers.after(waitMs, () => {
+      stream.pacer = null;
+      this.#begin(stream, atLeast);
+    });
+  }
+
+  #begin(stream: Stream, atLeast: Index): void {
     this.#source(atLeast).then(
       (source) => this.#offer(stream, source),
       (error: unknown) => this.#fail(stream, asError(error).message),
@@ -194,6 +205,7 @@ export class SnapshotSender {
   #finish(stream: Stream): void {
     const index = stream.source?.export.meta.position.index as Index;
     this.#log.info({ member: stream.member, index }, 'sent a snapshot');
+    this.#retryAtMs.delete(stream.member);
     this.#drop(stream);
     this.#listener.sent(stream.token, index);
   }
@@ -201,6 +213,7 @@ export class SnapshotSender {
   #fail(stream: Stream, reason: string): void {
     if (!this.#streams.has(stream.token)) return;
     this.#log.warn({ member: stream.member, reason }, 'a snapshot was not sent');
+    this.#retryAtMs.set(stream.member, this.#clock.nowMs() + bounds.snapshotRetryMs);
     this.#drop(stream);
     this.#listener.failed(stream.token);
   }
