@@ -1,13 +1,16 @@
 import { type Entry, EntryKind, type MemberId } from '@conclave/core';
-import { type CommandHeader, decodeCommand } from '@conclave/protocol';
+import { type CommandHeader, decodeCommand, decodeOperation, type KeyEvent, type Operation } from '@conclave/protocol';
 import { type Applied, type Digest, StateMachine } from '@conclave/state-machine';
 import { demand } from '../violation.ts';
+import type { Change } from './observer.ts';
 
 /** One entry and what it did, seen at the moment at which the first member had applied it. */
 export interface AppliedEntry {
   readonly entry: Entry;
   /** Null for an entry without a command. */
-  readonly header: CommandHeader | null;
+  readonly command: { readonly header: CommandHeader; readonly operation: Operation } | null;
+  /** To keys, at `applied.revision`. */
+  readonly changes: readonly Change[];
   readonly applied: Applied;
   readonly atMs: number;
 }
@@ -73,10 +76,22 @@ export class Oracle {
     }
     this.#machine.checkpointDurable(checkpoint.token);
     this.#digests.push(describe(checkpoint.digest));
-    const header = command === null ? null : decodeCommand(command).header;
-    this.#listener({ entry, header, applied, atMs });
+    const changes = applied.events?.events.map(changeOf) ?? [];
+    this.#listener({ entry, command: command === null ? null : decoded(command), changes, applied, atMs });
   }
 }
+
+function decoded(command: Uint8Array): AppliedEntry['command'] {
+  const { header, operation } = decodeCommand(command);
+  return { header, operation: decodeOperation(operation) };
+}
+
+function changeOf(event: KeyEvent): Change {
+  if (event.type === 'delete') return { key: textOf(event.key), value: null };
+  return { key: textOf(event.entry.key), value: textOf(event.entry.value ?? none) };
+}
+
+const none: Uint8Array = new Uint8Array();
 
 export function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1');
