@@ -6,13 +6,14 @@ import { bench } from './commands/bench.ts';
 import { dev } from './commands/dev.ts';
 import { elect } from './commands/elect.ts';
 import { get, list, put, remove } from './commands/keys.ts';
+import { leader } from './commands/leader.ts';
 import { lock } from './commands/lock.ts';
 import { server } from './commands/server.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { exitCode, UsageError } from './exit.ts';
 
-const commands: readonly Command[] = [dev, server, status, put, get, list, remove, watch, lock, elect, bench];
+const commands: readonly Command[] = [dev, server, status, leader, put, get, list, remove, watch, lock, elect, bench];
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -96,6 +96,12 @@ export interface Client extends AsyncDisposable {
 
   /** What the member that we are connected to knows of the cluster; also without a quorum. */
   status(options?: CallOptions): Promise<ClusterStatus>;
+
+  /**
+   * Hands leadership to member `to`, or to the voter that lacks least. Resolves when the new leader is known. Rejects with INVALID_ARGUMENT when
+   * there is no such voter, and with UNAVAILABLE when leadership stayed; writes wait meanwhile and are not refused.
+   */
+  transferLeader(to?: number | null, options?: CallOptions): Promise<{ readonly leader: number }>;
   /** An operation of the protocol as it is, for what operators do: leases, lists of locks, a forced release, compaction. */
   perform<O extends ClientMutation | Query>(
     operation: O,
@@ -235,6 +241,24 @@ export class ClientHandle implements Client {
     );
     if (message.type !== 'status') throw new ConclaveError('PROTOCOL', `status was answered by ${message.type}`);
     return message.status;
+  }
+
+  async transferLeader(to: number | null = null, options: CallOptions = {}): Promise<{ readonly leader: number }> {
+    const { exchange } = this.#core;
+    const { message } = await exchange.ask(
+      {
+        what: 'transferLeader',
+        lane: exchange.common,
+        changes: true,
+        // Asked twice it may move twice.
+        repeatable: false,
+        bytes: 0,
+        message: (id) => ({ type: 'transferLeader', id, to }),
+      },
+      waitingFor(this.#core, options),
+    );
+    if (message.type !== 'transferred') throw new ConclaveError('PROTOCOL', `answered by ${message.type}`);
+    return { leader: message.leaderId };
   }
 
   async perform<O extends ClientMutation | Query>(

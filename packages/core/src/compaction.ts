@@ -1,4 +1,5 @@
 import { assert } from './assertion.ts';
+import type { Progress } from './progress.ts';
 import type { Raft } from './raft.ts';
 import type { Index } from './types.ts';
 
@@ -14,13 +15,23 @@ export function checkpointed(raft: Raft, index: Index): void {
   raft.configurations.forgetBefore(index);
   const { log, options } = raft;
   const tail = Math.min(index, log.indexBeforeTail(options.keptLogEntries, options.keptLogBytes));
-  const target = Math.min(tail, neededByStreams(raft, index)) as Index;
+  const target = Math.min(tail, neededByPeers(raft, index)) as Index;
   if (target > log.base.index) log.compactTo(target);
 }
 
-function neededByStreams(raft: Raft, index: Index): Index {
+/** What is sent to them next, within a bound: without it a peer that has just been given a snapshot would need another one at once. */
+function neededByPeers(raft: Raft, index: Index): Index {
   const { log, options, progress } = raft;
-  const needed = Math.min(index, ...[...progress.values()].map((peer) => peer.snapshot?.atLeast ?? index));
-  // A stream that takes for ever must not fill the disk: it will be followed by another one.
-  return Math.max(needed, log.indexBeforeTail(Number.POSITIVE_INFINITY, options.keptForSnapshotBytes)) as Index;
+  const needed = Math.min(index, ...[...progress.values()].map((peer) => neededBy(raft, peer) ?? index));
+  // One that takes for ever must not fill the disk: it will be sent a snapshot.
+  return Math.max(needed, log.indexBeforeTail(Number.POSITIVE_INFINITY, options.keptForPeersBytes)) as Index;
+}
+
+/** Null: nothing, because it is not there, or needs a snapshot anyway. */
+function neededBy({ log, now, options }: Raft, peer: Progress): Index | null {
+  if (peer.snapshot !== null) return peer.snapshot.atLeast;
+  if (now - peer.lastContact > options.electionMs) return null;
+  // What was sent ahead may be lost; while it is not known where the logs part, the guess is all there is.
+  const before = peer.state === 'replicate' ? peer.match : ((peer.next - 1) as Index);
+  return before < log.base.index ? null : before;
 }

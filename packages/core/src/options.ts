@@ -27,8 +27,8 @@ export interface RaftOptions {
   /** What stays of the log behind a checkpoint, for followers that lag: at most so many entries, and so many bytes. */
   readonly keptLogEntries: number;
   readonly keptLogBytes: number;
-  /** What stays of it in any case for a peer that is sent a snapshot meanwhile, so that it can go on from there. */
-  readonly keptForSnapshotBytes: number;
+  /** What stays of it beyond that, for peers that are there and lag, or are being sent a snapshot and will go on from it. */
+  readonly keptForPeersBytes: number;
   /** A snapshot that was reported neither sent nor failed for this long counts as failed. */
   readonly snapshotDeadlineMs: Millis;
   /** Largest deviation of any member's clock rate from true time; leases are shorter by it. A wrong one means stale lease reads. */
@@ -50,7 +50,7 @@ export const defaultOptions = {
   maxReadRounds: 16,
   keptLogEntries: 65_536,
   keptLogBytes: 67_108_864,
-  keptForSnapshotBytes: 536_870_912,
+  keptForPeersBytes: 536_870_912,
   snapshotDeadlineMs: 600_000,
   maxClockDrift: 0.05,
   leaseMarginMs: 10,

@@ -122,7 +122,8 @@ test('a peer that is not there is not sent a snapshot', () => {
 });
 
 test('entries that were being read when the log was cut are not sent: nothing before them can be checked', () => {
-  const member = new Member({ log: [1, 1, 1, 1, 1, 1, 1, 1, 1], options: { keptLogEntries: 3, maxLogWindowBytes: 1 } });
+  const options = { keptLogEntries: 3, keptForPeersBytes: 1, maxLogWindowBytes: 1 };
+  const member = new Member({ log: [1, 1, 1, 1, 1, 1, 1, 1, 1], options });
   member.lead();
   member.hear('appendAccepted', { from: m(2), term: t(2), match: i(10), audience: true });
   reject(member, 3, 9, 2);
@@ -144,7 +145,7 @@ test('what a snapshot under way will be continued from is kept, within a bound',
     [1_000_000, 10],
     [1, 14],
   ] as const) {
-    const member = leaderWithoutBeginning({ keptLogEntries: 1, keptForSnapshotBytes: bound });
+    const member = leaderWithoutBeginning({ keptLogEntries: 1, keptForPeersBytes: bound });
     assert.equal(member.node.state.log.base.index, 9);
     reject(member, 3, 9, 0);
     member.propose(1, 2, 3, 4, 5);
@@ -153,6 +154,26 @@ test('what a snapshot under way will be continued from is kept, within a bound',
     member.checkpoint(15);
     assert.equal(member.node.state.log.base.index, base);
   }
+});
+
+test('what a peer that is there will be sent next is kept, within the same bound: or one snapshot would follow the other', () => {
+  const member = leaderWithoutBeginning();
+  reject(member, 3, 9, 0);
+  member.step({ type: 'snapshotSent', token: 1, index: i(10) });
+  const more = (): void => {
+    member.propose(1, 2, 3, 4, 5, 6, 7, 8);
+    member.persist();
+    member.hear('appendAccepted', { from: m(2), term: t(2), match: i(member.lastIndex), audience: true });
+    member.checkpoint(member.lastIndex);
+  };
+  more();
+  assert.equal(member.node.state.log.base.index, 10, 'it goes on behind its snapshot');
+  for (let time = 0; time < electionMs + heartbeatMs; time += heartbeatMs) {
+    member.advance(heartbeatMs);
+    member.hear('heartbeatResponse', { from: m(2), term: t(2), readSequence: 0 });
+  }
+  more();
+  assert.equal(member.node.state.log.base.index, 23, 'for one that is gone nothing is kept but the tail');
 });
 
 test('an installed snapshot replaces the log in one job, is acknowledged when that is durable, and is then restored', () => {

@@ -21,6 +21,7 @@ export class Applier {
   #queue: Entry[] = [];
   #next = 0;
   #scheduled = false;
+  #suspended = false;
   #stopped = false;
 
   constructor(
@@ -44,7 +45,20 @@ export class Applier {
   submit(entries: readonly Entry[]): void {
     if (entries.length === 0 || this.#stopped) return;
     for (const entry of entries) this.#queue.push(entry);
-    if (!this.#scheduled) this.#slice();
+    if (!this.#scheduled && !this.#suspended) this.#slice();
+  }
+
+  /** The state is about to be replaced by one that contains everything handed over so far. */
+  suspend(): void {
+    this.#suspended = true;
+    this.#queue = [];
+    this.#next = 0;
+  }
+
+  /** Goes on behind the new state. */
+  resume(): void {
+    this.#suspended = false;
+    this.#slice();
   }
 
   stop(): void {
@@ -55,6 +69,7 @@ export class Applier {
 
   #slice(): void {
     this.#scheduled = false;
+    if (this.#suspended) return;
     const until = this.#clock.nowMs() + bounds.maxApplySliceMs;
     try {
       while (this.#next < this.#queue.length && !this.#stopped) {

@@ -2,6 +2,7 @@ import type { BootState, Entry, Index } from '@conclave/core';
 import { DamagedStateError, StateLoader, StateMachine, type ValueSource } from '@conclave/state-machine';
 import type { LogStore, StateStore } from '@conclave/storage';
 import { decodeDigest } from './checkpointer.ts';
+import type { Store } from './environment.ts';
 
 /** Read from the log at once while starting. */
 const bootReadBytes = 8_388_608;
@@ -12,9 +13,8 @@ export interface Booted {
 }
 
 /** From what is on disk to a state machine and what core wants to know. Rejects when anything does not fit together. */
-export async function boot(store: { readonly log: LogStore; readonly state: StateStore }): Promise<Booted> {
-  const values: ValueSource = { read: (key) => store.state.get(key) ?? undefined };
-  const machine = await loadState(store.state, values);
+export async function boot(store: Store): Promise<Booted> {
+  const machine = await loadState(store);
   const applied = machine.applied.index as Index;
   const { recovered } = store.log;
   if (applied < recovered.base.index) {
@@ -24,12 +24,14 @@ export async function boot(store: { readonly log: LogStore; readonly state: Stat
   return { machine, boot: { ...recovered, applied, entries } };
 }
 
-async function loadState(store: StateStore, values: ValueSource): Promise<StateMachine> {
-  const { checkpointed } = store;
+/** A state machine as of the last checkpoint. Its values are read from whichever state the store has at the time. */
+export async function loadState(store: { readonly state: StateStore }): Promise<StateMachine> {
+  const values: ValueSource = { read: (key) => store.state.get(key) ?? undefined };
+  const { checkpointed } = store.state;
   if (checkpointed === null) return new StateMachine({ values });
   const { digest, position } = checkpointed;
   const loader = new StateLoader({ values, applied: position, digest: decodeDigest(digest) });
-  for await (const batch of store.scan()) loader.add(batch);
+  for await (const batch of store.state.scan()) loader.add(batch);
   return loader.finish();
 }
 

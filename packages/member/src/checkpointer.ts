@@ -24,27 +24,31 @@ export function decodeDigest(bytes: Uint8Array): Digest {
 /** Brings the state store up to date in the background: nobody's answer waits for it, because the log remembers what it lacks. */
 export class Checkpointer {
   readonly #machine: StateMachine;
-  readonly #store: StateStore;
+  readonly #store: () => StateStore;
   readonly #timers: Timers;
   readonly #configurationAt: (index: Index) => Configuration | null;
+  readonly #durable: (index: Index) => void;
   readonly #failed: (error: Error) => void;
   #bytes = 0;
   #entries = 0;
   #timer: Cancel | null = null;
   #running: Promise<void> | null = null;
+  #suspended = false;
   #stopped = false;
 
   constructor(
     machine: StateMachine,
-    store: StateStore,
+    store: () => StateStore,
     timers: Timers,
     configurationAt: (index: Index) => Configuration | null,
+    durable: (index: Index) => void,
     failed: (error: Error) => void,
   ) {
     this.#machine = machine;
     this.#store = store;
     this.#timers = timers;
     this.#configurationAt = configurationAt;
+    this.#durable = durable;
     this.#failed = failed;
   }
 
@@ -56,13 +60,28 @@ export class Checkpointer {
 
   /** A slice of entries was applied: the state is between two entries. */
   consider(): void {
-    if (this.#entries === 0 || this.#running !== null || this.#stopped) return;
+    if (this.#entries === 0 || this.#running !== null || this.#suspended || this.#stopped) return;
     if (this.#bytes >= bounds.checkpointBytes) this.#begin();
     else
       this.#timer ??= this.#timers.after(bounds.checkpointIntervalMs, () => {
         this.#timer = null;
-        if (this.#running === null && this.#entries > 0 && !this.#stopped) this.#begin();
+        const isFree = this.#running === null && !this.#suspended && !this.#stopped;
+        if (isFree && this.#entries > 0) this.#begin();
       });
+  }
+
+  /** Resolves when the one under way has ended; until `resume` there is no other, because the state is about to be replaced. */
+  async suspend(): Promise<void> {
+    this.#suspended = true;
+    this.#timer?.();
+    this.#timer = null;
+    this.#bytes = 0;
+    this.#entries = 0;
+    await this.#running;
+  }
+
+  resume(): void {
+    this.#suspended = false;
   }
 
   /** Waits for the one under way; begins no other. */
@@ -81,14 +100,15 @@ export class Checkpointer {
     if (configuration === null) return;
     const checkpoint = this.#machine.takeCheckpoint();
     this.#running = this.#write(checkpoint, configuration).then(
-      () => this.#written(checkpoint.token),
+      () => this.#written(checkpoint.token, checkpoint.applied.index as Index),
       (error: unknown) => this.#broken(error),
     );
   }
 
-  #written(token: CheckpointToken): void {
+  #written(token: CheckpointToken, index: Index): void {
     this.#running = null;
     this.#machine.checkpointDurable(token);
+    this.#durable(index);
     this.consider();
   }
 
@@ -100,7 +120,7 @@ export class Checkpointer {
   }
 
   async #write({ applied, changes, digest }: Checkpoint, configuration: Configuration): Promise<void> {
-    await this.#store.checkpoint({
+    await this.#store().checkpoint({
       position: applied as LogPosition,
       configuration,
       digest: encodeDigest(digest),

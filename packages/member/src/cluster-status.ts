@@ -1,15 +1,51 @@
 import type { MemberId, RaftStatus } from '@conclave/core';
 import type { ClusterStatus, MemberStatus } from '@conclave/protocol';
+import type { Cancel, Timers } from './environment.ts';
+import type { PeerLinks } from './peer/links.ts';
 import type { Report } from './peer/message.ts';
 import type { MemberAddress, MemberSettings } from './settings.ts';
 
 /** Reports that are older than this say nothing about the present. */
 const reportLifeMs = 3_000;
-export const reportIntervalMs = 1_000;
+const reportIntervalMs = 1_000;
 
-/** What is known of the other members: what they said of themselves lately. */
+/** What a member has to do with at the moment. */
+export interface MemberCounts {
+  readonly connections: number;
+  readonly watches: number;
+  readonly sessions: number;
+  /** Mutations not answered yet. */
+  readonly pending: number;
+}
+
+/** What is known of the other members: what they said of themselves lately. And what they are told of this one. */
 export class Reports {
+  readonly #settings: MemberSettings;
+  readonly #timers: Timers;
+  readonly #links: Pick<PeerLinks, 'send'>;
+  readonly #raft: () => RaftStatus;
+  #timer: Cancel | null = null;
   readonly #reports = new Map<MemberId, { readonly report: Report; readonly atMs: number }>();
+
+  constructor(settings: MemberSettings, timers: Timers, links: Pick<PeerLinks, 'send'>, raft: () => RaftStatus) {
+    this.#settings = settings;
+    this.#timers = timers;
+    this.#links = links;
+    this.#raft = raft;
+  }
+
+  start(): void {
+    const { applied, committed: commit, durable } = this.#raft();
+    const { id: own, members, pid } = this.#settings;
+    for (const { id } of members) {
+      if (id !== own) this.#links.send(id, { type: 'report', applied, commit, durable, pid: pid ?? 0 });
+    }
+    this.#timer = this.#timers.after(reportIntervalMs, () => this.start());
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
 
   note(peer: MemberId, report: Report, nowMs: number): void {
     this.#reports.set(peer, { report, atMs: nowMs });

@@ -1,6 +1,6 @@
 // Everything that a member knows of the world comes in here: so the same code runs as a process, in the simulator and in a browser tab.
 import type { MemberId, Prng } from '@conclave/core';
-import type { LogStore, StateStore } from '@conclave/storage';
+import type { Storage } from '@conclave/storage';
 
 export interface Clock {
   /** Monotonic milliseconds of any origin. Decides. */
@@ -25,10 +25,11 @@ export interface Logger {
 }
 
 /**
- * `control`: heartbeats, votes, acknowledgements, forwarded requests. `bulk`: entries. Each keeps its order; control never waits behind
- * bulk.
+ * `control`: heartbeats, votes, acknowledgements. `bulk`: entries, and the requests that lead to them. `snapshot`: whole states. Each keeps its
+ * order, and none waits behind another.
  */
-export type Lane = 'control' | 'bulk';
+export type Lane = 'control' | 'bulk' | 'snapshot';
+export const lanes: readonly Lane[] = ['control', 'bulk', 'snapshot'];
 
 /** Frames to the other members. Frames of one lane arrive in order or not at all. */
 export interface PeerTransport {
@@ -48,13 +49,16 @@ export interface ClientSocket {
   close(): void;
 }
 
+/** What of its storage a member uses. `state` is another object after each snapshot that replaced it. */
+export type Store = Pick<Storage, 'log' | 'state' | 'snapshots'>;
+
 export interface Environment {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly prng: Prng;
   readonly log: Logger;
   readonly transport: PeerTransport;
-  readonly store: { readonly log: LogStore; readonly state: StateStore };
+  readonly store: Store;
   /** SHA-256. */
   readonly hash: (bytes: Uint8Array) => Uint8Array;
   /** Something happened after which this member must not go on: it has stopped everything, and the process ends. */

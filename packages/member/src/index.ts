@@ -1,7 +1,19 @@
 export type { Configuration, MemberId } from '@conclave/core';
 export type { ClientConnection } from './client/connection.ts';
-export type { Cancel, ClientSocket, Clock, Environment, Lane, Logger, PeerTransport, Timers } from './environment.ts';
+export {
+  type Cancel,
+  type ClientSocket,
+  type Clock,
+  type Environment,
+  type Lane,
+  type Logger,
+  lanes,
+  type PeerTransport,
+  type Store,
+  type Timers,
+} from './environment.ts';
 export { Member } from './member.ts';
 export { decodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
 export { PeerProtocolError } from './peer/wire.ts';
 export type { MemberAddress, MemberSettings } from './settings.ts';
+export { TransferError, type TransferRefusal } from './transfer-refusal.ts';

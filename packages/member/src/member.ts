@@ -20,13 +20,14 @@ import type { ClientServices, ClusterView } from './client/client-services.ts';
 import { ClientConnection } from './client/connection.ts';
 import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
-import { clusterStatus, Reports, reportIntervalMs } from './cluster-status.ts';
+import { clusterStatus, type MemberCounts, Reports } from './cluster-status.ts';
+import { ClusterTime } from './cluster-time.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
 import { Mutation } from './mutation.ts';
-import { Mutations, type Stamp } from './mutations.ts';
+import { Mutations } from './mutations.ts';
 import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
 import { PeerLinks } from './peer/links.ts';
 import type { PeerMessage } from './peer/message.ts';
@@ -34,11 +35,15 @@ import { Pump } from './pump.ts';
 import { Queries } from './queries.ts';
 import { raftOptions } from './raft-options.ts';
 import { bounds, type MemberSettings } from './settings.ts';
+import { Snapshots } from './snapshot/snapshots.ts';
+import { stalenessMs } from './staleness.ts';
+import { Transfers } from './transfers.ts';
 import { WatchClient } from './watch/watch-client.ts';
 import { WatchHub } from './watch/watch-hub.ts';
 
 /** How often deadlines of requests are looked at. */
 const sweepIntervalMs = 250;
+const tooFarBehind = 'this member takes its state from a snapshot, and serves again when it has it';
 
 /** One member of a cluster, without any I/O of its own: everything it knows of the world comes in through its environment. */
 export class Member {
@@ -61,16 +66,17 @@ export class Member {
   readonly #claims: SessionClaims;
   readonly #hub: WatchHub;
   readonly #checkpointer: Checkpointer;
+  readonly #snapshots: Snapshots;
+  readonly #transfers: Transfers;
   readonly #admission: Admission;
-  readonly #reports = new Reports();
+  readonly #reports: Reports;
   readonly #connections = new Set<ClientConnection>();
+  readonly #time: ClusterTime;
   readonly #dispatch: Dispatch;
   #leader: MemberId | null = null;
   #ledTerm: number | null = null;
   #nextConnection = 1;
-  #stampBase = { clusterTimeMs: 0, atMs: 0 };
   #sweepTimer: Cancel | null = null;
-  #reportTimer: Cancel | null = null;
   #linkTimer: Cancel | null = null;
   #stopped = false;
 
@@ -86,6 +92,7 @@ export class Member {
     const timers = guardedTimers(environment.timers, fatal);
     this.#timers = timers;
     this.#dispatch = new Dispatch(timers);
+    this.#time = new ClusterTime(clock);
     this.#settings = settings;
     this.#environment = environment;
     this.#storeUuid = storeUuid;
@@ -100,6 +107,11 @@ export class Member {
       failed: (failed) => this.#failed(failed),
       readable: (reads) => this.#barrier.readable(reads),
       committed: (entries) => this.#applier.submit(entries),
+      replacing: async () => this.#snapshots.replacing(),
+      replaced: (snapshot) => this.#snapshots.replaced(snapshot),
+      snapshotWanted: (send) => this.#snapshots.wanted(send, this.#node.state.term),
+      snapshotDiscarded: (id) => this.#snapshots.discarded(id),
+      handedOver: (transfers) => this.#transfers.handedOver(transfers),
       leadership: (leadership) => this.#leadership(leadership),
       turnEnds: () => this.#dispatch.flush(),
       fatal,
@@ -108,7 +120,7 @@ export class Member {
     this.#mutations = new Mutations(
       this.#links,
       clock,
-      () => this.#stamp(),
+      () => this.#time.stamp(),
       () => this.#pump.wake(),
       (session) => this.#keeper.signOfLife(session),
     );
@@ -121,9 +133,10 @@ export class Member {
     this.#hub = new WatchHub(machine, clock, timers);
     this.#checkpointer = new Checkpointer(
       machine,
-      store.state,
+      () => store.state,
       timers,
       (index) => this.#node.configurationAt(index),
+      (index) => this.#pump.push({ type: 'checkpointed', index }),
       fatal,
     );
     this.#applier = new Applier(
@@ -136,6 +149,20 @@ export class Member {
       },
       fatal,
     );
+    const parts = { machine, applier: this.#applier, checkpointer: this.#checkpointer };
+    this.#snapshots = new Snapshots({ clock, log, store, timers }, this.#links, parts, {
+      push: (input) => this.#pump.push(input),
+      replacing: () => this.#goodbyeToAll(new ProtocolError('UNAVAILABLE', tooFarBehind)),
+      replaced: (index) => this.#mutations.skippedTo(index),
+      failed: fatal,
+    });
+    this.#reports = new Reports(settings, timers, this.#links, () => this.raft);
+    this.#transfers = new Transfers({
+      pump: this.#pump,
+      timers,
+      hold: (held) => this.#mutations.transferring(held),
+      send: (to, message) => this.#links.send(to, message),
+    });
     const members = new Set(settings.members.map(({ id }) => id));
     this.#admission = new Admission({ clusterId: settings.clusterId, id: settings.id, members }, store.log);
     log.info({ applied: booted.boot.applied, tail: booted.boot.tail, revision: machine.revision }, 'member is ready');
@@ -145,7 +172,12 @@ export class Member {
     this.#pump.audience(false);
     this.#pump.wake();
     this.#sweep();
-    this.#report();
+    this.#reports.start();
+  }
+
+  /** Hands leadership to `to`, or to the voter that lacks least. Rejects with TransferError, also when this member does not lead. */
+  async transferLeader(to: MemberId | null): Promise<void> {
+    await this.#transfers.begin(to);
   }
 
   /** Answers everybody that this member is stopping, waits for the checkpoint under way, and does nothing more. */
@@ -164,12 +196,7 @@ export class Member {
     return { ...this.#node.status(), applied: this.#applier.appliedIndex };
   }
 
-  get counts(): {
-    readonly connections: number;
-    readonly watches: number;
-    readonly sessions: number;
-    readonly pending: number;
-  } {
+  get counts(): MemberCounts {
     return {
       connections: this.#connections.size,
       watches: this.#hub.count,
@@ -184,6 +211,7 @@ export class Member {
     const connection = new ClientConnection(this.#services(), socket, this.#nextConnection++);
     if (this.#connections.add(connection).size === 1) this.#pump.audience(true);
     if (this.#stopped) connection.goodbye(new ProtocolError('UNAVAILABLE', 'this member is stopping'), null);
+    else if (this.#snapshots.isReplacing) connection.goodbye(new ProtocolError('UNAVAILABLE', tooFarBehind), null);
     return connection;
   }
 
@@ -203,7 +231,8 @@ export class Member {
       watches: (outbox) => new WatchClient(this.#hub, outbox),
       cluster: () => this.#clusterView(),
       status: () => this.status,
-      stalenessMs: () => this.#stalenessMs(),
+      transferLeader: async (to) => this.#transfers.throughLeader(to as MemberId | null),
+      stalenessMs: () => stalenessMs(this.#node, this.#environment.clock.nowMs()),
       connectionClosed: (connection) => this.#connectionClosed(connection),
       failed: (error) => this.#fatal(error),
     };
@@ -223,21 +252,6 @@ export class Member {
       members: members.map(({ clientUrl, id: memberId, name }) => ({ id: memberId, name, clientUrl })),
       revision: this.#machine.revision,
     };
-  }
-
-  #stalenessMs(): number {
-    const heard = this.#ledTerm === null ? this.#node.state.lastLeaderContact : this.#lastMajorityContact();
-    const ageMs = Math.round(this.#environment.clock.nowMs() - heard);
-    // Since it started it may not have heard of any leader: then nothing is known of its state's age.
-    return Math.min(Math.max(0, ageMs), Number.MAX_SAFE_INTEGER);
-  }
-
-  /** When enough others were heard to make a majority with this leader: nobody can have led since without one of them. */
-  #lastMajorityContact(): number {
-    const { peers } = this.#node.status();
-    const agesMs = peers.map(({ sinceLastContactMs }) => sinceLastContactMs).toSorted((a, b) => a - b);
-    const needed = Math.floor((peers.length + 1) / 2);
-    return this.#node.state.now - (agesMs[needed - 1] ?? 0);
   }
 
   // --- Peers ---
@@ -279,6 +293,7 @@ export class Member {
   }
 
   peerLost(peer: MemberId): void {
+    this.#pump.push({ type: 'linkClosed', member: peer });
     this.#reports.lost(peer);
     this.#messagesDropped(peer);
   }
@@ -301,6 +316,15 @@ export class Member {
         return this.#renewals.asked(from, message);
       case 'renewed':
         return this.#renewals.answered(message);
+      case 'snapshotOffer':
+      case 'snapshotChunk':
+      case 'snapshotEnd':
+      case 'snapshotProgress':
+        return this.#snapshots.handle(from, message);
+      case 'handOver':
+        return this.#transfers.asked(from, message);
+      case 'handOverEnded':
+        return this.#transfers.answered(message);
       case 'report':
         return this.#reports.note(from, message, this.#environment.clock.nowMs());
     }
@@ -330,9 +354,12 @@ export class Member {
   }
 
   #failed(failed: Output['failed']): void {
-    for (const { id, reason, what } of failed) {
+    for (const failure of failed) {
+      const { id, reason, what } = failure;
       if (what === 'read') this.#barrier.refused(id);
-      else this.#mutations.refused(id, reason === 'overloaded' ? 'overloaded' : 'not-leader');
+      else if (what === 'transfer') this.#transfers.failed(failure);
+      else if (what === 'proposal')
+        this.#mutations.refused(id, reason === 'overloaded' || reason === 'transferring' ? reason : 'not-leader');
     }
   }
 
@@ -341,11 +368,13 @@ export class Member {
     const changed = leader !== this.#leader;
     this.#leader = leader;
     if (leads && this.#ledTerm !== term) {
-      this.#stampBase = { clusterTimeMs: this.#machine.clusterTimeMs, atMs: this.#environment.clock.nowMs() };
+      this.#time.goesOnFrom(this.#machine.clusterTimeMs);
     }
     if (!leads || this.#ledTerm !== term) this.#keeper.leaveOffice();
     this.#ledTerm = leads ? term : null;
+    this.#snapshots.leadershipChanged();
     this.#mutations.leadership(leader, leads);
+    this.#transfers.leadership(leader, leads);
     this.#renewals.leadership(leader, leads);
     this.#queries.leadership(leader !== null);
     if (!changed) return;
@@ -375,13 +404,6 @@ export class Member {
 
   // --- Time ---
 
-  /** Cluster time goes on from the last command's, by this leader's own clock. */
-  #stamp(): Stamp {
-    const { clock } = this.#environment;
-    const { atMs, clusterTimeMs } = this.#stampBase;
-    return { clusterTimeMs: Math.floor(clusterTimeMs + clock.nowMs() - atMs), wallTimeMs: Math.floor(clock.wallMs()) };
-  }
-
   #proposeOwn(operation: Uint8Array): void {
     const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;
     this.#mutations.submit(new Mutation(intent, { from: 'office' }, Number.POSITIVE_INFINITY));
@@ -397,15 +419,6 @@ export class Member {
     });
   }
 
-  #report(): void {
-    const { applied, committed: commit, durable } = this.raft;
-    const pid = this.#settings.pid ?? 0;
-    for (const { id } of this.#settings.members) {
-      if (id !== this.#settings.id) this.#links.send(id, { type: 'report', applied, commit, durable, pid });
-    }
-    this.#reportTimer = this.#timers.after(reportIntervalMs, () => this.#report());
-  }
-
   // --- The end ---
 
   #fatal(error: Error): void {
@@ -418,13 +431,19 @@ export class Member {
   #halt(why: ProtocolError): void {
     this.#stopped = true;
     this.#sweepTimer?.();
-    this.#reportTimer?.();
+    this.#reports.stop();
     this.#linkTimer?.();
     this.#pump.stop();
     this.#applier.stop();
     this.#keeper.leaveOffice();
+    this.#snapshots.stop();
+    this.#transfers.abandon();
     this.#mutations.abandon();
     this.#queries.abandon();
+    this.#goodbyeToAll(why);
+  }
+
+  #goodbyeToAll(why: ProtocolError): void {
     for (const connection of this.#connections) connection.goodbye(why, 0);
   }
 }

@@ -47,6 +47,8 @@ export class Mutations {
   #leads = false;
   /** The leader could not be reached: nothing is passed on until somebody says that it may be back. */
   #held = false;
+  /** Leadership is being handed over: what is to be proposed waits for whoever leads then. */
+  #transferring = false;
   /** Term of the last entry that was applied. */
   #appliedTerm = 0;
   #nextId = 1;
@@ -108,12 +110,16 @@ export class Mutations {
 
   /** As leader: what is to be proposed now. Otherwise passes on to the leader as much, if there is one. */
   takeProposals(max: number): Proposal[] {
-    if (this.#waiting.length === 0 || this.#leader === null || (this.#held && !this.#leads)) return [];
+    if (this.#waiting.length === 0 || this.#leader === null || this.#isHeld) return [];
     const taken = this.#waiting.take(max);
     if (this.#waiting.length > 0) this.#wake();
     if (this.#leads) return this.#propose(taken);
     for (const mutation of taken) this.#forward(this.#leader, mutation);
     return [];
+  }
+
+  get #isHeld(): boolean {
+    return this.#leads ? this.#transferring : this.#held;
   }
 
   #propose(mutations: readonly Mutation[]): Proposal[] {
@@ -153,8 +159,9 @@ export class Mutations {
   }
 
   /** Core did not take it: nothing of it is in the log because of this attempt. */
-  refused(id: ProposalId, reason: 'not-leader' | 'overloaded'): void {
+  refused(id: ProposalId, reason: 'not-leader' | 'overloaded' | 'transferring'): void {
     const mutation = take(this.#proposing, id);
+    if (reason === 'transferring') return this.#waiting.add(this.#laneOf(mutation), mutation);
     const { from } = mutation.origin;
     if (from === 'office' && reason === 'overloaded') this.#waiting.add(this.#officeLane, mutation);
     else if (from !== 'client') this.#drop(mutation, reason === 'overloaded' ? 'OVERLOADED' : 'NOT_LEADER');
@@ -226,13 +233,31 @@ export class Mutations {
     this.#enqueueUnlessSettled(mutation);
   }
 
+  /** Entries up to `index` are in the state and were not seen by it one by one. Who waited for one of them has gone elsewhere to ask again. */
+  skippedTo(index: Index): void {
+    for (const [at, there] of this.#accepted) {
+      if (at > index) continue;
+      this.#accepted.delete(at);
+      for (const { mutation } of there) {
+        this.#settle(mutation, () => mutation.refuse('OUTCOME_UNKNOWN', 'this member was too far behind to see it'));
+      }
+    }
+  }
+
   /** Who leads has changed, or the link to the leader broke: what was passed on may be lost. */
   leadership(leader: MemberId | null, leads: boolean): void {
     this.#leader = leader;
     this.#leads = leads;
     this.#held = false;
+    this.#transferring = false;
     this.#recall();
     if (this.#waiting.length > 0) this.#wake();
+  }
+
+  /** Leadership is about to leave this member, or stays after all. */
+  transferring(isUnderWay: boolean): void {
+    this.#transferring = isUnderWay && this.#leads;
+    if (!isUnderWay && this.#waiting.length > 0) this.#wake();
   }
 
   /** Nothing more goes there before `linkMayBeBack`: tried again at once it would be lost again, without end. */

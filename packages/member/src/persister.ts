@@ -12,6 +12,8 @@ export class Persister {
   readonly #failed: (error: Error) => void;
   #waiting: PersistJob[] = [];
   #writing = false;
+  /** Something must end before the next job is written. */
+  #held = false;
   #stopped = false;
 
   constructor(log: LogStore, durable: (sequence: PersistSequence) => void, failed: (error: Error) => void) {
@@ -22,7 +24,20 @@ export class Persister {
 
   submit(job: PersistJob): void {
     this.#waiting.push(job);
-    if (!this.#writing) this.#write();
+    if (!this.#writing && !this.#held) this.#write();
+  }
+
+  /** Like `submit`, but it is not written, nor what comes behind it, before `ready` resolves. */
+  submitAfter(ready: Promise<void>, job: PersistJob): void {
+    this.#held = true;
+    this.#waiting.push(job);
+    ready.then(
+      () => {
+        this.#held = false;
+        if (!this.#writing) this.#write();
+      },
+      (error: unknown) => this.#broken(error),
+    );
   }
 
   stop(): void {
@@ -33,7 +48,7 @@ export class Persister {
   #write(): void {
     const jobs = this.#waiting;
     const last = jobs.at(-1);
-    if (last === undefined || this.#stopped) return;
+    if (last === undefined || this.#stopped || this.#held) return;
     this.#waiting = [];
     this.#writing = true;
     this.#log.persist(jobs).then(

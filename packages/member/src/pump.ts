@@ -6,9 +6,12 @@ import type {
   MemberId,
   Millis,
   Output,
+  PersistJob,
   Proposal,
   RaftNode,
   ReadId,
+  SnapshotMeta,
+  SnapshotSend,
 } from '@conclave/core';
 import { asError } from './defect.ts';
 import type { Cancel, Environment } from './environment.ts';
@@ -26,6 +29,14 @@ export interface PumpListener {
   failed(failed: Output['failed']): void;
   readable(reads: Output['reads']): void;
   committed(entries: readonly Entry[]): void;
+  /** The state will be replaced as a whole. Resolves when nothing writes to the present one any more. */
+  replacing(): Promise<void>;
+  /** The new state is in the store, and everything up to its position was left out of `committed`. */
+  replaced(snapshot: SnapshotMeta): void;
+  snapshotWanted(send: SnapshotSend): void;
+  snapshotDiscarded(id: string): void;
+  /** Leadership has gone where it was to go. */
+  handedOver(transfers: Output['handedOver']): void;
   leadership(leadership: NonNullable<Output['leadership']>): void;
   /** Everything that the inputs of this turn have led to was handed on. */
   turnEnds(): void;
@@ -140,13 +151,22 @@ export class Pump {
     // Before the change of leadership is heard of: what was refused because of it is asked again because of it.
     if (output.failed.length > 0) listener.failed(output.failed);
     if (output.leadership !== null) listener.leadership(output.leadership);
+    if (output.handedOver.length > 0) listener.handedOver(output.handedOver);
     for (const message of output.messages) this.#links.sendRaft(message);
     // Before the disk: the followers' disks and ours work at the same time (thesis §10.2.1).
     this.#links.flush();
-    if (output.persist !== null) this.#persister.submit(output.persist);
+    if (output.persist !== null) this.#persist(output.persist);
+    if (output.snapshotToRestore !== null) listener.replaced(output.snapshotToRestore);
+    for (const id of output.discarded) listener.snapshotDiscarded(id);
+    for (const send of output.snapshotSends) listener.snapshotWanted(send);
     for (const load of output.loads) this.#load(load);
     if (output.committed.length > 0) listener.committed(output.committed);
     if (output.reads.length > 0) listener.readable(output.reads);
+  }
+
+  #persist(job: PersistJob): void {
+    if (job.snapshot === null) this.#persister.submit(job);
+    else this.#persister.submitAfter(this.#listener.replacing(), job);
   }
 
   #load({ token, from, maxBytes }: LoadRequest): void {

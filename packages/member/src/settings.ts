@@ -14,6 +14,8 @@ export interface MemberSettings {
   readonly members: readonly MemberAddress[];
   readonly electionMs: number;
   readonly heartbeatMs: number;
+  /** What stays of the log behind a checkpoint for members that lag; further behind they get a snapshot. Core's defaults if not given. */
+  readonly keptLog?: { readonly entries: number; readonly bytes: number };
   /** Process id, shown in the status. Null where there is none. */
   readonly pid: number | null;
 }
@@ -50,6 +52,13 @@ export const bounds = {
   /** A checkpoint is taken when this much has been applied since the last one, or after this time. */
   checkpointBytes: 262_144,
   checkpointIntervalMs: 500,
+  /** Chunks of a snapshot on the way to one member that it has not taken. */
+  snapshotWindowChunks: 4,
+  /** Between two chunks: 25 MB/s, beside which the log's own writes keep their latency (docs/durability.md). */
+  snapshotChunkIntervalMs: 10,
+  /** Nothing heard of a receiver for so long: it is asked where it is. And for so long: it is given up, and tried again later. */
+  snapshotRepeatMs: 1_000,
+  snapshotPatienceMs: 15_000,
   /** Expiries proposed in one second. The limit spreads them; it never stops them. */
   maxExpiriesPerSecond: 1_000,
   /** Bytes of events that are sent to one watch from history in one turn. */

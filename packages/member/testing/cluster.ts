@@ -1,30 +1,39 @@
 import { createHash } from 'node:crypto';
 import type { Configuration, MemberId } from '@conclave/core';
-import { type Environment, Member } from '@conclave/member';
+import { type Environment, Member, type MemberSettings } from '@conclave/member';
 import { initMemoryStorage, MemoryDisk, openMemoryStorage } from '@conclave/storage/memory';
 
 const clusterId = 'test';
 const heartbeatMs = 30;
 const electionMs = 150;
 
+/** Settings of all members. */
+export type TestClusterOptions = Partial<Pick<MemberSettings, 'keptLog'>>;
+
 /** Three real members in this process, on memory disks, joined by arrays. */
 export class TestCluster {
   readonly #members = new Map<number, Member>();
   readonly #storages = new Map<number, { close(): Promise<void> }>();
   readonly #urls: readonly string[];
+  readonly #options: TestClusterOptions;
   readonly #disks = new Map<number, MemoryDisk>();
   /** Members that send to and hear from no other. */
   readonly #isolated = new Set<number>();
   readonly ids: readonly MemberId[];
 
   /** `urls`: where the members are said to serve clients, one each. */
-  static async start(count = 3, urls: readonly string[] = namedUrls(count)): Promise<TestCluster> {
-    const cluster = new TestCluster(count, urls);
+  static async start(
+    count = 3,
+    urls: readonly string[] = namedUrls(count),
+    options: TestClusterOptions = {},
+  ): Promise<TestCluster> {
+    const cluster = new TestCluster(count, urls, options);
     for (const id of cluster.ids) await cluster.restart(id);
     return cluster;
   }
 
-  private constructor(count: number, urls: readonly string[]) {
+  private constructor(count: number, urls: readonly string[], options: TestClusterOptions) {
+    this.#options = options;
     this.#urls = urls;
     this.ids = Array.from({ length: count }, (_, at) => (at + 1) as MemberId);
     const configuration: Configuration = {
@@ -98,6 +107,7 @@ export class TestCluster {
       electionMs,
       heartbeatMs,
       pid: null,
+      ...this.#options,
     };
     const member = await Member.open(settings, environment, storage.storeUuid);
     this.#members.set(id, member);

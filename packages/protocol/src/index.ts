@@ -7,6 +7,8 @@ export type {
   MembersChanged,
   StatusMessage,
   StatusRequest,
+  TransferLeader,
+  Transferred,
 } from './client/cluster.ts';
 export {
   decodeClientFrame,

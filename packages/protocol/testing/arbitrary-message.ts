@@ -76,6 +76,7 @@ export const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof<fc.Arbitrary<
   typed('watchCredit', { watch: uint32, bytes: upTo(wireLimits.maxCreditBytes) }),
   typed('watchCancel', { watch: uint32 }),
   typed('statusRequest', { id: uint32 }),
+  typed('transferLeader', { id: uint32, to: orNull(id) }),
 );
 
 const status: fc.Arbitrary<ClusterStatus> = record({
@@ -139,6 +140,7 @@ export const memberMessage: fc.Arbitrary<MemberMessage> = fc.oneof<fc.Arbitrary<
   typed('watchProgress', { watches: fc.array(uint32, few), revision }),
   typed('watchEnded', { watch: uint32, error: orNull(error) }),
   typed('status', { id: uint32, status }),
+  typed('transferred', { id: uint32, leaderId: id }),
   typed('membersChanged', { leaderId: orNull(id), members: fc.array(member, few) }),
   typed('goodbye', { error, retryAfterMs: orNull(revision) }),
 );

@@ -1,9 +1,10 @@
-import type { StateStore } from '@conclave/storage';
+import type { Store } from '@conclave/member';
+import type { StateStore, Storage } from '@conclave/storage';
 import { LRUCache } from 'lru-cache';
 import { bounds } from './bounds.ts';
 
 /** Point reads of stored values through a cache bounded in bytes: records of history never change, so nothing in it can be stale. */
-export function cachedState(store: StateStore): StateStore {
+function cachedState(store: StateStore): StateStore {
   const cache = new LRUCache<string, Uint8Array>({
     maxSize: bounds.valueCacheBytes,
     sizeCalculation: (value, key) => value.byteLength + key.length + 64,
@@ -27,6 +28,19 @@ export function cachedState(store: StateStore): StateStore {
     },
     scan: (range) => store.scan(range),
     scrub: (options) => store.scrub(options),
+  };
+}
+
+/** The storage as a member uses it, with a cache in front of whichever state it has. */
+export function cachedStore(storage: Storage): Store {
+  let cached = { of: storage.state, state: cachedState(storage.state) };
+  return {
+    log: storage.log,
+    snapshots: storage.snapshots,
+    get state() {
+      if (cached.of !== storage.state) cached = { of: storage.state, state: cachedState(storage.state) };
+      return cached.state;
+    },
   };
 }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Configuration, type Environment, type Lane, Member, type MemberId } from '@conclave/member';
+import { type Configuration, type Environment, lanes, Member, type MemberId } from '@conclave/member';
 import { initStorage, openStorage, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
-import { cachedState } from './cached-state.ts';
+import { cachedStore } from './cached-state.ts';
 import { ClientListener } from './client-listener.ts';
 import {
   addressesOf,
@@ -30,6 +30,8 @@ export interface RunningMember extends AsyncDisposable {
   readonly stopped: Promise<void>;
   /** Answers everybody, lets what is on its way to the disk arrive, and closes everything. Idempotent. */
   stop(): Promise<void>;
+  /** The same, but if it leads, it first hands leadership to another member, so that writes hardly notice. */
+  retire(): Promise<void>;
 }
 
 /**
@@ -78,7 +80,7 @@ async function run(
     prng: { next: Math.random },
     log,
     transport: { send: (to, lane, frame) => links.get(`${to} ${lane}`)?.send(frame) ?? false },
-    store: { log: storage.log, state: cachedState(storage.state) },
+    store: cachedStore(storage),
     hash: (bytes) => createHash('sha256').update(bytes).digest(),
     onFatal: (error) => fail(error),
   };
@@ -104,7 +106,7 @@ async function run(
   });
   for (const { id: peer, peerUrl } of options.members) {
     if (peer === id) continue;
-    for (const lane of ['control', 'bulk'] as const satisfies readonly Lane[]) {
+    for (const lane of lanes) {
       links.set(`${peer} ${lane}`, new PeerLink(peer as MemberId, peerUrl, lane, () => member, log));
     }
   }
@@ -147,7 +149,12 @@ function lifecycle(
     closing ??= close().finally(ended);
     await closing;
   };
-  return { member, clientPort, peerPort, stopped, stop, [Symbol.asyncDispose]: stop };
+  const retire = async (): Promise<void> => {
+    // Nobody to hand it to, or nobody who takes it: then the others elect somebody when this one is gone.
+    if (member.raft.role === 'leader') await member.transferLeader(null).catch(() => undefined);
+    await stop();
+  };
+  return { member, clientPort, peerPort, stopped, stop, retire, [Symbol.asyncDispose]: stop };
 }
 
 async function openOrInit(options: MemberOptions): Promise<Storage> {

@@ -81,7 +81,7 @@ export function createCluster(
         maxUnappliedBytes: settings.maxUnappliedBytes,
         keptLogEntries: settings.snapshots.keptLogEntries,
         keptLogBytes: settings.snapshots.keptLogBytes,
-        keptForSnapshotBytes: settings.snapshots.keptForSnapshotBytes,
+        keptForPeersBytes: settings.snapshots.keptForPeersBytes,
         snapshotDeadlineMs: 5_000,
         maxClockDrift: Math.max(drift, 1e-6),
       },

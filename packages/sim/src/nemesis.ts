@@ -36,6 +36,7 @@ const tellingMessages: ReadonlyMap<Message['type'], number> = new Map([
   ['readIndexRequest', 0.02],
 ]);
 const maxTellingDownMs = 5;
+const deafAfterMs = 5;
 
 /** Breaks things, each kind of fault in a rhythm of its own, until it is told to stop. */
 export class Nemesis implements Observer {
@@ -124,11 +125,40 @@ export class Nemesis implements Observer {
     const leaders = this.#cluster.hosts.filter((host) => host.leads);
     if (leaders.length === 0) return;
     const leader = this.#random.pick(leaders);
-    const kind = this.#random.pick(['crash', 'pause', 'isolate', 'oneWay'] as const);
+    const kind = this.#random.pick(this.#settings.leaderFaults);
     this.counts.leader++;
     if (kind === 'crash') this.#crash(leader);
     else if (kind === 'pause') leader.pause(this.#random.between(0, this.#settings.maxPauseMs));
-    else this.#cut(kind, [leader.id, ...this.#cluster.hosts.map((host) => host.id).filter((id) => id !== leader.id)]);
+    else if (kind === 'deaf') this.#deafen(leader);
+    else if (kind === 'bereft') this.#bereave(leader);
+    else this.#isolate(kind, leader);
+  }
+
+  /** It stands still, and when it goes on it has heard of nothing that happened meanwhile, but for what was already on its way. */
+  #deafen(leader: Victim): void {
+    leader.pause(this.#random.between(0, this.#settings.maxPauseMs));
+    this.#scheduler.after(deafAfterMs, () => {
+      if (!this.#stopped) this.#isolate('isolate', leader);
+    });
+  }
+
+  /** One member has not heard it for long; then it stands still, and those who heard it until then start anew. */
+  #bereave(leader: Victim): void {
+    const [stranger, ...others] = this.#random.shuffle(
+      this.#cluster.hosts.filter((host) => host !== leader && host.isUp),
+    );
+    if (stranger === undefined) return;
+    this.#cluster.network.cut(leader.id, stranger.id);
+    this.#cluster.network.cut(stranger.id, leader.id);
+    this.#scheduler.after(this.#random.between(0, this.#settings.maxPauseMs), () => {
+      if (this.#stopped || !leader.leads) return;
+      this.#deafen(leader);
+      for (const other of others) if (other.isUp) this.#crash(other);
+    });
+  }
+
+  #isolate(kind: 'isolate' | 'oneWay', one: Victim): void {
+    this.#cut(kind, [one.id, ...this.#cluster.hosts.map((host) => host.id).filter((id) => id !== one.id)]);
   }
 
   #pauseOne(): void {

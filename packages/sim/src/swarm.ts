@@ -47,11 +47,17 @@ export interface DiskSettings {
   readonly maxMergedJobs: number;
 }
 
+/** `deaf`: stands still, and is cut off for the time. `bereft`: so, when one has not heard it for long, and the others start anew. */
+export type LeaderFault = 'crash' | 'pause' | 'isolate' | 'oneWay' | 'deaf' | 'bereft';
+
+export const leaderFaults: readonly LeaderFault[] = ['crash', 'pause', 'isolate', 'oneWay'];
+
 /** Mean times between faults of each kind, over the whole cluster; Infinity for none. */
 export interface FaultSettings {
   readonly crashEveryMs: number;
   /** Faults of any kind that hit whoever leads at that moment: most bugs need leaders that come and go. */
   readonly leaderEveryMs: number;
+  readonly leaderFaults: readonly LeaderFault[];
   readonly crashAllEveryMs: number;
   readonly maxDownMs: number;
   /** Of messages that bind their sender, or that it waits for an answer to: right after them it crashes, to be back in no time. */
@@ -90,7 +96,7 @@ export interface SnapshotSettings {
   readonly checkpointEveryMs: number;
   readonly keptLogEntries: number;
   readonly keptLogBytes: number;
-  readonly keptForSnapshotBytes: number;
+  readonly keptForPeersBytes: number;
   readonly meanSendMs: number;
   readonly failRate: number;
   readonly unreportedRate: number;
@@ -133,6 +139,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       maxMergedJobs: random.pick([1, 3, 1_000]),
     },
     faults: {
+      leaderFaults,
       leaderEveryMs: hunting
         ? random.between(40, 300)
         : calm
@@ -175,7 +182,7 @@ export function settingsFor(seed: number, members: number | null, safetyMs: numb
       checkpointEveryMs: random.pick([50, 500, Number.POSITIVE_INFINITY]),
       keptLogEntries: random.pick([1, 20, 500]),
       keptLogBytes: random.pick([1, 67_108_864]),
-      keptForSnapshotBytes: random.pick([1, 536_870_912]),
+      keptForPeersBytes: random.pick([1, 536_870_912]),
       meanSendMs: random.pick([5, 100, 1_000]),
       failRate: isLosing ? 0.3 : 0,
       unreportedRate: isLosing ? 0.1 : 0,
@@ -203,12 +210,20 @@ function staleLeaders<Base extends Drawn>(settings: Base, random: Random): Base 
     disk: { ...settings.disk, meanWriteMs: 0.3, meanStallEveryMs: Number.POSITIVE_INFINITY },
     faults: {
       ...settings.faults,
-      leaderEveryMs: random.between(4, 10) * electionMs,
+      leaderFaults: ['deaf', 'deaf', 'bereft', 'bereft', 'crash'],
+      leaderEveryMs: random.between(3, 8) * electionMs,
       crashEveryMs: random.pick([300, 3_000, Number.POSITIVE_INFINITY]),
+      maxPartitionMs: 4 * electionMs,
       maxDownMs: 10,
       maxPauseMs: random.between(1.5, 3) * electionMs,
       clockDrift: random.pick([0.001, 0.2]),
     },
-    load: { clients: 8, operationsPerSecond: 800, readShare: 0.6, readAnywhereShare: 0, maxValueBytes: 16 },
+    load: {
+      clients: 64,
+      operationsPerSecond: 800,
+      readShare: random.pick([0.6, 0.99]),
+      readAnywhereShare: 0,
+      maxValueBytes: 16,
+    },
   };
 }

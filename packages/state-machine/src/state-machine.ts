@@ -71,7 +71,7 @@ export interface LoadedState {
  * replayed or loaded. Synchronous and pure; whatever it throws but for misuse means that the member must stop.
  */
 export class StateMachine {
-  readonly #state: State;
+  #state: State;
   readonly #writer: RecordWriter = new RecordWriter();
   #applied: AppliedPosition;
   /** Encoded for a digest, and not yet part of a checkpoint. */
@@ -108,6 +108,18 @@ export class StateMachine {
   /** Revisions whose values are kept in memory until a checkpoint that holds them is durable. */
   get pinnedRevisions(): number {
     return this.#state.pinned.length;
+  }
+
+  /** Goes on from the state of `loaded`, which is further along and must not be used any more: everybody who knows this one keeps it. */
+  replaceBy(loaded: StateMachine): void {
+    invariant(
+      loaded.applied.index > this.#applied.index,
+      `a state at ${loaded.applied.index} after ${this.#applied.index}`,
+    );
+    loaded.#mustBeSound();
+    this.#state = loaded.#state;
+    this.#applied = loaded.#applied;
+    this.#encoded = [];
   }
 
   /** The next committed entry: its command, or null when it carries none (no-op, configuration). */

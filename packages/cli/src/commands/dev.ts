@@ -183,7 +183,7 @@ class DevCluster {
   #stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    for (const child of this.#children.values()) child.kill('SIGTERM');
+    for (const child of this.#children.values()) if (child.connected) child.disconnect();
     const timer = setTimeout(() => {
       for (const child of this.#children.values()) child.kill('SIGKILL');
     }, stopPatienceMs);

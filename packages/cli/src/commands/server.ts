@@ -64,15 +64,18 @@ function logLevel(text: string | undefined): (typeof logLevels)[number] {
 
 /** Under `conclave dev` a member ends with its parent, also when that is killed: the channel closes then. */
 function stopWithSignalsAndParent(running: RunningMember): void {
-  const stop = (): void => {
-    running.stop().catch((error: unknown) => {
+  const end = (stopping: Promise<void>): void => {
+    stopping.catch((error: unknown) => {
       console.error(error);
       process.exit(1);
     });
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-  if (process.channel !== undefined) process.once('disconnect', stop);
+  process.once('SIGTERM', () => end(running.retire()));
+  // Under `conclave dev` all members end together then, also by Ctrl-C, which every process of the terminal hears: there is nobody to hand
+  // leadership to.
+  const isOneOfMany = process.channel !== undefined;
+  process.once('SIGINT', () => end(isOneOfMany ? running.stop() : running.retire()));
+  if (isOneOfMany) process.once('disconnect', () => end(running.stop()));
 }
 
 /** How long the parent may be left without a word about who leads. */

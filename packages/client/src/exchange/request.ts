@@ -8,12 +8,13 @@ import type {
   ResultMessage,
   SessionsResumed,
   StatusMessage,
+  Transferred,
 } from '@conclave/protocol';
 import type { Cancel } from '../environment.ts';
 import { ConclaveError, fromBody } from '../error.ts';
 import type { Lane } from './lane.ts';
 
-export type AnswerMessage = ResultMessage | KeepaliveAnswer | SessionsResumed | StatusMessage;
+export type AnswerMessage = ResultMessage | KeepaliveAnswer | SessionsResumed | StatusMessage | Transferred;
 
 /** `sentMs`: when the sending that was answered left. `firstSentMs`: when the request left first, perhaps on another connection. */
 export interface Answered<M extends AnswerMessage = AnswerMessage> {
@@ -133,6 +134,7 @@ const replies: ReadonlySet<string> = new Set<Reply['type']>([
   'keepaliveAnswer',
   'sessionsResumed',
   'status',
+  'transferred',
 ]);
 
 export function isReply(message: MemberMessage): message is Reply {

@@ -35,6 +35,8 @@ export interface ClientServices {
   watches(outbox: Outbox): WatchClient;
   cluster(): ClusterView;
   status(): ClusterStatus;
+  /** Resolves to the new leader; rejects with TransferError. */
+  transferLeader(to: number | null): Promise<number>;
   /** How long ago a leader was last heard of. */
   stalenessMs(): number;
   connectionClosed(connection: ClientConnection): void;

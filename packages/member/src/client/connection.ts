@@ -22,6 +22,7 @@ import {
   type SessionOpenRequest,
   type SessionResume,
   type SessionStanding,
+  type TransferLeader,
   toErrorBody,
   wireLimits,
 } from '@conclave/protocol';
@@ -30,6 +31,7 @@ import { asError } from '../defect.ts';
 import type { Cancel, ClientSocket } from '../environment.ts';
 import { Mutation, type Settled } from '../mutation.ts';
 import { bounds } from '../settings.ts';
+import { TransferError } from '../transfer-refusal.ts';
 import type { WatchClient } from '../watch/watch-client.ts';
 import type { Attached } from './attachments.ts';
 import type { ClientServices } from './client-services.ts';
@@ -184,8 +186,22 @@ export class ClientConnection implements Attached {
       case 'watchCancel':
         return this.#watches.cancel(message);
       case 'statusRequest':
-        this.#outbox.add({ type: 'status', id: message.id, status: this.#services.status() });
+        return this.#outbox.add({ type: 'status', id: message.id, status: this.#services.status() });
+      case 'transferLeader':
+        return this.#transferLeader(message, bytes);
     }
+  }
+
+  #transferLeader({ id, to }: TransferLeader, bytes: number): void {
+    const leave = this.#window.enter(bytes);
+    this.#services
+      .transferLeader(to)
+      .then(
+        (leaderId) => this.#outbox.add({ type: 'transferred', id, leaderId }),
+        (error: unknown) => this.#outbox.add({ type: 'error', id, error: toErrorBody(transferFailure(error)) }),
+      )
+      .finally(leave)
+      .catch((error: unknown) => this.#services.failed(asError(error)));
   }
 
   #hello({ author, clusterId, maxVersion, minVersion, sessions }: Hello): void {
@@ -356,4 +372,10 @@ export class ClientConnection implements Attached {
     if (!(error instanceof ProtocolError)) throw error;
     this.#outbox.add({ type: 'error', id, error: toErrorBody(error) });
   }
+}
+
+/** Leadership stays where it was. */
+function transferFailure(error: unknown): ProtocolError {
+  const isWrong = error instanceof TransferError && error.reason === 'invalid-target';
+  return new ProtocolError(isWrong ? 'INVALID_ARGUMENT' : 'UNAVAILABLE', asError(error).message);
 }

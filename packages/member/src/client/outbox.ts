@@ -89,6 +89,7 @@ function elementsOf(message: MemberMessage): number {
     case 'granted':
     case 'result':
     case 'sessionEnded':
+    case 'transferred':
     case 'watchCreated':
     case 'watchEnded':
     case 'watchSnapshot':

@@ -77,6 +77,19 @@ const identity = fc.oneof(
 );
 const ttl = fc.option(fc.integer({ min: 1, max: 1e9 }));
 
+const word = fc.string({ minLength: 1, maxLength: 20 });
+const memberIds = fc.array(
+  fc.integer({ min: 1, max: 2 ** 32 - 1 }).map((id) => id as MemberId),
+  { maxLength: 4 },
+);
+const configuration = fc.record({
+  voters: memberIds,
+  votersOutgoing: memberIds,
+  learners: memberIds,
+  learnersNext: memberIds,
+  leaseReads: fc.boolean(),
+});
+
 const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   raft.map((one) => ({ type: 'raft' as const, message: one })),
   fc.record({
@@ -100,6 +113,26 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     ttlsMs: fc.option(fc.array(ttl, { maxLength: 9 })),
   }),
   fc.record({ type: fc.constant('report' as const), applied: number, commit: number, durable: number, pid: number }),
+  fc.record({ type: fc.constant('handOver' as const), request: number, to: fc.option(fc.constant(from)) }),
+  fc.record({
+    type: fc.constant('handOverEnded' as const),
+    request: number,
+    refusal: fc.option(fc.constantFrom('not-leader' as const, 'transfer-timeout' as const)),
+  }),
+  fc.record({
+    type: fc.constant('snapshotOffer' as const),
+    term,
+    meta: fc.record({ id: word, position: fc.record({ index, term }), configuration }),
+  }),
+  fc.record({ type: fc.constant('snapshotChunk' as const), id: word, number, bytes }),
+  fc.record({ type: fc.constant('snapshotEnd' as const), id: word, chunks: number }),
+  fc.record({
+    type: fc.constant('snapshotProgress' as const),
+    id: word,
+    next: number,
+    done: fc.boolean(),
+    refusal: text,
+  }),
 );
 
 /** Views of a frame and bytes of their own say the same. */

@@ -1,5 +1,13 @@
-import type { MemberId } from '@conclave/core';
+import {
+  type Configuration,
+  decodeConfiguration,
+  encodeConfiguration,
+  type Index,
+  type MemberId,
+  type Term,
+} from '@conclave/core';
 import { type ErrorCode, errorCodes, type Identity } from '@conclave/protocol';
+import { type TransferRefusal, transferRefusals } from '../transfer-refusal.ts';
 import type { PeerMessage } from './message.ts';
 import { readRaft, writeRaft } from './raft-codec.ts';
 import { decodeText, encodeText } from './text.ts';
@@ -17,11 +25,18 @@ const tags = {
   renew: 5,
   renewed: 6,
   report: 7,
+  snapshotOffer: 8,
+  snapshotChunk: 9,
+  snapshotEnd: 10,
+  snapshotProgress: 11,
+  handOver: 12,
+  handOverEnded: 13,
 } as const satisfies Record<PeerMessage['type'], number>;
 
 const identityTags = { none: 0, session: 1, key: 2 } as const satisfies Record<Identity['by'], number>;
 
 const numberBytes = 8;
+const noContext = new Uint8Array(0);
 const writer = new FrameWriter();
 
 /** A frame is any number of messages, one behind the other. */
@@ -64,7 +79,33 @@ function writeMessage(message: PeerMessage): void {
       writer.number(message.applied);
       writer.number(message.commit);
       writer.number(message.durable);
-      writer.number(message.pid);
+      return writer.number(message.pid);
+    case 'handOver':
+      writer.number(message.request);
+      return writer.number(message.to ?? 0);
+    case 'handOverEnded':
+      writer.number(message.request);
+      return writer.byte(message.refusal === null ? 0 : transferRefusals[message.refusal].number);
+    case 'snapshotOffer': {
+      const { configuration, id, position } = message.meta;
+      writer.number(message.term);
+      writer.bytes(encodeText(id));
+      writer.number(position.index);
+      writer.number(position.term);
+      return writer.bytes(encodeConfiguration({ configuration, context: noContext }));
+    }
+    case 'snapshotChunk':
+      writer.bytes(encodeText(message.id));
+      writer.number(message.number);
+      return writer.bytes(message.bytes);
+    case 'snapshotEnd':
+      writer.bytes(encodeText(message.id));
+      return writer.number(message.chunks);
+    case 'snapshotProgress':
+      writer.bytes(encodeText(message.id));
+      writer.number(message.next);
+      writer.byte(message.done ? 1 : 0);
+      writeText(message.refusal);
   }
 }
 
@@ -124,6 +165,33 @@ function readMessage(reader: FrameReader, from: MemberId, to: MemberId): PeerMes
       const [applied, commit, durable, pid] = [reader.number(), reader.number(), reader.number(), reader.number()];
       return { type: 'report', applied, commit, durable, pid };
     }
+    case tags.handOver: {
+      const [request, target] = [reader.number(), reader.number()];
+      return { type: 'handOver', request, to: target === 0 ? null : (target as MemberId) };
+    }
+    case tags.handOverEnded:
+      return { type: 'handOverEnded', request: reader.number(), refusal: transferRefusalOf(reader.byte()) };
+    case tags.snapshotOffer: {
+      const term = reader.number() as Term;
+      const id = decodeText(reader.bytes());
+      const position = { index: reader.number() as Index, term: reader.number() as Term };
+      return { type: 'snapshotOffer', term, meta: { id, position, configuration: readConfiguration(reader) } };
+    }
+    case tags.snapshotChunk:
+      return {
+        type: 'snapshotChunk',
+        id: decodeText(reader.bytes()),
+        number: reader.number(),
+        bytes: reader.bytes(),
+      };
+    case tags.snapshotEnd:
+      return { type: 'snapshotEnd', id: decodeText(reader.bytes()), chunks: reader.number() };
+    case tags.snapshotProgress: {
+      const id = decodeText(reader.bytes());
+      const next = reader.number();
+      const done = reader.byte() === 1;
+      return { type: 'snapshotProgress', id, next, done, refusal: readText(reader) };
+    }
     default:
       throw new PeerProtocolError(`tag ${tag} is no message between members`);
   }
@@ -151,6 +219,21 @@ function readText(reader: FrameReader): string | null {
 function readNumbers(reader: FrameReader): number[] {
   const count = reader.count(numberBytes);
   return Array.from({ length: count }, () => reader.number());
+}
+
+function transferRefusalOf(number: number): TransferRefusal | null {
+  if (number === 0) return null;
+  for (const [reason, { number: known }] of Object.entries(transferRefusals))
+    if (known === number) return reason as TransferRefusal;
+  throw new PeerProtocolError(`${number} is no refusal of a transfer`);
+}
+
+function readConfiguration(reader: FrameReader): Configuration {
+  try {
+    return decodeConfiguration(reader.bytes()).configuration;
+  } catch (error) {
+    throw new PeerProtocolError(`a configuration: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function errorCodeOf(number: number): ErrorCode {

@@ -1,12 +1,9 @@
 import type { MemberId, Message } from '@conclave/core';
-import type { Lane, PeerTransport, Timers } from '../environment.ts';
+import { type Lane, lanes, type PeerTransport, type Timers } from '../environment.ts';
 import { decodePeerFrame, encodePeerFrame } from './codec.ts';
 import type { PeerMessage } from './message.ts';
 
-interface Outgoing {
-  control: PeerMessage[];
-  bulk: PeerMessage[];
-}
+type Outgoing = Record<Lane, PeerMessage[]>;
 
 /** What goes to the other members: collected over a turn, one frame for each lane. */
 export class PeerLinks {
@@ -41,8 +38,7 @@ export class PeerLinks {
    * it sees it.
    */
   send(to: MemberId, message: PeerMessage): void {
-    const isBulk = message.type === 'forward' || message.type === 'proposed';
-    this.#queue(to, isBulk ? 'bulk' : 'control', message);
+    this.#queue(to, laneOf(message), message);
   }
 
   /** The pump flushes in its turn, and again when it ends: until then nothing is scheduled. */
@@ -55,14 +51,11 @@ export class PeerLinks {
     if (this.#isEmpty) return;
     this.#isEmpty = true;
     for (const [peer, outgoing] of this.#outgoing) {
-      const { bulk, control } = outgoing;
-      if (control.length > 0) {
-        outgoing.control = [];
-        this.#transmit(peer, 'control', control);
-      }
-      if (bulk.length > 0) {
-        outgoing.bulk = [];
-        this.#transmit(peer, 'bulk', bulk);
+      for (const lane of lanes) {
+        const messages = outgoing[lane];
+        if (messages.length === 0) continue;
+        outgoing[lane] = [];
+        this.#transmit(peer, lane, messages);
       }
     }
   }
@@ -75,7 +68,7 @@ export class PeerLinks {
   #queue(to: MemberId, lane: Lane, message: PeerMessage): void {
     let outgoing = this.#outgoing.get(to);
     if (outgoing === undefined) {
-      outgoing = { control: [], bulk: [] };
+      outgoing = { control: [], bulk: [], snapshot: [] };
       this.#outgoing.set(to, outgoing);
     }
     outgoing[lane].push(message);
@@ -86,6 +79,20 @@ export class PeerLinks {
   }
 
   #transmit(peer: MemberId, lane: Lane, messages: readonly PeerMessage[]): void {
-    if (!this.#transport.send(peer, lane, encodePeerFrame(messages))) this.#dropped(peer);
+    const sent = this.#transport.send(peer, lane, encodePeerFrame(messages));
+    // The sender of a snapshot notices by itself, and nothing else waits for what is in that lane.
+    if (!sent && lane !== 'snapshot') this.#dropped(peer);
   }
+}
+
+const otherLanes: Partial<Record<PeerMessage['type'], Lane>> = {
+  forward: 'bulk',
+  proposed: 'bulk',
+  snapshotOffer: 'snapshot',
+  snapshotChunk: 'snapshot',
+  snapshotEnd: 'snapshot',
+};
+
+function laneOf({ type }: PeerMessage): Lane {
+  return otherLanes[type] ?? 'control';
 }

@@ -1,5 +1,7 @@
-import type { Message as RaftMessage } from '@conclave/core';
+import type { MemberId, Message as RaftMessage } from '@conclave/core';
 import type { ErrorCode, Identity, LeaseId } from '@conclave/protocol';
+import type { SnapshotMessage } from '../snapshot/message.ts';
+import type { TransferRefusal } from '../transfer-refusal.ts';
 
 /** Numbers a request of one member to another, within the life of the asking member. */
 export type PeerRequestId = number;
@@ -55,6 +57,21 @@ export interface Report {
   readonly pid: number;
 }
 
+/** A client of the asking member wants leadership to move. */
+export interface HandOver {
+  readonly type: 'handOver';
+  readonly request: PeerRequestId;
+  /** Null: to the voter that lacks least. */
+  readonly to: MemberId | null;
+}
+
+export interface HandOverEnded {
+  readonly type: 'handOverEnded';
+  readonly request: PeerRequestId;
+  /** Why leadership stayed; null when it has moved. */
+  readonly refusal: TransferRefusal | null;
+}
+
 export type PeerMessage =
   | { readonly type: 'raft'; readonly message: RaftMessage }
   | Forward
@@ -62,4 +79,7 @@ export type PeerMessage =
   | Declined
   | Renew
   | Renewed
-  | Report;
+  | Report
+  | HandOver
+  | HandOverEnded
+  | SnapshotMessage;

@@ -7,6 +7,21 @@ import { type ErrorBody, errorBody, requestId } from './request.ts';
 import { wireLimits } from './wire-limits.ts';
 
 /** Answered by `status` without asking the log: also where there is no quorum. */
+/** Hand leadership to another voter. Any member passes it on to the leader. */
+export interface TransferLeader {
+  readonly type: 'transferLeader';
+  readonly id: number;
+  /** Null: the voter that lacks least. */
+  readonly to: number | null;
+}
+
+export interface Transferred {
+  readonly type: 'transferred';
+  readonly id: number;
+  /** Who leads now. */
+  readonly leaderId: number;
+}
+
 export interface StatusRequest {
   readonly type: 'statusRequest';
   readonly id: number;
@@ -84,6 +99,16 @@ export const clusterStatus: Structure<ClusterStatus> = structure<ClusterStatus>(
 });
 
 export const statusRequestCase: CaseTable<StatusRequest, 'type'> = { tag: 10, fields: { id: requestId } };
+
+export const transferLeaderCase: CaseTable<TransferLeader, 'type'> = {
+  tag: 11,
+  fields: { id: requestId, to: nullable(memberId) },
+};
+
+export const transferredCase: CaseTable<Transferred, 'type'> = {
+  tag: 81,
+  fields: { id: requestId, leaderId: memberId },
+};
 
 export const statusCase: CaseTable<StatusMessage, 'type'> = {
   tag: 77,

@@ -9,6 +9,10 @@ import {
   type StatusRequest,
   statusCase,
   statusRequestCase,
+  type TransferLeader,
+  type Transferred,
+  transferLeaderCase,
+  transferredCase,
 } from './cluster.ts';
 import { type Hello, helloCase, type Welcome, welcomeCase } from './handshake.ts';
 import {
@@ -70,7 +74,8 @@ export type ClientMessage =
   | WatchCreate
   | WatchCredit
   | WatchCancel
-  | StatusRequest;
+  | StatusRequest
+  | TransferLeader;
 
 export type MemberMessage =
   | Welcome
@@ -89,6 +94,7 @@ export type MemberMessage =
   | WatchEnded
   | StatusMessage
   | MembersChanged
+  | Transferred
   | Goodbye;
 
 export const clientMessage: Union<ClientMessage> = union<ClientMessage, 'type'>('client message', 'type', {
@@ -102,6 +108,7 @@ export const clientMessage: Union<ClientMessage> = union<ClientMessage, 'type'>(
   watchCredit: watchCreditCase,
   watchCancel: watchCancelCase,
   statusRequest: statusRequestCase,
+  transferLeader: transferLeaderCase,
 });
 
 export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>('member message', 'type', {
@@ -121,5 +128,6 @@ export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>(
   watchEnded: watchEndedCase,
   status: statusCase,
   membersChanged: membersChangedCase,
+  transferred: transferredCase,
   goodbye: goodbyeCase,
 });

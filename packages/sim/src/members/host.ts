@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Configuration, Entry, Index, MemberId } from '@conclave/core';
-import { type Cancel, type Environment, Member, type MemberSettings, type PeerTransport } from '@conclave/member';
-import type { LogStore, StateStore } from '@conclave/storage';
+import {
+  type Cancel,
+  type Environment,
+  Member,
+  type MemberSettings,
+  type PeerTransport,
+  type Store,
+} from '@conclave/member';
+import type { LogStore, SnapshotStore, StateStore, Storage } from '@conclave/storage';
 import { initMemoryStorage, MemoryDisk, openMemoryStorage, type PendingWrite } from '@conclave/storage/memory';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
@@ -36,7 +43,16 @@ export interface HostWorld {
 export class MemberHost {
   readonly id: MemberId;
   readonly clock: Clock;
-  readonly counts: { writes: number; stalls: number; failed: number; fatal: number } = {
+  readonly counts: {
+    writes: number;
+    stalls: number;
+    failed: number;
+    fatal: number;
+    exports: number;
+    installed: number;
+  } = {
+    exports: 0,
+    installed: 0,
     writes: 0,
     stalls: 0,
     failed: 0,
@@ -59,6 +75,8 @@ export class MemberHost {
   #isReliable = false;
   /** The log as it was handed to the disk, and how much of it the oracle has seen applied. */
   #entries: Entry[] = [];
+  /** What comes before was in a snapshot, or left the log. */
+  #base = 0;
   #witnessed = 0;
 
   constructor(settings: MemberSettings, configuration: Configuration, clock: Clock, random: Random, world: HostWorld) {
@@ -117,10 +135,11 @@ export class MemberHost {
     const { clusterId, id } = this.#settings;
     const storage = await openMemoryStorage(this.#disk, { clusterId, memberId: id });
     const { recovered, tail } = storage.log;
-    const first = (recovered.base.index + 1) as Index;
+    this.#base = recovered.base.index;
+    const first = (this.#base + 1) as Index;
     this.#entries = tail < first ? [] : [...(await storage.log.read(first, tail, Number.POSITIVE_INFINITY))];
     this.#witnessed = storage.state.checkpointed?.position.index ?? 0;
-    const store = { log: this.#observedLog(storage.log), state: this.#observedState(storage.state) };
+    const store = this.#observed(storage);
     return Member.open(this.#settings, this.#environment(store), storage.storeUuid);
   }
 
@@ -226,6 +245,66 @@ export class MemberHost {
     };
   }
 
+  #observed(storage: Storage): Store {
+    let seen = { of: storage.state, state: this.#observedState(storage.state) };
+    const observedState = (state: StateStore): StateStore => this.#observedState(state);
+    return {
+      log: this.#observedLog(storage.log),
+      snapshots: this.#observedSnapshots(storage.snapshots),
+      get state() {
+        if (seen.of !== storage.state) seen = { of: storage.state, state: observedState(storage.state) };
+        return seen.state;
+      },
+    };
+  }
+
+  #observedSnapshots(snapshots: SnapshotStore): SnapshotStore {
+    const { microtasks } = this.#world;
+    const touching = async <T>(act: () => Promise<T>): Promise<T> => {
+      microtasks.touch();
+      const result = await act();
+      microtasks.touch();
+      return result;
+    };
+    return {
+      get exports() {
+        return snapshots.exports;
+      },
+      get staging() {
+        return snapshots.staging;
+      },
+      export: async () =>
+        touching(async () => {
+          const made = await snapshots.export();
+          this.counts.exports++;
+          return {
+            meta: made.meta,
+            release: async () => touching(async () => made.release()),
+            chunks: (from) => {
+              const chunks = made.chunks(from)[Symbol.asyncIterator]();
+              return { [Symbol.asyncIterator]: () => ({ next: async () => touching(async () => chunks.next()) }) };
+            },
+          };
+        }),
+      stage: async (meta) =>
+        touching(async () => {
+          const staging = await snapshots.stage(meta);
+          return {
+            meta,
+            get next() {
+              return staging.next;
+            },
+            get finished() {
+              return staging.finished;
+            },
+            write: async (chunk) => touching(async () => staging.write(chunk)),
+            finish: async () => touching(async () => staging.finish()),
+            abort: async () => touching(async () => staging.abort()),
+          };
+        }),
+    };
+  }
+
   #observedLog(log: LogStore): LogStore {
     const { microtasks } = this.#world;
     return {
@@ -238,9 +317,14 @@ export class MemberHost {
       },
       persist: async (jobs) => {
         microtasks.touch();
-        for (const { entries } of jobs) {
+        for (const { entries, snapshot } of jobs) {
+          if (snapshot !== null) {
+            this.counts.installed++;
+            this.#base = snapshot.position.index;
+            this.#entries = [];
+          }
           const first = entries[0];
-          if (first !== undefined) this.#entries.length = first.index - 1;
+          if (first !== undefined) this.#entries.length = first.index - 1 - this.#base;
           this.#entries.push(...entries);
         }
         return log.persist(jobs);
@@ -277,8 +361,10 @@ export class MemberHost {
   #witness(): void {
     if (this.#member === null) return;
     const applied = this.#member.raft.applied;
+    // What a snapshot brought was seen where it was made.
+    if (applied >= this.#base) this.#witnessed = Math.max(this.#witnessed, this.#base);
     while (this.#witnessed < applied) {
-      const entry = this.#entries[this.#witnessed];
+      const entry = this.#entries[this.#witnessed - this.#base];
       if (entry === undefined) throw new Violation('members agree', `${this.id} applied ${applied}, and wrote less`);
       this.#world.oracle.witness(this.id, entry, this.#world.scheduler.now);
       this.#witnessed++;

@@ -1,5 +1,5 @@
 import type { MemberId } from '@conclave/core';
-import { decodeHello, type Lane, type Member, PeerRefusedError, type PeerTransport } from '@conclave/member';
+import { decodeHello, type Lane, lanes, type Member, PeerRefusedError, type PeerTransport } from '@conclave/member';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
@@ -13,7 +13,6 @@ const maxNoticeMs = 300;
 const maxReconnectMs = 80;
 /** A connection over a cut link hangs, and breaks after about this time: nobody tells that from a slow one at once. */
 const meanHangMs = 1_500;
-const lanes = ['control', 'bulk'] as const;
 
 interface Direction {
   readonly from: MemberHost;
@@ -263,12 +262,11 @@ export class PeerNetwork {
     link.isConnecting = false;
     for (const side of link.sides) {
       side.open = true;
-      side.arrivesAt.control = 0;
-      side.arrivesAt.bulk = 0;
+      for (const lane of lanes) side.arrivesAt[lane] = 0;
     }
   }
 }
 
 function sideOf(from: MemberHost, to: MemberHost): Direction {
-  return { from, to, open: false, arrivesAt: { control: 0, bulk: 0 }, held: [] };
+  return { from, to, open: false, arrivesAt: { control: 0, bulk: 0, snapshot: 0 }, held: [] };
 }

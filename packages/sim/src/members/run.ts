@@ -161,7 +161,7 @@ class MemberRun {
   }
 
   #makeHosts(random: Random, fail: (error: unknown) => void, print: ((line: string) => void) | null): MemberHost[] {
-    const { electionMs, faults, heartbeatMs, members } = this.#settings;
+    const { electionMs, faults, heartbeatMs, keptLog, members } = this.#settings;
     const ids = Array.from({ length: members }, (_, at) => (at + 1) as MemberId);
     const configuration: Configuration = {
       voters: ids,
@@ -173,7 +173,7 @@ class MemberRun {
     const addresses = ids.map((id) => ({ id, name: `m${id}`, clientUrl: `ws://m${id}`, peerUrl: `ws://p${id}` }));
     return ids.map((id) => {
       const own = random.fork(`host ${id}`);
-      const settings = { id, clusterId: 'sim', members: addresses, electionMs, heartbeatMs, pid: null };
+      const settings = { id, clusterId: 'sim', members: addresses, electionMs, heartbeatMs, keptLog, pid: null };
       return new MemberHost(settings, configuration, this.#clock(own, faults.clockDrift), own, {
         scheduler: this.#scheduler,
         microtasks: this.#microtasks,
@@ -329,6 +329,8 @@ class MemberRun {
         stalls: sum(({ counts }) => counts.stalls),
         failed: sum(({ counts }) => counts.failed),
         fatal: sum(({ counts }) => counts.fatal),
+        exports: sum(({ counts }) => counts.exports),
+        installed: sum(({ counts }) => counts.installed),
       },
       load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#workload.counts },
       seen: {

@@ -1,11 +1,13 @@
 import { Random } from '../random.ts';
-import type { DiskSettings, FaultSettings } from '../swarm.ts';
+import { type DiskSettings, type FaultSettings, leaderFaults } from '../swarm.ts';
 
 /** What one seed makes of a run of whole members. Each fault is off in some runs: it hides the bugs that need its absence. */
 export interface MemberRunSettings {
   readonly members: number;
   readonly electionMs: number;
   readonly heartbeatMs: number;
+  /** What stays of the log for members that lag: if it is little, they get snapshots. */
+  readonly keptLog: { readonly entries: number; readonly bytes: number };
   readonly minDelayMs: number;
   readonly meanDelayMs: number;
   /** Of frames between members that the transport says it could not take. */
@@ -55,6 +57,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     members: members ?? random.pick([1, 2, 3, 3, 3, 3, 3, 5]),
     heartbeatMs,
     electionMs: heartbeatMs * random.pick([4, 8, 10]),
+    keptLog: { entries: random.fork('log').pick([1, 20, 200, 65_536]), bytes: 67_108_864 },
     minDelayMs: random.between(0.05, 1),
     meanDelayMs: random.pick([0.2, 1, 4]),
     dropRate: !calm && random.chance(0.3) ? random.between(0, 0.02) : 0,
@@ -69,6 +72,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     },
     writeErrorEveryMs: sometimes(0.15, 5_000, 30_000),
     faults: {
+      leaderFaults,
       leaderEveryMs: calm ? never : random.pick([500, 1_500, 4_000, never]),
       crashEveryMs: sometimes(0.6, 800, 8_000),
       crashAllEveryMs: sometimes(0.2, 5_000, 20_000),

@@ -1,0 +1,136 @@
+import type { MemberId, SnapshotMeta, Term } from '@conclave/core';
+import type { SnapshotStaging, SnapshotStore } from '@conclave/storage';
+import { asError } from '../defect.ts';
+import type { Logger } from '../environment.ts';
+import type { PeerMessage } from '../peer/message.ts';
+import { bounds } from '../settings.ts';
+import type { SnapshotChunk, SnapshotEnd, SnapshotOffer } from './message.ts';
+
+export interface SnapshotReceiverListener {
+  send(to: MemberId, message: PeerMessage): void;
+  /** Complete and durable: core decides whether it is of use. */
+  received(snapshot: SnapshotMeta, term: Term): void;
+}
+
+type Step = SnapshotOffer | SnapshotChunk | SnapshotEnd;
+
+interface Waiting {
+  readonly from: MemberId;
+  readonly step: Step;
+}
+
+/**
+ * Takes one snapshot at a time, one step after the other. Whatever comes, the answer is where it stands: so nothing has to be remembered of a
+ * sender that vanished, and one that repeats itself does no harm.
+ */
+export class SnapshotReceiver {
+  readonly #store: () => SnapshotStore;
+  readonly #log: Logger;
+  readonly #listener: SnapshotReceiverListener;
+  #staging: SnapshotStaging | null = null;
+  #term: Term = 0 as Term;
+  #isWorking = false;
+  /** As many as a sender has under way; what is more is dropped, and sent again. */
+  #waiting: Waiting[] = [];
+  #stopped = false;
+
+  constructor(store: () => SnapshotStore, log: Logger, listener: SnapshotReceiverListener) {
+    this.#store = store;
+    this.#log = log;
+    this.#listener = listener;
+  }
+
+  take(from: MemberId, step: Step): void {
+    if (this.#stopped || this.#waiting.length > 2 * bounds.snapshotWindowChunks) return;
+    this.#waiting.push({ from, step });
+    if (!this.#isWorking) void this.#work();
+  }
+
+  /** Core has no use for it: what is staged may go. */
+  discard(id: string): void {
+    const staging = this.#staging;
+    if (staging?.meta.id !== id) return;
+    this.#staging = null;
+    staging.abort().catch((error: unknown) => this.#log.warn({ reason: asError(error).message }, 'a staging stays'));
+  }
+
+  /** The log has switched to it. */
+  installed(): void {
+    this.#staging = null;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#waiting = [];
+  }
+
+  async #work(): Promise<void> {
+    this.#isWorking = true;
+    for (let one = this.#waiting.shift(); one !== undefined; one = this.#waiting.shift()) {
+      const { from, step } = one;
+      try {
+        await this.#do(from, step);
+      } catch (error) {
+        if (!this.#stopped) this.#trouble(from, step, error);
+      }
+    }
+    this.#isWorking = false;
+  }
+
+  async #do(from: MemberId, step: Step): Promise<void> {
+    switch (step.type) {
+      case 'snapshotOffer':
+        return this.#offered(from, step);
+      case 'snapshotChunk':
+        return this.#chunk(from, step);
+      case 'snapshotEnd':
+        return this.#end(from, step);
+    }
+  }
+
+  async #offered(from: MemberId, { meta, term }: SnapshotOffer): Promise<void> {
+    this.#term = term;
+    if (this.#staging?.meta.id !== meta.id) {
+      this.#log.info({ from, index: meta.position.index, snapshot: meta.id }, 'receiving a snapshot');
+      this.#staging = null;
+      this.#staging = await this.#store().stage(meta);
+    }
+    this.#answer(from, meta.id);
+  }
+
+  async #chunk(from: MemberId, { bytes, id, number }: SnapshotChunk): Promise<void> {
+    const staging = this.#staging;
+    // Of another one, or one that was overtaken by a beginning anew.
+    if (staging?.meta.id !== id || staging.finished || number !== staging.next) return;
+    await staging.write(bytes);
+    this.#answer(from, id);
+  }
+
+  async #end(from: MemberId, { chunks, id }: SnapshotEnd): Promise<void> {
+    const staging = this.#staging;
+    if (staging?.meta.id !== id) return;
+    if (!staging.finished && staging.next === chunks) {
+      await staging.finish();
+      this.#log.info({ from, chunks, index: staging.meta.position.index }, 'received a snapshot');
+      this.#listener.received(staging.meta, this.#term);
+    }
+    this.#answer(from, id);
+  }
+
+  #answer(to: MemberId, id: string): void {
+    if (this.#stopped || this.#staging?.meta.id !== id) return;
+    const { finished, next } = this.#staging;
+    this.#listener.send(to, { type: 'snapshotProgress', id, next, done: finished, refusal: null });
+  }
+
+  /** A damaged chunk has changed nothing and is asked for again; with anything else the staging is gone, and log and state go on. */
+  #trouble(from: MemberId, step: Step, error: unknown): void {
+    const id = step.type === 'snapshotOffer' ? step.meta.id : step.id;
+    const reason = asError(error).message;
+    this.#log.warn({ from, snapshot: id, reason }, 'a snapshot could not be taken');
+    if ((error as { readonly code?: unknown }).code === 'bad-chunk') return this.#answer(from, id);
+    const next = this.#staging?.next ?? 0;
+    this.#staging = null;
+    this.#listener.send(from, { type: 'snapshotProgress', id, next, done: false, refusal: reason });
+  }
+}

@@ -1,0 +1,130 @@
+import type { Index, Input, MemberId, SnapshotMeta, SnapshotSend, Term } from '@conclave/core';
+import type { StateMachine } from '@conclave/state-machine';
+import type { Applier } from '../applier.ts';
+import { loadState } from '../boot.ts';
+import type { Checkpointer } from '../checkpointer.ts';
+import { asError } from '../defect.ts';
+import type { Environment } from '../environment.ts';
+import type { PeerLinks } from '../peer/links.ts';
+import type { PeerMessage } from '../peer/message.ts';
+import type { SnapshotMessage } from './message.ts';
+import { SnapshotReceiver } from './receiver.ts';
+import { SnapshotSender } from './sender.ts';
+
+export interface SnapshotsListener {
+  push(input: Input): void;
+  /** The state is about to be replaced: nobody may be served from it any more. */
+  replacing(): void;
+  /** The state is that behind `index` now. */
+  replaced(index: Index): void;
+  failed(error: Error): void;
+}
+
+/** Whole states: sent to members that lag, received when this one does, and put in the place of its own. */
+export class Snapshots {
+  readonly #store: Environment['store'];
+  readonly #log: Environment['log'];
+  readonly #links: PeerLinks;
+  readonly #machine: StateMachine;
+  readonly #applier: Applier;
+  readonly #checkpointer: Checkpointer;
+  readonly #listener: SnapshotsListener;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  #isReplacing = false;
+  #stopped = false;
+
+  constructor(
+    { clock, log, store, timers }: Pick<Environment, 'clock' | 'log' | 'store' | 'timers'>,
+    links: PeerLinks,
+    {
+      applier,
+      checkpointer,
+      machine,
+    }: { readonly machine: StateMachine; readonly applier: Applier; readonly checkpointer: Checkpointer },
+    listener: SnapshotsListener,
+  ) {
+    this.#store = store;
+    this.#log = log;
+    this.#links = links;
+    this.#machine = machine;
+    this.#applier = applier;
+    this.#checkpointer = checkpointer;
+    this.#listener = listener;
+    const send = (to: MemberId, message: PeerMessage): void => this.#links.send(to, message);
+    this.#sender = new SnapshotSender(
+      () => store.snapshots,
+      { clock, timers, log },
+      {
+        send,
+        sent: (token, index) => listener.push({ type: 'snapshotSent', token, index }),
+        failed: (token) => listener.push({ type: 'snapshotFailed', token }),
+      },
+    );
+    this.#receiver = new SnapshotReceiver(() => store.snapshots, log, {
+      send,
+      received: (snapshot, term) => listener.push({ type: 'snapshotReceived', snapshot, term }),
+    });
+  }
+
+  /** From the moment at which the log is about to lose what the state lacks, until the state has it. */
+  get isReplacing(): boolean {
+    return this.#isReplacing;
+  }
+
+  /** Members that are being sent one. */
+  get sending(): number {
+    return this.#sender.count;
+  }
+
+  wanted(send: SnapshotSend, term: Term): void {
+    this.#sender.begin(send, term);
+  }
+
+  discarded(id: string): void {
+    this.#receiver.discard(id);
+  }
+
+  handle(from: MemberId, message: SnapshotMessage): void {
+    if (message.type === 'snapshotProgress') this.#sender.progress(from, message);
+    else this.#receiver.take(from, message);
+  }
+
+  leadershipChanged(): void {
+    this.#sender.abandon();
+  }
+
+  /** Nothing is applied and no checkpoint written until the new state is there. */
+  async replacing(): Promise<void> {
+    this.#isReplacing = true;
+    this.#applier.suspend();
+    this.#listener.replacing();
+    await this.#checkpointer.suspend();
+  }
+
+  /** The store has switched: the state machine is loaded from it, and goes on behind it. */
+  replaced({ position }: SnapshotMeta): void {
+    this.#receiver.installed();
+    loadState(this.#store).then(
+      (loaded) => {
+        if (!this.#stopped) this.#install(loaded, position.index);
+      },
+      (error: unknown) => this.#listener.failed(asError(error)),
+    );
+  }
+
+  #install(loaded: StateMachine, index: Index): void {
+    this.#machine.replaceBy(loaded);
+    this.#isReplacing = false;
+    this.#checkpointer.resume();
+    this.#log.info({ applied: index, revision: this.#machine.revision }, 'the state was taken from a snapshot');
+    this.#listener.replaced(index);
+    this.#applier.resume();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#sender.abandon();
+    this.#receiver.stop();
+  }
+}
