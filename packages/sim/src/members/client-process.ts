@@ -64,7 +64,11 @@ export class ClientProcess {
     const endpoints = this.#world.hosts.map(({ id }) => urlOf(id));
     for (;;) {
       try {
-        return await createClient(this.#environment(), { endpoints, author: this.name, identity });
+        const client = await createClient(this.#environment(), { endpoints, author: this.name, identity });
+        client.on('state', (_state, why) => {
+          if (why?.code === 'PROTOCOL') this.#fail(`its connection ended: ${why.message}`);
+        });
+        return client;
       } catch (error) {
         // Nobody could be reached for so long.
         if (!ConclaveError.is(error, 'DEADLINE_EXCEEDED')) throw error;
@@ -97,8 +101,12 @@ export class ClientProcess {
         this.#sockets.add(socket);
         return socket;
       },
-      report: (error, where) => this.#world.fail(new Violation('no defect', `${this.name}, ${where}: ${String(error)}`)),
+      report: (error, where) => this.#fail(`${where}: ${String(error)}`),
     };
+  }
+
+  #fail(what: string): void {
+    this.#world.fail(new Violation('no defect', `${this.name}: ${what}`));
   }
 
   /** Once a member has answered for the first time. */
@@ -116,6 +124,10 @@ export class ClientProcess {
     const client = await this.#connected;
     const session = await client.session({ ttlMs: this.ttlMs, timeoutMs: Number.MAX_SAFE_INTEGER });
     this.counts.sessions++;
+    session.on('state', (state) => {
+      // The newest connection has the session, and a client has but one.
+      if (state === 'fenced') this.#fail(`session ${session.id} is said to be somebody else's`);
+    });
     session.signal.addEventListener('abort', () => {
       this.counts.sessionsLost++;
       this.#session = null;

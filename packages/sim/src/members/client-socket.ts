@@ -134,7 +134,9 @@ export class SimulatedSocket implements Socket {
   /** The client learns that it is over. */
   #endSoon(): void {
     const { meanDelayMs, random, scheduler } = this.#world;
-    scheduler.after(random.exponential(meanDelayMs) + 1, () => this.#process.enter('arrivals', () => this.#end('reset')));
+    scheduler.after(random.exponential(meanDelayMs) + 1, () =>
+      this.#process.enter('arrivals', () => this.#end('reset')),
+    );
   }
 
   #end(reason: string): void {

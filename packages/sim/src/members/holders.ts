@@ -27,14 +27,15 @@ const guardedKeys = 3;
 
 /** Applications that hold locks and lead, for a while, and do what one does meanwhile; and operators who take it away from them. */
 export class Holders {
-  readonly counts: { wishes: number; holds: number; denied: number; cancels: number; guarded: number; breaks: number } = {
-    wishes: 0,
-    holds: 0,
-    denied: 0,
-    cancels: 0,
-    guarded: 0,
-    breaks: 0,
-  };
+  readonly counts: { wishes: number; holds: number; denied: number; cancels: number; guarded: number; breaks: number } =
+    {
+      wishes: 0,
+      holds: 0,
+      denied: 0,
+      cancels: 0,
+      guarded: 0,
+      breaks: 0,
+    };
   readonly #world: World;
 
   constructor(world: World) {

@@ -154,11 +154,7 @@ export class Workload implements MemberObserver {
     });
   }
 
-  async #get(
-    client: ClientProcess,
-    consistency: 'linearizable' | 'local',
-    options?: object,
-  ): Promise<Answer | null> {
+  async #get(client: ClientProcess, consistency: 'linearizable' | 'local', options?: object): Promise<Answer | null> {
     const key = this.#key();
     const ask = async (sdk: Client, given: object): Promise<Answer> => {
       const { entry, revision } = await sdk.read(key, { ...given, consistency });

@@ -32,11 +32,7 @@ export class ExactlyOnce implements MemberObserver {
 
   ended(): void {
     for (const { call, value } of this.#acknowledged) {
-      demand(
-        this.#seen.has(value),
-        this.name,
-        () => `${describe(call)} was acknowledged, and is not in the history`,
-      );
+      demand(this.#seen.has(value), this.name, () => `${describe(call)} was acknowledged, and is not in the history`);
     }
     for (const { call, value } of this.#refused) {
       demand(!this.#seen.has(value), this.name, () => `${describe(call)} was refused, and is in the history`);

@@ -123,7 +123,8 @@ export class Holds implements MemberObserver {
     demand(
       grant !== undefined && grant.session === session && fence >= record.fence,
       this.name,
-      () => `${record.name} was shown that session ${session} leads ${record.lock} under ${fence}, behind ${record.fence}`,
+      () =>
+        `${record.name} was shown that session ${session} leads ${record.lock} under ${fence}, behind ${record.fence}`,
     );
   }
 }

@@ -53,7 +53,12 @@ export class LinearizableKeys implements MemberObserver {
     );
   }
 
-  #compared(call: Call, action: { readonly key: string; readonly ifRevision: number }, revision: number, ok: boolean): void {
+  #compared(
+    call: Call,
+    action: { readonly key: string; readonly ifRevision: number },
+    revision: number,
+    ok: boolean,
+  ): void {
     const at = ok ? revision - 1 : revision;
     const mod = this.#at(action.key, at)?.revision ?? 0;
     demand(

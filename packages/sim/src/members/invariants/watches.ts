@@ -42,7 +42,11 @@ export class Watches implements MemberObserver {
       past?.author === author &&
       expected.length === changes.length &&
       expected.every(({ key, value }, at) => changes[at]?.key === key && changes[at].value === value);
-    demand(isTrue, this.name, () => `${watch.name} at ${revision}: ${shown(changes)} by ${author}, not ${shown(expected)}`);
+    demand(
+      isTrue,
+      this.name,
+      () => `${watch.name} at ${revision}: ${shown(changes)} by ${author}, not ${shown(expected)}`,
+    );
   }
 
   watchProgress(watch: WatchRecord, revision: number): void {
