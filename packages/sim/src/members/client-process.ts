@@ -43,6 +43,8 @@ export class ClientProcess {
   seen = 0;
   /** What it asked for and was not told the fate of. */
   pending = 0;
+  /** Locks and elections that it waits for or holds. */
+  wishes = 0;
   readonly counts: { connections: number; sessions: number; sessionsLost: number } = {
     connections: 0,
     sessions: 0,

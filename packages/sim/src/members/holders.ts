@@ -37,15 +37,21 @@ export class Holders {
       breaks: 0,
     };
   readonly #world: World;
+  #isStopped = false;
 
   constructor(world: World) {
     this.#world = world;
   }
 
+  /** Whoever holds gives it back soon, so that those who wait get their turn. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   async hold(client: ClientProcess): Promise<void> {
     const { random, settings } = this.#world;
     this.counts.wishes++;
-    client.pending++;
+    client.wishes++;
     try {
       const kind = random.pick(['lock', 'election'] as const);
       const name = `l${random.integer(0, settings.locks)}`;
@@ -57,7 +63,7 @@ export class Holders {
       expectedError(error, `${client.name}, a holder,`);
       this.counts.denied++;
     } finally {
-      client.pending--;
+      client.wishes--;
     }
   }
 
@@ -88,20 +94,26 @@ export class Holders {
   }
 
   async #keep(client: ClientProcess, { kind, name, options }: Wish, held: Lock | Leadership): Promise<void> {
-    const { observers, random, settings } = this.#world;
+    const { observers, random } = this.#world;
     const { fence, signal } = held;
     const lock = `${kind}/${name}`;
     this.counts.holds++;
     const claim: Claim = { client, lock, number: fence, signal, remainingMs: () => held.remainingMs() };
     client.claim(claim);
     for (const observer of observers) observer.held?.(claim);
-    await client.process.sleep(random.between(0, settings.maxHoldMs / 2));
+    await this.#whileHolding(client);
     const doing = random.next();
     if (doing < 0.3) await this.#writeGuarded(client, lock, held);
     else if (doing < 0.6 && 'proclaim' in held) await this.#proclaim(client, held);
-    await client.process.sleep(random.between(0, settings.maxHoldMs / 2));
+    await this.#whileHolding(client);
     if (options.session !== undefined && random.chance(0.05)) await options.session.close();
     else await letGo(held);
+  }
+
+  /** Half of the time for which it holds. */
+  async #whileHolding({ process }: ClientProcess): Promise<void> {
+    const { random, settings } = this.#world;
+    if (!this.#isStopped) await process.sleep(random.between(0, settings.maxHoldMs / 2));
   }
 
   async #writeGuarded(client: ClientProcess, lock: string, held: Lock | Leadership): Promise<void> {

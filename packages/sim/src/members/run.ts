@@ -296,7 +296,7 @@ class MemberRun {
 
   #isSettled(): boolean {
     return (
-      this.#clients.every((client) => client.pending === 0) &&
+      this.#clients.every(({ pending, wishes }) => pending + wishes === 0) &&
       this.#hosts.every(
         (host) => host.member?.raft.applied === this.#oracle.index && host.member.counts.pending === 0,
       ) &&
@@ -310,7 +310,7 @@ class MemberRun {
       const { applied, committed, leader, role, term } = member.raft;
       return `${id} ${role} term ${term} leader ${leader} committed ${committed} applied ${applied} pending ${member.counts.pending}`;
     });
-    const clients = this.#clients.map(({ name, pending }) => `${name} ${pending}`);
+    const clients = this.#clients.map(({ name, pending, wishes }) => `${name} ${pending} and ${wishes}`);
     return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#watches.isComplete}`;
   }
 

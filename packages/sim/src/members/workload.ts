@@ -12,8 +12,9 @@ import type { ClientSettings } from './settings.ts';
 
 const maxElectionPauseDelayMs = 150;
 
-/** What one client may have under way. */
+/** What one client may have under way, and what it may wait for or hold beside. */
 const maxOutstanding = 8;
+const maxWishes = 3;
 
 interface World {
   readonly clients: readonly ClientProcess[];
@@ -59,6 +60,7 @@ export class Workload implements MemberObserver {
 
   stop(): void {
     this.#isStopped = true;
+    this.#world.holders.stop();
   }
 
   applied({ entry }: AppliedEntry): void {
@@ -113,7 +115,7 @@ export class Workload implements MemberObserver {
     if (roll < 0.84) return this.#get(client, 'local');
     if (roll < 0.87) return this.#list(client, 'local');
     if (roll < 0.88) return this.#world.holders.breakOne(client);
-    return this.#world.holders.hold(client);
+    return client.wishes < maxWishes ? this.#world.holders.hold(client) : this.#put(client);
   }
 
   #key(): string {
