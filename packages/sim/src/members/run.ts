@@ -218,7 +218,7 @@ class MemberRun {
       fail: (error) => this.fail(error),
     });
     this.#clients.push(client);
-    const watch = watchSettings(random, clients.watchBufferBytes);
+    const watch = watchSettings(random, clients.watchBufferBytes, this.#oracle.revision);
     this.#readers.push(new WatchReader(client, watch, random.fork('watch'), this.#observers));
     new LeaderReader(client, 'l0', this.#observers);
     this.#workload.begin(client);
@@ -252,6 +252,7 @@ class MemberRun {
     this.#nemesis.stop();
     this.#staleLeader.stop();
     for (const client of this.#clients) client.becomeReliable();
+    for (const reader of this.#readers) reader.hurry();
   }
 
   /** Liveness: every client writes and reads, nobody waits any more, all watchers have everything, all members are equal. */

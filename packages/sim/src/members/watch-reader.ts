@@ -9,12 +9,15 @@ export interface WatchSettings {
   readonly selectors: readonly Selector[];
   readonly selects: (key: string) => boolean;
   readonly maxBufferedBytes: number;
-  readonly initial: 'none' | 'snapshot';
+  /** The first revision to be shown; null: begin with the state. */
+  readonly from: number | null;
   readonly onCompacted: 'throw' | 'resync';
+  /** What the application takes at most for a batch. */
+  readonly maxDigestMs: number;
 }
 
 const progressMs = 100;
-const maxDigestMs = 50;
+const maxBacklog = 100;
 /** Of batches after which the application ends the watch, and opens it again where it was. */
 const leaveShare = 0.01;
 
@@ -22,8 +25,9 @@ const leaveShare = 0.01;
 const electionOf0: Uint8Array = electionKey(Buffer.from('l0'));
 
 /** Everything, one key, or an election beside ranges that overlap. */
-export function watchSettings(random: Random, maxBufferedBytes: number): WatchSettings {
-  const initial = random.pick(['none', 'snapshot'] as const);
+export function watchSettings(random: Random, maxBufferedBytes: number, revision: number): WatchSettings {
+  // From the beginning of history, from a moment ago, or with the state that there is.
+  const from = random.pick([1, Math.max(1, revision - random.integer(0, maxBacklog)), null]);
   const onCompacted = random.pick(['throw', 'resync', 'resync'] as const);
   const chosen = random.pick([
     { selectors: [{ from: '' }], selects: (key: string) => key >= '\u0001' },
@@ -33,7 +37,7 @@ export function watchSettings(random: Random, maxBufferedBytes: number): WatchSe
       selects: (key: string) => (key >= 'k' && key < 'l') || key === textOf(electionOf0),
     },
   ]);
-  return { ...chosen, initial, onCompacted, maxBufferedBytes };
+  return { ...chosen, from, onCompacted, maxBufferedBytes, maxDigestMs: random.pick([0, 5, 5, 50]) };
 }
 
 /** An application that watches for as long as it lives, and takes its time with what it gets. */
@@ -46,19 +50,25 @@ export class WatchReader {
   readonly #observers: readonly MemberObserver[];
   #items: Item[] = [];
   #hasState: boolean;
+  #isHurrying = false;
 
   constructor(client: ClientProcess, settings: WatchSettings, random: Random, observers: readonly MemberObserver[]) {
     this.#client = client;
     this.#settings = settings;
     this.#random = random;
     this.#observers = observers;
-    this.#hasState = settings.initial === 'none';
-    this.record = { name: client.name, selects: settings.selects, next: 1 };
+    this.#hasState = settings.from !== null;
+    this.record = { name: client.name, selects: settings.selects, next: settings.from ?? 1 };
     client.process.spawn(() => this.#run());
   }
 
   get isAlive(): boolean {
     return this.#client.process.isAlive;
+  }
+
+  /** From now on it takes everything at once. */
+  hurry(): void {
+    this.#isHurrying = true;
   }
 
   async #run(): Promise<void> {
@@ -71,13 +81,13 @@ export class WatchReader {
 
   async #watch(): Promise<void> {
     const client = await this.#client.client();
-    const { maxBufferedBytes, onCompacted, selectors } = this.#settings;
+    const { maxBufferedBytes, maxDigestMs, onCompacted, selectors } = this.#settings;
     const from = this.#hasState ? ({ from: this.record.next } as const) : ({ initial: 'snapshot' } as const);
     try {
       for await (const batch of client.watch(selectors, { ...from, maxBufferedBytes, onCompacted, progressMs })) {
         this.#take(batch);
         if (this.#random.chance(leaveShare)) return;
-        if (batch.type !== 'progress') await this.#client.process.sleep(this.#random.between(0, maxDigestMs));
+        if (maxDigestMs > 0 && !this.#isHurrying) await this.#client.process.sleep(this.#random.between(0, maxDigestMs));
       }
     } catch (error) {
       if (onCompacted === 'resync' || !ConclaveError.is(error, 'COMPACTED')) throw error;
