@@ -195,6 +195,11 @@ export class Member {
     return clusterStatus(this.#settings, this.raft, this.#machine.revision, reportOf);
   }
 
+  /** Last entry that is in the state. */
+  get applied(): Index {
+    return this.#applier.appliedIndex;
+  }
+
   get raft(): RaftStatus {
     return { ...this.#node.status(), applied: this.#applier.appliedIndex };
   }

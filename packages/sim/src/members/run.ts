@@ -44,6 +44,8 @@ export interface MemberRunReport {
     readonly sessionsLost: number;
     readonly snapshots: number;
     readonly compacted: number;
+    /** Checkpoints of members that were compared with the history. */
+    readonly compared: number;
     readonly delivered: number;
     readonly checked: number;
   };
@@ -52,6 +54,9 @@ export interface MemberRunReport {
 /** Healing takes so many election timeouts, and what client patience and time to live add. */
 const healingElections = 60;
 const healingClientsMs = 20_000;
+/** Of clients that watch keys, and that observe an election. */
+const watchingShare = 0.6;
+const observingShare = 0.4;
 /** More than the SDK waits for when it is closed. */
 const closingMs = 3_000;
 
@@ -218,9 +223,11 @@ class MemberRun {
       fail: (error) => this.fail(error),
     });
     this.#clients.push(client);
-    const watch = watchSettings(random, clients.watchBufferBytes, this.#oracle.revision);
-    this.#readers.push(new WatchReader(client, watch, random.fork('watch'), this.#observers));
-    new LeaderReader(client, 'l0', this.#observers);
+    if (random.chance(watchingShare)) {
+      const watch = watchSettings(random, clients.watchBufferBytes, this.#oracle.revision);
+      this.#readers.push(new WatchReader(client, watch, random.fork('watch'), this.#observers));
+    }
+    if (random.chance(observingShare)) new LeaderReader(client, 'l0', this.#observers);
     this.#workload.begin(client);
   }
 
@@ -289,6 +296,11 @@ class MemberRun {
       demand(isClean, 'clients close', () => `${client.name}: ${open.has(client)}, ${timersRunning} timers`);
     }
     for (const client of [...this.#clients]) this.#forget(client);
+    for (const { checkpoint, id } of this.#hosts) {
+      const { digest, position } = checkpoint ?? {};
+      if (position?.index === this.#oracle.index && digest !== undefined)
+        this.#oracle.checkpointed(id, position.index, digest);
+    }
     for (const { counts } of this.#readers) {
       this.#clientCounts.snapshots += counts.snapshots;
       this.#clientCounts.compacted += counts.compacted;
@@ -339,6 +351,7 @@ class MemberRun {
         expired: this.#leases.expired,
         observed: this.#holds.observed,
         ...this.#clientCounts,
+        compared: this.#oracle.compared,
         delivered: this.#watches.delivered,
         checked: this.#keys.checked,
       },

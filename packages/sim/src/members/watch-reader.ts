@@ -16,7 +16,7 @@ export interface WatchSettings {
   readonly maxDigestMs: number;
 }
 
-const progressMs = 100;
+const progressMs = 300;
 const maxBacklog = 100;
 /** Of batches after which the application ends the watch, and opens it again where it was. */
 const leaveShare = 0.01;
