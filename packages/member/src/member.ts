@@ -99,7 +99,9 @@ export class Member {
     this.#bootId = integerBetween(environment.prng, 1, 2 ** 48);
     this.#machine = machine;
     this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
-    this.#links = new PeerLinks(settings.id, transport, timers, (peer) => this.#messagesDropped(peer));
+    this.#links = new PeerLinks(settings.id, transport, timers, environment.prng, (peer) =>
+      this.#messagesDropped(peer),
+    );
     this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
       turnBegins: () => this.#turnBegins(),
       takeProposals: (max) => this.#takeProposals(max),
@@ -161,6 +163,7 @@ export class Member {
       pump: this.#pump,
       timers,
       hold: (held) => this.#mutations.transferring(held),
+      takeRequest: () => this.#links.takeRequest(),
       send: (to, message) => this.#links.send(to, message),
     });
     const members = new Set(settings.members.map(({ id }) => id));
@@ -190,6 +193,11 @@ export class Member {
     const now = this.#environment.clock.nowMs();
     const reportOf = (peer: MemberId): ReturnType<Reports['of']> => this.#reports.of(peer, now);
     return clusterStatus(this.#settings, this.raft, this.#machine.revision, reportOf);
+  }
+
+  /** Last entry that is in the state. */
+  get applied(): Index {
+    return this.#applier.appliedIndex;
   }
 
   get raft(): RaftStatus {

@@ -137,7 +137,7 @@ export class Mutations {
   #forward(leader: MemberId, mutation: Mutation): void {
     // Another member believed this one to lead; it asks again when it hears who does.
     if (mutation.origin.from !== 'client') return this.#drop(mutation, 'NOT_LEADER');
-    const request = this.#nextId++;
+    const request = this.#links.takeRequest();
     mutation.openAttempts++;
     this.#forwarded.set(request, { mutation, atMs: this.#clock.nowMs() });
     this.#links.send(leader, { type: 'forward', request, ...mutation.intent });

@@ -15,6 +15,7 @@ export interface TransferParts {
   readonly timers: Timers;
   /** Whether proposals are to wait for whoever leads next. */
   hold(held: boolean): void;
+  takeRequest(): PeerRequestId;
   send(to: MemberId, message: PeerMessage): void;
 }
 
@@ -63,7 +64,7 @@ export class Transfers {
 
   async #ask(leader: MemberId, to: MemberId | null): Promise<void> {
     return new Promise((resolve, reject) => {
-      const request = this.#nextId++;
+      const request = this.#parts.takeRequest();
       const patience = this.#parts.timers.after(bounds.forwardPatienceMs, () => {
         if (this.#passedOn.delete(request)) reject(new TransferError('transfer-timeout'));
       });

@@ -98,7 +98,10 @@ export class Acquire implements GrantListener {
     const hold = new Hold(this.#core, this.#operation.name, this.#sequence, standing.fence, standing.sentMs);
     if (this.#broken !== null) hold.broken(this.#broken);
     hold.check(this.#environment.clock.nowMs());
-    return hold.isOver ? 'again' : { hold };
+    if (!hold.isOver) return { hold };
+    // The answer took longer than a hold is good for. There it is held all the same, and the next attempt would wait behind it for ever.
+    this.#takeBack();
+    return 'again';
   }
 
   async #ask(): Promise<Standing> {

@@ -38,9 +38,17 @@ export class Hold {
     this.#confirmedMs = Math.max(this.#confirmedMs, sentMs);
   }
 
-  check(nowMs: number): void {
+  get #deadlineMs(): number {
     const { ttlMs } = this.core;
-    if (nowMs < this.#confirmedMs + ttlMs - driftMarginMs(ttlMs)) return;
+    return this.#confirmedMs + ttlMs - driftMarginMs(ttlMs);
+  }
+
+  remainingMs(nowMs: number): number {
+    return this.isOver ? 0 : Math.max(0, Math.min(this.core.deadlineMs, this.#deadlineMs) - nowMs);
+  }
+
+  check(nowMs: number): void {
+    if (nowMs < this.#deadlineMs) return;
     this.end('nobody confirmed it within its time', undefined);
   }
 

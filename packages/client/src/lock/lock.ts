@@ -18,6 +18,8 @@ export interface Held extends AsyncDisposable {
   readonly fence: Fence;
   /** Aborts before anybody else can hold it. Its reason is a ConclaveError. */
   readonly signal: AbortSignal;
+  /** Until its signal aborts, if nothing more is confirmed. 0 when it is over. */
+  remainingMs(): number;
   /** Throws LOCK_LOST if it is not held any more, by the clock of this moment. */
   assertHeld(): void;
   /** Throws as `assertHeld`. */
@@ -48,6 +50,11 @@ export class HeldHandle implements Lock {
 
   get signal(): AbortSignal {
     return this.hold.signal;
+  }
+
+  remainingMs(): number {
+    this.#check();
+    return this.hold.remainingMs(this.environment.clock.nowMs());
   }
 
   assertHeld(): void {

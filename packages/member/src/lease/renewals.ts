@@ -25,7 +25,6 @@ export class Renewals {
   readonly #asked = new Map<PeerRequestId, Asked>();
   #leader: MemberId | null = null;
   #leads = false;
-  #nextRequest = 1;
 
   constructor(keeper: LeaseKeeper, links: PeerLinks, timers: Timers) {
     this.#keeper = keeper;
@@ -62,7 +61,7 @@ export class Renewals {
     } else if (this.#leader === null) {
       divide(waiters, null);
     } else {
-      const request = this.#nextRequest++;
+      const request = this.#links.takeRequest();
       const giveUp = this.#timers.after(bounds.renewalPatienceMs, () => this.#settle(request, null));
       this.#asked.set(request, { waiters, giveUp });
       this.#links.send(this.#leader, { type: 'renew', request, leases });

@@ -1,7 +1,10 @@
-import type { MemberId, Message } from '@conclave/core';
+import type { MemberId, Message, Prng } from '@conclave/core';
 import { type Lane, lanes, type PeerTransport, type Timers } from '../environment.ts';
 import { decodePeerFrame, encodePeerFrame } from './codec.ts';
-import type { PeerMessage } from './message.ts';
+import type { PeerMessage, PeerRequestId } from './message.ts';
+
+/** Where the requests of a life begin is drawn from so many: far apart, and no life makes so many that it leaves the safe integers. */
+const firstRequests = 2 ** 52;
 
 type Outgoing = Record<Lane, PeerMessage[]>;
 
@@ -15,9 +18,11 @@ export class PeerLinks {
   /** A flush is on its way: scheduled, or in the pump's turn. */
   #flushExpected = false;
   #isEmpty = true;
+  #nextRequest: PeerRequestId;
 
   /** `dropped` is called when messages to a peer were not sent. */
-  constructor(id: MemberId, transport: PeerTransport, timers: Timers, dropped: (peer: MemberId) => void) {
+  constructor(id: MemberId, transport: PeerTransport, timers: Timers, prng: Prng, dropped: (peer: MemberId) => void) {
+    this.#nextRequest = Math.floor(prng.next() * firstRequests);
     this.#id = id;
     this.#transport = transport;
     this.#timers = timers;
@@ -39,6 +44,14 @@ export class PeerLinks {
    */
   send(to: MemberId, message: PeerMessage): void {
     this.#queue(to, laneOf(message), message);
+  }
+
+  /**
+   * For a request of this member to another one. No life of a member uses the numbers of another: what was asked before a restart may be
+   * answered behind it, and must not be taken for the answer to something else.
+   */
+  takeRequest(): PeerRequestId {
+    return this.#nextRequest++;
   }
 
   /** The pump flushes in its turn, and again when it ends: until then nothing is scheduled. */

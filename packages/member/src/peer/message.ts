@@ -3,7 +3,7 @@ import type { ErrorCode, Identity, LeaseId } from '@conclave/protocol';
 import type { SnapshotMessage } from '../snapshot/message.ts';
 import type { TransferRefusal } from '../transfer-refusal.ts';
 
-/** Numbers a request of one member to another, within the life of the asking member. */
+/** Numbers a request of one member to another, across all lives of the asking member. */
 export type PeerRequestId = number;
 
 /** A mutation on its way to the leader. Answered by `proposed` or `declined`; safe to send again, because of its identity. */

@@ -1,9 +1,11 @@
+import type { Socket, SocketEvents } from '@conclave/client/internal';
 import type { ClientConnection, ClientSocket } from '@conclave/member';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
 import { demand } from '../violation.ts';
 import type { MemberHost } from './host.ts';
+import type { VirtualProcess } from './process.ts';
 
 export interface SocketWorld {
   readonly scheduler: Scheduler;
@@ -13,133 +15,142 @@ export interface SocketWorld {
   readonly meanDelayMs: number;
 }
 
-/** What the client hears of its socket. */
-export interface SocketEvents {
-  frame(bytes: Uint8Array): void;
-  closed(): void;
-}
+/** A side notices within this time that the network has lost the connection; of clients only some do, the others must find out. */
+const maxNoticeMs = 600;
+const noticeShare = 0.6;
 
-/** One client's connection to one member, seen from the client: in order, until it is closed by a side or breaks. */
-export class SimulatedSocket {
-  readonly host: MemberHost;
+/** One connection of a client to a member: in order, until a side closes it or the network loses it. */
+export class SimulatedSocket implements Socket {
+  readonly #host: MemberHost;
+  readonly #process: VirtualProcess;
   readonly #world: SocketWorld;
   readonly #events: SocketEvents;
   readonly #life: number;
   #connection: ClientConnection | null = null;
+  /** The client closed it, or was told that it is over: it is told nothing more. */
   #isOver = false;
+  /** The network lost it: nothing passes any more. */
+  #isLost = false;
   /** The member closed it, or was told that it is gone. */
   #isDone = false;
-  #reading = true;
   #memberReads = true;
   #upAt = 0;
   #downAt = 0;
-  /** Frames that reached the member's machine while it did not read. */
-  #unread: Uint8Array[] = [];
-  /** Sent by the member, not taken by the client. */
-  #arrived: Uint8Array[] = [];
+  /** What reached the member's machine while it did not read. */
+  #unread: (() => void)[] = [];
   #bufferedBytes = 0;
 
-  constructor(host: MemberHost, world: SocketWorld, events: SocketEvents) {
-    this.host = host;
+  constructor(host: MemberHost, process: VirtualProcess, world: SocketWorld, events: SocketEvents) {
+    this.#host = host;
+    this.#process = process;
     this.#world = world;
     this.#events = events;
     this.#life = host.life;
     this.#up(() => {
       const { member } = host;
-      if (member === null) this.#endSoon();
-      else this.#connection = member.connectClient(this.#memberSide());
+      if (member === null) return this.#endSoon();
+      this.#connection = member.connectClient(this.#memberSide());
+      this.#down(() => this.#events.opened());
     });
   }
 
-  get isOver(): boolean {
-    return this.#isOver;
+  get isOpen(): boolean {
+    return !this.#isOver && !this.#isLost;
   }
 
   send(frame: Uint8Array): void {
-    this.#up(() => {
-      if (this.#memberReads) this.#receive(frame);
-      else this.#unread.push(frame);
-    });
+    if (!this.#isOver) this.#up(() => this.#receive(frame));
   }
 
-  /** A client that does not read lets its member's buffer grow. */
-  set reading(reading: boolean) {
-    this.#reading = reading;
-    if (reading) this.#take();
-  }
-
-  /** The network loses it, or the client closes it: this side is done at once, the member notices some time later. */
-  break(noticeMs: number): void {
-    if (this.#isOver) return;
+  close(): void {
     this.#isOver = true;
-    const { scheduler } = this.#world;
-    scheduler.after(noticeMs, () =>
-      this.#inMember(() => {
-        this.#isDone = true;
-        this.#connection?.closed();
-      }),
-    );
+    this.#up(() => this.#closedByClient());
+  }
+
+  #closedByClient(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#connection?.closed();
+  }
+
+  /** The network loses it: each side notices some time later, or never. */
+  lose(): void {
+    const { random, scheduler } = this.#world;
+    this.#isLost = true;
+    if (random.chance(noticeShare)) this.#endSoon();
+    scheduler.after(random.between(0, maxNoticeMs), () => this.#inMember(() => this.#closedByClient()));
+  }
+
+  /** Nothing passes for a while, and then everything does, as over a path that loses packets. */
+  stall(durationMs: number): void {
+    const until = this.#world.scheduler.now + durationMs;
+    this.#upAt = Math.max(this.#upAt, until);
+    this.#downAt = Math.max(this.#downAt, until);
+  }
+
+  /** The process on the other side is gone; of some machines nobody says so. */
+  hostDied(host: MemberHost): void {
+    if (this.#host !== host || !this.isOpen || host.life === this.#life) return;
+    if (this.#world.random.chance(noticeShare)) this.#endSoon();
+    else this.#isLost = true;
   }
 
   #up(act: () => void): void {
     const { meanDelayMs, minDelayMs, random, scheduler } = this.#world;
     this.#upAt = Math.max(this.#upAt, scheduler.now + minDelayMs + random.exponential(meanDelayMs));
     scheduler.at(this.#upAt, () => {
-      if (this.#isOver) return;
-      if (this.host.life === this.#life && this.host.isUp) this.#inMember(act);
-      else this.#endSoon();
+      if (this.#isLost) return;
+      if (this.#host.life !== this.#life || !this.#host.isUp) return this.#endSoon();
+      this.#inMember(() => {
+        if (this.#memberReads) act();
+        else this.#unread.push(act);
+      });
     });
   }
 
   #inMember(act: () => void): void {
-    if (this.host.life === this.#life) this.host.enter('arrivals', act);
+    if (this.#host.life === this.#life) this.#host.enter('arrivals', act);
   }
 
   #receive(frame: Uint8Array): void {
+    if (this.#isDone) return;
     const { scheduler, trace } = this.#world;
-    trace.record(
-      scheduler.now,
-      10,
-      this.host.id,
-      0,
-      frame.length,
-      () => `client -> ${this.host.id} ${frame.length} bytes`,
-    );
+    const { id } = this.#host;
+    trace.record(scheduler.now, 10, id, 0, frame.length, () => `client -> ${id} ${frame.length} bytes`);
     this.#connection?.receive(frame);
+  }
+
+  #down(act: () => void): void {
+    const { meanDelayMs, minDelayMs, random, scheduler } = this.#world;
+    this.#downAt = Math.max(this.#downAt, scheduler.now + minDelayMs + random.exponential(meanDelayMs));
+    scheduler.at(this.#downAt, () => {
+      if (this.#isLost) return;
+      this.#process.enter('arrivals', () => {
+        if (!this.#isOver) act();
+      });
+    });
   }
 
   /** The client learns that it is over. */
   #endSoon(): void {
     const { meanDelayMs, random, scheduler } = this.#world;
-    scheduler.after(random.exponential(meanDelayMs) + 1, () => this.#end());
+    scheduler.after(random.exponential(meanDelayMs) + 1, () =>
+      this.#process.enter('arrivals', () => this.#end('reset')),
+    );
   }
 
-  #end(): void {
+  #end(reason: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#events.closed();
-  }
-
-  #take(): void {
-    while (this.#reading && !this.#isOver) {
-      const frame = this.#arrived.shift();
-      if (frame === undefined) return;
-      this.#bufferedBytes -= frame.length;
-      this.#events.frame(frame);
-    }
+    this.#events.closed(reason);
   }
 
   #memberSide(): ClientSocket {
-    const { meanDelayMs, minDelayMs, random, scheduler } = this.#world;
-    const later = (act: () => void): void => {
-      this.#downAt = Math.max(this.#downAt, scheduler.now + minDelayMs + random.exponential(meanDelayMs));
-      scheduler.at(this.#downAt, act);
-    };
     const check = (what: string): void =>
       demand(
         !this.#isDone,
         'sockets are used while they are open',
-        () => `member ${this.host.id}: ${what} on a closed socket`,
+        () => `member ${this.#host.id}: ${what} on a closed socket`,
       );
     const buffered = (): number => this.#bufferedBytes;
     return {
@@ -149,9 +160,12 @@ export class SimulatedSocket {
       send: (frame) => {
         check('send');
         this.#bufferedBytes += frame.length;
-        later(() => {
-          this.#arrived.push(frame);
-          this.#take();
+        this.#down(() => {
+          const { scheduler, trace } = this.#world;
+          const { id } = this.#host;
+          trace.record(scheduler.now, 11, id, 0, frame.length, () => `client <- ${id} ${frame.length} bytes`);
+          this.#bufferedBytes -= frame.length;
+          this.#events.received(frame);
         });
       },
       pause: () => {
@@ -164,22 +178,17 @@ export class SimulatedSocket {
         this.#world.scheduler.after(0, () =>
           this.#inMember(() => {
             while (this.#memberReads) {
-              const frame = this.#unread.shift();
-              if (frame === undefined) return;
-              this.#receive(frame);
+              const act = this.#unread.shift();
+              if (act === undefined) return;
+              act();
             }
           }),
         );
       },
       close: () => {
         this.#isDone = true;
-        later(() => this.#end());
+        this.#down(() => this.#end('closed by the member'));
       },
     };
-  }
-
-  /** The process on the other side is gone. */
-  hostDied(): void {
-    if (!this.#isOver && this.host.life !== this.#life) this.#endSoon();
   }
 }

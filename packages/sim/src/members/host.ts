@@ -8,7 +8,7 @@ import {
   type PeerTransport,
   type Store,
 } from '@conclave/member';
-import type { LogStore, SnapshotStore, StateStore, Storage } from '@conclave/storage';
+import type { Checkpoint, LogStore, SnapshotStore, StateStore, Storage } from '@conclave/storage';
 import { initMemoryStorage, MemoryDisk, openMemoryStorage, type PendingWrite } from '@conclave/storage/memory';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
@@ -63,6 +63,7 @@ export class MemberHost {
   readonly #disk: MemoryDisk;
   readonly #settings: MemberSettings;
   #member: Member | null = null;
+  #storage: Storage | null = null;
   #isStarted = false;
   /** Grows with each crash: what was under way before it is nobody's. */
   #life = 0;
@@ -94,6 +95,11 @@ export class MemberHost {
 
   get member(): Member | null {
     return this.#member;
+  }
+
+  /** Its last durable one. */
+  get checkpoint(): Checkpoint | null {
+    return this.#storage?.state.checkpointed ?? null;
   }
 
   get isUp(): boolean {
@@ -134,6 +140,7 @@ export class MemberHost {
   async #open(): Promise<Member> {
     const { clusterId, id } = this.#settings;
     const storage = await openMemoryStorage(this.#disk, { clusterId, memberId: id });
+    this.#storage = storage;
     const { recovered, tail } = storage.log;
     this.#base = recovered.base.index;
     const first = (this.#base + 1) as Index;
@@ -360,7 +367,7 @@ export class MemberHost {
   /** What the member has applied since the last look is shown to the oracle. */
   #witness(): void {
     if (this.#member === null) return;
-    const applied = this.#member.raft.applied;
+    const { applied } = this.#member;
     // What a snapshot brought was seen where it was made.
     if (applied >= this.#base) this.#witnessed = Math.max(this.#witnessed, this.#base);
     while (this.#witnessed < applied) {

@@ -1,37 +1,81 @@
-import type { KeyValue, Operation, Result } from '@conclave/protocol';
-import type { SimulatedClient } from './client.ts';
+import type { ClientProcess } from './client-process.ts';
 import type { MemberHost } from './host.ts';
 import type { AppliedEntry, Oracle } from './oracle.ts';
 
-/** One operation of a client, from when it was first sent to when its fate is known. */
+/** What an application asks of its client. Only what the invariants judge by its answer has more than a name. */
+export type Action =
+  | { readonly type: 'put' | 'delete' | 'get'; readonly key: string }
+  /** Put, if the key was last written at that revision. */
+  | { readonly type: 'swap'; readonly key: string; readonly ifRevision: number }
+  /** Put, if the lock is held under that fence. */
+  | { readonly type: 'guarded'; readonly key: string; readonly lock: string; readonly fence: number }
+  /** All keys behind a prefix. */
+  | { readonly type: 'list'; readonly prefix: string }
+  | { readonly type: 'compact' | 'break' | 'proclaim' };
+
+/** One call of an application, from when it was made to when its fate is known. */
 export interface Call {
   readonly id: number;
-  readonly client: SimulatedClient;
-  readonly operation: Operation;
-  readonly kind: 'mutation' | 'linearizable' | 'local';
-  /** Of a local read. */
-  readonly minRevision: number;
+  readonly client: ClientProcess;
+  readonly action: Action;
+  readonly consistency: 'linearizable' | 'local';
   /** What the call writes, if it writes a value: no other call writes the same. */
   readonly value: string | null;
-  /** Largest revision that any client had been told of by an acknowledgement when it began. */
-  floor: number;
+  /** Largest revision that any client had been told of by an acknowledgement when it was made. */
+  readonly floor: number;
+  /** Largest revision that its own client had been shown in any way when it was made. */
+  readonly seen: number;
+}
+
+/** One key, as a client or the history shows it. */
+export interface Item {
+  readonly key: string;
+  readonly revision: number;
+  readonly value: string;
+}
+
+/** What the application was told. */
+export interface Answer {
+  /** Of the write, or of the state that was read. Null: it names none. */
+  readonly revision: number | null;
+  /** Something was written: no compare was lost. */
+  readonly wrote: boolean;
+  /** What was read. */
+  readonly items: readonly Item[] | null;
+}
+
+/** What one revision did to one key; null: it was deleted. */
+export interface Change {
+  readonly key: string;
+  readonly value: string | null;
 }
 
 /** What the invariants get to see. Each implements what it needs. */
 export interface MemberObserver {
   readonly name: string;
   applied?(applied: AppliedEntry): void;
-  called?(call: Call): void;
-  /** The cluster answered. */
-  answered?(call: Call, result: Result): void;
-  /** The cluster said that it had no effect. */
+  answered?(call: Call, answer: Answer): void;
+  /** The client said that it had no effect. */
   refused?(call: Call): void;
-  /** A client believes from now on that it holds. */
-  held?(client: SimulatedClient, lock: string, fence: number): void;
-  watchEvents?(watch: WatchRecord, revision: number, events: readonly string[]): void;
-  watchSnapshot?(watch: WatchRecord, revision: number, entries: readonly KeyValue[]): void;
+  /** An application believes from now on that it holds. */
+  held?(claim: Claim): void;
+  watchEvents?(watch: WatchRecord, revision: number, changes: readonly Change[], author: string | null): void;
+  watchSnapshot?(watch: WatchRecord, revision: number, items: readonly Item[]): void;
   watchProgress?(watch: WatchRecord, revision: number): void;
+  leaderSeen?(record: LeaderRecord, leader: { readonly fence: number; readonly session: number | null } | null): void;
   ended?(oracle: Oracle, hosts: readonly MemberHost[]): void;
+}
+
+/** What an application would act on, until its signal aborts. */
+export interface Claim {
+  readonly client: ClientProcess;
+  /** Null: the claim is that the session lives. */
+  readonly lock: string | null;
+  /** Of the hold, or the session. */
+  readonly number: number;
+  readonly signal: AbortSignal;
+  /** By the client's own clock. */
+  remainingMs(): number;
 }
 
 /** One watcher over all its connections. */
@@ -40,4 +84,12 @@ export interface WatchRecord {
   readonly selects: (key: string) => boolean;
   /** Every event below was delivered. */
   next: number;
+}
+
+/** One application that observes an election. */
+export interface LeaderRecord {
+  readonly name: string;
+  readonly lock: string;
+  /** Of the last leader that it was shown. */
+  fence: number;
 }

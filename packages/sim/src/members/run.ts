@@ -4,22 +4,25 @@ import { type FaultCounts, Nemesis } from '../nemesis.ts';
 import { Random } from '../random.ts';
 import { Scheduler } from '../scheduler.ts';
 import { Trace } from '../trace.ts';
-import { demand } from '../violation.ts';
-import { SimulatedClient } from './client.ts';
+import { demand, Violation } from '../violation.ts';
+import { type CallCounts, Calls } from './calls.ts';
+import { ClientProcess } from './client-process.ts';
+import { Holders } from './holders.ts';
 import { MemberHost } from './host.ts';
 import { ExactlyOnce } from './invariants/exactly-once.ts';
 import { Holds } from './invariants/holds.ts';
 import { LeaseTimes } from './invariants/lease-times.ts';
 import { LinearizableKeys } from './invariants/linearizable-keys.ts';
 import { Watches } from './invariants/watches.ts';
+import { LeaderReader } from './leader-reader.ts';
 import { Microtasks } from './microtasks.ts';
 import type { MemberObserver } from './observer.ts';
-import { Oracle, textOf } from './oracle.ts';
+import { Oracle } from './oracle.ts';
 import { PeerNetwork } from './peer-network.ts';
 import type { MemberRunSettings } from './settings.ts';
 import { StaleLeader } from './stale-leader.ts';
-import { WatchReader } from './watch-reader.ts';
-import { Workload, type WorkloadCounts, watchable } from './workload.ts';
+import { WatchReader, watchSettings } from './watch-reader.ts';
+import { Workload } from './workload.ts';
 
 export interface MemberRunReport {
   readonly hash: string;
@@ -30,12 +33,19 @@ export interface MemberRunReport {
   readonly faults: FaultCounts & StaleLeader['counts'];
   readonly network: PeerNetwork['counts'];
   readonly disk: MemberHost['counts'];
-  readonly load: WorkloadCounts;
+  readonly load: CallCounts & Holders['counts'] & Workload['counts'];
   readonly seen: {
     readonly grants: number;
     readonly expired: number;
+    /** Leaders that observers of elections were shown. */
+    readonly observed: number;
+    readonly connections: number;
+    readonly sessions: number;
     readonly sessionsLost: number;
-    readonly resumed: number;
+    readonly snapshots: number;
+    readonly compacted: number;
+    /** Checkpoints of members that were compared with the history. */
+    readonly compared: number;
     readonly delivered: number;
     readonly checked: number;
   };
@@ -44,18 +54,37 @@ export interface MemberRunReport {
 /** Healing takes so many election timeouts, and what client patience and time to live add. */
 const healingElections = 60;
 const healingClientsMs = 20_000;
+/** Of clients that watch keys, and that observe an election. */
+const watchingShare = 0.6;
+const observingShare = 0.4;
+/** More than the SDK waits for when it is closed. */
+const closingMs = 3_000;
 
-/** Whole members, from sockets to disks, with clients; one seed decides everything. Throws a Violation. */
+/** Whole members, from sockets to disks, with applications and the SDK; one seed decides everything. Rejects with a Violation. */
 export async function simulateMembers(
   seed: number,
   settings: MemberRunSettings,
   print: ((line: string) => void) | null = null,
 ): Promise<MemberRunReport> {
-  const run = new MemberRun(seed, settings, print);
-  await run.until(settings.safetyMs);
-  run.calm();
-  await run.heal();
-  return run.report();
+  return new Promise((resolve, reject) => {
+    // Not out of a promise: nothing that waits for one would run before the run is over.
+    setImmediate(() => {
+      const run = new MemberRun(seed, settings, print);
+      const rejected = (error: unknown): void => run.fail(new Violation('no defect', `unhandled: ${String(error)}`));
+      process.on('unhandledRejection', rejected);
+      try {
+        run.until(settings.safetyMs);
+        run.calm();
+        run.heal();
+        run.close();
+        resolve(run.report());
+      } catch (error) {
+        reject(error);
+      } finally {
+        process.off('unhandledRejection', rejected);
+      }
+    });
+  });
 }
 
 class MemberRun {
@@ -66,23 +95,27 @@ class MemberRun {
   readonly #oracle: Oracle;
   readonly #network: PeerNetwork;
   readonly #hosts: readonly MemberHost[];
-  readonly #clients: readonly SimulatedClient[];
+  /** Those that live. */
+  readonly #clients: ClientProcess[] = [];
+  readonly #readers: WatchReader[] = [];
   readonly #observers: MemberObserver[] = [];
   readonly #keys = new LinearizableKeys();
   readonly #holds: Holds;
   readonly #leases: LeaseTimes;
   readonly #watches: Watches;
+  readonly #calls: Calls;
+  readonly #holders: Holders;
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #staleLeader: StaleLeader;
+  readonly #clientRandom: Random;
+  #clientsMade = 0;
+  readonly #clientCounts = { connections: 0, sessions: 0, sessionsLost: 0, snapshots: 0, compacted: 0 };
   #failure: unknown = null;
 
   constructor(seed: number, settings: MemberRunSettings, print: ((line: string) => void) | null) {
     const random = new Random(seed);
     const scheduler = this.#scheduler;
-    const fail = (error: unknown): void => {
-      this.#failure ??= error;
-    };
     this.#settings = settings;
     this.#trace = new Trace(print);
     this.#oracle = new Oracle((applied) => {
@@ -90,32 +123,46 @@ class MemberRun {
     });
     const microtasks = this.#microtasks;
     const trace = this.#trace;
+    const fail = (error: unknown): void => this.fail(error);
     this.#network = new PeerNetwork({ scheduler, microtasks, random: random.fork('network'), trace, settings, fail });
     this.#hosts = this.#makeHosts(random.fork('hosts'), fail, print);
     this.#network.connect(this.#hosts);
     for (const host of this.#hosts) host.start();
-    this.#clients = this.#makeClients(random.fork('clients'));
-    const readers = this.#makeReaders(random.fork('watches'));
-    this.#holds = new Holds(this.#clients);
-    this.#leases = new LeaseTimes(this.#clients);
-    this.#watches = new Watches(
-      this.#keys,
-      readers.map(({ record }) => record),
-    );
-    this.#observers.push(this.#keys, new ExactlyOnce(), this.#holds, this.#leases, this.#watches);
-    this.#workload = new Workload(
-      this.#clients,
-      settings.clients,
+    const clients = this.#clients;
+    this.#clientRandom = random.fork('clients');
+    this.#holds = new Holds(clients);
+    this.#leases = new LeaseTimes(clients);
+    this.#watches = new Watches(this.#keys, this.#readers);
+    this.#calls = new Calls(this.#observers, random.fork('calls'));
+    this.#holders = new Holders({
+      settings: settings.clients,
+      random: random.fork('holders'),
+      calls: this.#calls,
+      holds: this.#holds,
+      observers: this.#observers,
+    });
+    this.#workload = new Workload({
+      clients,
+      settings: settings.clients,
       scheduler,
-      random.fork('workload'),
-      this.#oracle,
-      this.#keys,
-    );
-    this.#observers.push(this.#workload);
-    const cluster = { hosts: this.#hosts, network: this.#network, clients: this.#clients };
+      random: random.fork('workload'),
+      oracle: this.#oracle,
+      keys: this.#keys,
+      calls: this.#calls,
+      holders: this.#holders,
+      replace: (client) => this.#replace(client),
+    });
+    this.#observers.push(this.#keys, new ExactlyOnce(), this.#holds, this.#leases, this.#watches, this.#workload);
+    for (let count = 0; count < settings.clients.count; count++) this.#addClient();
+    const cluster = { hosts: this.#hosts, network: this.#network, clients };
     this.#nemesis = new Nemesis(cluster, scheduler, random.fork('nemesis'), settings.faults);
     const rhythm = { everyMs: settings.staleLeaderEveryMs, electionMs: settings.electionMs };
     this.#staleLeader = new StaleLeader(cluster, scheduler, random.fork('stale'), rhythm);
+  }
+
+  /** The first one ends the run: what is thrown where a promise calls would reach nobody. */
+  fail(error: unknown): void {
+    this.#failure ??= error;
   }
 
   #makeHosts(random: Random, fail: (error: unknown) => void, print: ((line: string) => void) | null): MemberHost[] {
@@ -161,55 +208,47 @@ class MemberRun {
     return new Clock(this.#scheduler, random.between(1 - drift, 1 + drift), random.between(0, 1e6));
   }
 
-  #makeClients(random: Random): SimulatedClient[] {
-    const { clients, faults, meanDelayMs, minDelayMs } = this.#settings;
+  #addClient(): void {
+    const { clients, clientBreakEveryMs, faults, meanDelayMs, minDelayMs } = this.#settings;
     const scheduler = this.#scheduler;
-    return Array.from({ length: clients.count }, (_, at) => {
-      const own = random.fork(`client ${at}`);
-      return new SimulatedClient(`c${at + 1}`, own.pick(clients.ttlsMs), this.#clock(own, faults.clockDrift), own, {
-        scheduler,
-        sockets: { scheduler, random: own.fork('socket'), trace: this.#trace, minDelayMs, meanDelayMs },
-        hosts: this.#hosts,
-        observers: this.#observers,
-        breakEveryMs: this.#settings.clientBreakEveryMs,
-      });
+    const name = `c${++this.#clientsMade}`;
+    const random = this.#clientRandom.fork(name);
+    const clock = this.#clock(random, faults.clockDrift);
+    const client = new ClientProcess(name, random.pick(clients.ttlsMs), clock, random, {
+      scheduler,
+      microtasks: this.#microtasks,
+      sockets: { scheduler, random: random.fork('socket'), trace: this.#trace, minDelayMs, meanDelayMs },
+      hosts: this.#hosts,
+      breakEveryMs: clientBreakEveryMs,
+      fail: (error) => this.fail(error),
     });
+    this.#clients.push(client);
+    if (random.chance(watchingShare)) {
+      const watch = watchSettings(random, clients.watchBufferBytes, this.#oracle.revision);
+      this.#readers.push(new WatchReader(client, watch, random.fork('watch'), this.#observers));
+    }
+    if (random.chance(observingShare)) new LeaderReader(client, 'l0', this.#observers);
+    this.#workload.begin(client);
   }
 
-  /** Each client watches: everything, one key, or the leader of an election beside a range that overlaps another. */
-  #makeReaders(random: Random): WatchReader[] {
-    const [k, l] = [Buffer.from('k'), Buffer.from('l')];
-    const single = Buffer.from('k0');
-    return this.#clients.map((client, at) => {
-      const choice = random.integer(0, 3);
-      const selectors =
-        choice === 0
-          ? [{ key: new Uint8Array(), end: new Uint8Array() }]
-          : choice === 1
-            ? [{ key: single, end: null }]
-            : [
-                { key: Buffer.from('k1'), end: l },
-                { key: watchable, end: null },
-                { key: k, end: Buffer.from('k3') },
-              ];
-      const selects = (key: string): boolean =>
-        choice === 0
-          ? key >= '\u0001'
-          : choice === 1
-            ? key === 'k0'
-            : (key >= 'k' && key < 'l') || key === textOf(watchable);
-      const { creditBytes } = this.#settings.clients;
-      const settings = { selectors, selects, creditBytes, fromSnapshot: at % 2 === 1 };
-      const reader = new WatchReader(client, settings, this.#scheduler, random.fork(`watch ${at}`), this.#observers);
-      client.watch = reader;
-      return reader;
-    });
+  #replace(client: ClientProcess): void {
+    client.kill();
+    this.#forget(client);
+    this.#addClient();
   }
 
-  async until(timeMs: number): Promise<void> {
-    if (this.#microtasks.isTouched) await this.#microtasks.settle();
+  #forget(client: ClientProcess): void {
+    this.#clients.splice(this.#clients.indexOf(client), 1);
+    this.#clientCounts.connections += client.counts.connections;
+    this.#clientCounts.sessions += client.counts.sessions;
+    this.#clientCounts.sessionsLost += client.counts.sessionsLost;
+  }
+
+  until(timeMs: number): void {
+    const microtasks = this.#microtasks;
+    microtasks.settle();
     while (this.#scheduler.step(timeMs)) {
-      if (this.#microtasks.isTouched) await this.#microtasks.settle();
+      microtasks.settle();
       if (this.#failure !== null) throw this.#failure;
     }
   }
@@ -220,38 +259,57 @@ class MemberRun {
     this.#nemesis.stop();
     this.#staleLeader.stop();
     for (const client of this.#clients) client.becomeReliable();
+    for (const reader of this.#readers) reader.hurry();
   }
 
   /** Liveness: every client writes and reads, nobody waits any more, all watchers have everything, all members are equal. */
-  async heal(): Promise<void> {
+  heal(): void {
     const { electionMs } = this.#settings;
     const deadline = this.#scheduler.now + healingElections * electionMs + healingClientsMs;
-    const waiting = new Set<string>();
+    const waiting = new Set(this.#clients);
     for (const client of this.#clients) {
-      for (const what of ['write', 'read'] as const) {
-        const name = `${what} of ${client.name}`;
-        waiting.add(name);
-        const attempt = (): void => {
-          if (what === 'read') this.#workload.readKey(client, 'linearizable', done);
-          else this.#workload.write(client, this.#workload.put(), done);
-        };
-        const done = (outcome: object): void => {
-          if ('result' in outcome) waiting.delete(name);
-          else attempt();
-        };
-        attempt();
-      }
+      client.process.spawn(async () => {
+        await this.#workload.prove(client);
+        waiting.delete(client);
+      });
     }
     while (!(waiting.size === 0 && this.#isSettled())) {
-      demand(this.#scheduler.now < deadline, 'liveness', () => this.#describeUnsettled([...waiting]));
-      await this.until(this.#scheduler.now + electionMs / 2);
+      demand(this.#scheduler.now < deadline, 'liveness', () => this.#describeUnsettled());
+      this.until(this.#scheduler.now + electionMs / 2);
     }
     for (const observer of this.#observers) observer.ended?.(this.#oracle, this.#hosts);
   }
 
+  /** Whoever closes his client leaves nothing behind: no timer, no connection. */
+  close(): void {
+    const open = new Set(this.#clients);
+    for (const client of this.#clients) {
+      client.process.spawn(async () => {
+        await client.close();
+        open.delete(client);
+      });
+    }
+    this.until(this.#scheduler.now + closingMs);
+    for (const client of this.#clients) {
+      const { timersRunning } = client.process;
+      const isClean = !open.has(client) && timersRunning === 0 && !client.hasConnection;
+      demand(isClean, 'clients close', () => `${client.name}: ${open.has(client)}, ${timersRunning} timers`);
+    }
+    for (const client of [...this.#clients]) this.#forget(client);
+    for (const { checkpoint, id } of this.#hosts) {
+      const { digest, position } = checkpoint ?? {};
+      if (position?.index === this.#oracle.index && digest !== undefined)
+        this.#oracle.checkpointed(id, position.index, digest);
+    }
+    for (const { counts } of this.#readers) {
+      this.#clientCounts.snapshots += counts.snapshots;
+      this.#clientCounts.compacted += counts.compacted;
+    }
+  }
+
   #isSettled(): boolean {
     return (
-      this.#clients.every((client) => client.pendingCount === 0) &&
+      this.#clients.every(({ pending, wishes }) => pending + wishes === 0) &&
       this.#hosts.every(
         (host) => host.member?.raft.applied === this.#oracle.index && host.member.counts.pending === 0,
       ) &&
@@ -259,14 +317,14 @@ class MemberRun {
     );
   }
 
-  #describeUnsettled(waiting: readonly string[]): string {
+  #describeUnsettled(): string {
     const members = this.#hosts.map(({ id, isUp, member }) => {
       if (member === null) return `${id} ${isUp ? 'starting' : 'down'}`;
       const { applied, committed, leader, role, term } = member.raft;
       return `${id} ${role} term ${term} leader ${leader} committed ${committed} applied ${applied} pending ${member.counts.pending}`;
     });
-    const clients = this.#clients.map(({ name, pendingCount }) => `${name} ${pendingCount}`);
-    return `${members.join('; ')}; of ${this.#oracle.index}; unanswered: ${clients.join()}; ${waiting.join()}; watches complete: ${this.#watches.isComplete}`;
+    const clients = this.#clients.map(({ name, pending, wishes }) => `${name} ${pending} and ${wishes}`);
+    return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#watches.isComplete}`;
   }
 
   report(): MemberRunReport {
@@ -287,12 +345,13 @@ class MemberRun {
         exports: sum(({ counts }) => counts.exports),
         installed: sum(({ counts }) => counts.installed),
       },
-      load: this.#workload.counts,
+      load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#workload.counts },
       seen: {
         grants: this.#holds.grants,
         expired: this.#leases.expired,
-        sessionsLost: this.#clients.reduce((total, { sessionsLost }) => total + sessionsLost, 0),
-        resumed: this.#clients.reduce((total, { resumed }) => total + resumed, 0),
+        observed: this.#holds.observed,
+        ...this.#clientCounts,
+        compared: this.#oracle.compared,
         delivered: this.#watches.delivered,
         checked: this.#keys.checked,
       },

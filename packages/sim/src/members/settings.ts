@@ -34,11 +34,13 @@ export interface ClientSettings {
   /** A client's own pauses, some beyond its time to live. */
   readonly pauseEveryMs: number;
   readonly maxPauseMs: number;
+  /** Mean time between deaths of one client. Another one comes in its place. */
+  readonly deathEveryMs: number;
   /** Of clients that stand still soon after a new leader began: what the old one told them is put to the test. */
   readonly pauseAtElection: number;
   readonly maxValueBytes: number;
   readonly compactShare: number;
-  readonly creditBytes: number;
+  readonly watchBufferBytes: number;
 }
 
 /** With this the time to live minus one hundredth, by a client's clock, is over before the whole is by a member's. */
@@ -97,7 +99,8 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       pauseAtElection: calm ? 0 : random.pick([0, 0.5]),
       maxValueBytes: random.pick([24, 300, 3_000, 30_000]),
       compactShare: random.pick([0, 0, 0.01, 0.05]),
-      creditBytes: random.pick([1, 2_000, 1_000_000]),
+      watchBufferBytes: random.pick([4_096, 20_000, 1_048_576]),
+      deathEveryMs: sometimes(0.4, 2_000, 15_000),
     },
     safetyMs,
   };

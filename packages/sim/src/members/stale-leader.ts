@@ -1,13 +1,13 @@
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
-import type { SimulatedClient } from './client.ts';
+import type { ClientProcess } from './client-process.ts';
 import type { MemberHost } from './host.ts';
 import type { PeerNetwork } from './peer-network.ts';
 
 interface Cluster {
   readonly hosts: readonly MemberHost[];
   readonly network: PeerNetwork;
-  readonly clients: readonly SimulatedClient[];
+  readonly clients: readonly ClientProcess[];
 }
 
 interface Rhythm {

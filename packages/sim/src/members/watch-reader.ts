@@ -1,141 +1,132 @@
-import {
-  decodeEntries,
-  decodeEvents,
-  type KeyEvent,
-  type KeyRange,
-  type KeyValue,
-  type MemberMessage,
-} from '@conclave/protocol';
+import { ConclaveError, type Selector, type WatchBatch } from '@conclave/client';
+import { electionKey } from '@conclave/protocol';
 import type { Random } from '../random.ts';
-import type { Scheduler } from '../scheduler.ts';
-import { Violation } from '../violation.ts';
-import type { SimulatedClient } from './client.ts';
-import type { MemberObserver, WatchRecord } from './observer.ts';
+import type { ClientProcess } from './client-process.ts';
+import type { Item, MemberObserver, WatchRecord } from './observer.ts';
 import { textOf } from './oracle.ts';
 
-type WatchMessage = Extract<MemberMessage, { type: `watch${string}` }>;
-
 export interface WatchSettings {
-  readonly selectors: readonly KeyRange[];
+  readonly selectors: readonly Selector[];
   readonly selects: (key: string) => boolean;
-  readonly creditBytes: number;
-  readonly fromSnapshot: boolean;
+  readonly maxBufferedBytes: number;
+  /** The first revision to be shown; null: begin with the state. */
+  readonly from: number | null;
+  readonly onCompacted: 'throw' | 'resync';
+  /** What the application takes at most for a batch. */
+  readonly maxDigestMs: number;
 }
 
-/** A watch over all connections of a client: it resumes behind the last that it saw, and gives credit back after a while. */
+const progressMs = 300;
+const maxBacklog = 100;
+/** Of batches after which the application ends the watch, and opens it again where it was. */
+const leaveShare = 0.01;
+
+/** What the leader of an election publishes, as a key. */
+const electionOf0: Uint8Array = electionKey(Buffer.from('l0'));
+
+/** Everything, one key, or an election beside ranges that overlap. */
+export function watchSettings(random: Random, maxBufferedBytes: number, revision: number): WatchSettings {
+  // From the beginning of history, from a moment ago, or with the state that there is.
+  const from = random.pick([1, Math.max(1, revision - random.integer(0, maxBacklog)), null]);
+  const onCompacted = random.pick(['throw', 'resync', 'resync'] as const);
+  const chosen = random.pick([
+    { selectors: [{ from: '' }], selects: (key: string) => key >= '\u0001' },
+    { selectors: ['k0'], selects: (key: string) => key === 'k0' },
+    {
+      selectors: [{ from: 'k1', to: 'l' }, electionOf0, { from: 'k', to: 'k3' }],
+      selects: (key: string) => (key >= 'k' && key < 'l') || key === textOf(electionOf0),
+    },
+  ]);
+  return { ...chosen, from, onCompacted, maxBufferedBytes, maxDigestMs: random.pick([0, 5, 5, 50]) };
+}
+
+/** An application that watches for as long as it lives, and takes its time with what it gets. */
 export class WatchReader {
   readonly record: WatchRecord;
-  readonly #client: SimulatedClient;
+  readonly counts: { snapshots: number; compacted: number } = { snapshots: 0, compacted: 0 };
+  readonly #client: ClientProcess;
   readonly #settings: WatchSettings;
-  readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #observers: readonly MemberObserver[];
-  #watch = 0;
-  #pieces: Uint8Array[] = [];
-  #snapshot: KeyValue[] = [];
-  #snapshotRevision = 0;
+  #items: Item[] = [];
   #hasState: boolean;
-  maxDigestMs = 50;
+  #isHurrying = false;
 
-  constructor(
-    client: SimulatedClient,
-    settings: WatchSettings,
-    scheduler: Scheduler,
-    random: Random,
-    observers: readonly MemberObserver[],
-  ) {
+  constructor(client: ClientProcess, settings: WatchSettings, random: Random, observers: readonly MemberObserver[]) {
     this.#client = client;
     this.#settings = settings;
-    this.#scheduler = scheduler;
     this.#random = random;
     this.#observers = observers;
-    this.#hasState = !settings.fromSnapshot;
-    this.record = { name: client.name, selects: settings.selects, next: 1 };
+    this.#hasState = settings.from !== null;
+    this.record = { name: client.name, selects: settings.selects, next: settings.from ?? 1 };
+    client.process.spawn(() => this.#run());
   }
 
-  disconnected(): void {
-    this.#pieces = [];
-    this.#snapshot = [];
+  get isAlive(): boolean {
+    return this.#client.process.isAlive;
   }
 
-  connected(): void {
-    this.disconnected();
-    this.#watch++;
-    const from = this.#hasState
-      ? ({ at: 'revision', revision: this.record.next } as const)
-      : ({ at: 'snapshot' } as const);
-    this.#client.sendWatch({
-      type: 'watchCreate',
-      watch: this.#watch,
-      selectors: this.#settings.selectors,
-      from,
-      keysOnly: false,
-      previous: false,
-      events: 'all',
-      progressMs: 100,
-      onCompaction: 'resync',
-      creditBytes: this.#settings.creditBytes,
-    });
+  /** From now on it takes everything at once. */
+  hurry(): void {
+    this.#isHurrying = true;
   }
 
-  handle(message: WatchMessage): void {
-    switch (message.type) {
-      case 'watchCreated':
-        return;
-      case 'watchEvents':
-        return this.#events(message.watches, message.more, message.bytes);
-      case 'watchProgress':
-        if (!message.watches.includes(this.#watch)) return;
-        for (const observer of this.#observers) observer.watchProgress?.(this.record, message.revision);
-        this.record.next = Math.max(this.record.next, message.revision + 1);
-        return;
-      case 'watchSnapshot':
-        if (message.watch !== this.#watch) return;
-        this.#expectSnapshotOf(message.revision);
-        this.#snapshot.push(...decodeEntries(message.entries));
-        return this.#giveBack(message.entries.length);
-      case 'watchSynced':
-        if (message.watch !== this.#watch) return;
-        this.#expectSnapshotOf(message.revision);
-        for (const observer of this.#observers) observer.watchSnapshot?.(this.record, message.revision, this.#snapshot);
-        this.#snapshot = [];
-        this.#hasState = true;
-        this.record.next = message.revision + 1;
-        return;
-      case 'watchEnded':
-        if (message.watch === this.#watch)
-          throw new Violation('watches live', `${this.record.name}: ${message.error?.code}`);
+  async #run(): Promise<void> {
+    try {
+      for (;;) await this.#watch();
+    } catch (error) {
+      if (!ConclaveError.is(error, 'CLIENT_CLOSED')) throw error;
     }
   }
 
-  /** Pieces of an earlier one are void: a compaction overtook it. */
-  #expectSnapshotOf(revision: number): void {
-    if (this.#snapshotRevision !== revision) this.#snapshot = [];
-    this.#snapshotRevision = revision;
+  async #watch(): Promise<void> {
+    const client = await this.#client.client();
+    const { maxBufferedBytes, maxDigestMs, onCompacted, selectors } = this.#settings;
+    const from = this.#hasState ? ({ from: this.record.next } as const) : ({ initial: 'snapshot' } as const);
+    try {
+      for await (const batch of client.watch(selectors, { ...from, maxBufferedBytes, onCompacted, progressMs })) {
+        this.#take(batch);
+        if (this.#random.chance(leaveShare)) return;
+        if (maxDigestMs > 0 && !this.#isHurrying)
+          await this.#client.process.sleep(this.#random.between(0, maxDigestMs));
+      }
+    } catch (error) {
+      if (onCompacted === 'resync' || !ConclaveError.is(error, 'COMPACTED')) throw error;
+      this.counts.compacted++;
+      this.#hasState = false;
+    }
   }
 
-  #events(watches: readonly number[], more: boolean, bytes: Uint8Array): void {
-    if (!watches.includes(this.#watch)) return;
-    this.#pieces.push(bytes);
-    if (more) return;
-    const whole = Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    const { events, revision } = decodeEvents(whole);
-    for (const observer of this.#observers) observer.watchEvents?.(this.record, revision, events.map(eventText));
-    this.record.next = revision + 1;
-    this.#giveBack(whole.length);
+  #take(batch: WatchBatch): void {
+    const { record } = this;
+    switch (batch.type) {
+      case 'events': {
+        const { author, events, revision } = batch;
+        const changes = events.map((event) => ({
+          key: event.key,
+          value: event.type === 'put' ? event.entry.text() : null,
+        }));
+        for (const observer of this.#observers) observer.watchEvents?.(record, revision, changes, author);
+        record.next = revision + 1;
+        break;
+      }
+      case 'progress':
+        for (const observer of this.#observers) observer.watchProgress?.(record, batch.revision);
+        record.next = Math.max(record.next, batch.revision + 1);
+        break;
+      case 'snapshot':
+        if (batch.first) this.#items = [];
+        for (const entry of batch.entries) {
+          this.#items.push({ key: entry.key, revision: entry.modRevision, value: entry.text() });
+        }
+        if (!batch.last) return;
+        this.counts.snapshots++;
+        for (const observer of this.#observers) observer.watchSnapshot?.(record, batch.revision, this.#items);
+        this.#items = [];
+        this.#hasState = true;
+        record.next = batch.revision + 1;
+        break;
+    }
+    this.#client.seen = Math.max(this.#client.seen, batch.revision);
   }
-
-  #giveBack(bytes: number): void {
-    const watch = this.#watch;
-    this.#scheduler.after(this.#random.between(0, this.maxDigestMs), () => {
-      if (watch === this.#watch) this.#client.sendWatch({ type: 'watchCredit', watch, bytes });
-    });
-  }
-}
-
-/** What an event says, for comparison. */
-export function eventText(event: KeyEvent): string {
-  if (event.type === 'delete') return `delete ${textOf(event.key)}`;
-  return `put ${textOf(event.entry.key)} ${event.entry.value === null ? '-' : textOf(event.entry.value)}`;
 }

@@ -1,250 +1,194 @@
+import type { Client, Entry } from '@conclave/client';
 import { EntryKind } from '@conclave/core';
-import { electionKey, type LockName, type Operation } from '@conclave/protocol';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
-import type { SimulatedClient } from './client.ts';
-import { lockText, type Outcome } from './client-call.ts';
+import type { Calls } from './calls.ts';
+import type { ClientProcess } from './client-process.ts';
+import type { Holders } from './holders.ts';
 import type { LinearizableKeys } from './invariants/linearizable-keys.ts';
-import type { Call, MemberObserver } from './observer.ts';
+import type { Answer, Item, MemberObserver } from './observer.ts';
 import type { AppliedEntry, Oracle } from './oracle.ts';
 import type { ClientSettings } from './settings.ts';
 
-export interface WorkloadCounts {
-  calls: number;
-  answered: number;
-  unknown: number;
-  refused: number;
-  holds: number;
-  cancels: number;
-  clientPauses: number;
-  compactions: number;
-}
-
 const maxElectionPauseDelayMs = 150;
 
-/** What one client may have under way. */
+/** What one client may have under way, and what it may wait for or hold beside. */
 const maxOutstanding = 8;
+const maxWishes = 3;
 
-/** What the clients do: writes of values never repeated, compare-and-set, deletions, reads of both kinds, locks and elections. */
+interface World {
+  readonly clients: readonly ClientProcess[];
+  readonly settings: ClientSettings;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly oracle: Oracle;
+  readonly keys: LinearizableKeys;
+  readonly calls: Calls;
+  readonly holders: Holders;
+  /** Its process dies, and another one comes in its place. */
+  readonly replace: (client: ClientProcess) => void;
+}
+
+/** What the applications do: writes of values never repeated, compare-and-set, deletions, reads of both kinds, locks, elections; and how they suffer. */
 export class Workload implements MemberObserver {
   readonly name = 'workload';
-  readonly counts: WorkloadCounts = {
-    calls: 0,
-    answered: 0,
-    unknown: 0,
-    refused: 0,
-    holds: 0,
-    cancels: 0,
+  readonly counts: { clientPauses: number; clientDeaths: number; compactions: number } = {
     clientPauses: 0,
+    clientDeaths: 0,
     compactions: 0,
   };
-  readonly #clients: readonly SimulatedClient[];
-  readonly #settings: ClientSettings;
-  readonly #scheduler: Scheduler;
-  readonly #random: Random;
-  readonly #oracle: Oracle;
-  readonly #keys: LinearizableKeys;
-  #nextCall = 1;
+  readonly #world: World;
   #isStopped = false;
 
-  constructor(
-    clients: readonly SimulatedClient[],
-    settings: ClientSettings,
-    scheduler: Scheduler,
-    random: Random,
-    oracle: Oracle,
-    keys: LinearizableKeys,
-  ) {
-    this.#clients = clients;
-    this.#settings = settings;
-    this.#scheduler = scheduler;
-    this.#random = random;
-    this.#oracle = oracle;
-    this.#keys = keys;
-    for (const client of clients) {
-      this.#operate(client);
-      if (settings.pauseEveryMs < Number.POSITIVE_INFINITY) this.#pauseNowAndThen(client);
-      client.onHold = (operation, _sequence, fence) => this.#holdFor(client, operation.name, fence);
-    }
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** This client works from now on. */
+  begin(client: ClientProcess): void {
+    const { settings } = this.#world;
+    this.#operate(client);
+    this.#sometimes(client, settings.pauseEveryMs, () => {
+      this.counts.clientPauses++;
+      client.pause(this.#world.random.between(0, settings.maxPauseMs));
+    });
+    this.#sometimes(client, settings.deathEveryMs, () => {
+      this.counts.clientDeaths++;
+      this.#world.replace(client);
+    });
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#world.holders.stop();
   }
 
   applied({ entry }: AppliedEntry): void {
     if (entry.kind !== EntryKind.Noop || this.#isStopped) return;
-    for (const client of this.#clients) {
-      if (!this.#random.chance(this.#settings.pauseAtElection)) continue;
-      const pauseMs = this.#random.between(0.5, 1.5) * client.ttlMs;
-      this.#scheduler.after(this.#random.exponential(maxElectionPauseDelayMs), () => {
+    const { clients, random, scheduler, settings } = this.#world;
+    for (const client of clients) {
+      if (!random.chance(settings.pauseAtElection)) continue;
+      const pauseMs = random.between(0.5, 1.5) * client.ttlMs;
+      scheduler.after(random.exponential(maxElectionPauseDelayMs), () => {
         if (!this.#isStopped) client.pause(pauseMs);
       });
     }
   }
 
-  stop(): void {
-    this.#isStopped = true;
+  /** Until it has written once and read once, however long it takes. */
+  async prove(client: ClientProcess): Promise<void> {
+    const patient = {};
+    let written: Answer | null = null;
+    while (written === null) written = await this.#put(client, patient);
+    let read: Answer | null = null;
+    while (read === null) read = await this.#get(client, 'linearizable', patient);
   }
 
-  #operate(client: SimulatedClient): void {
-    const { count, operationsPerSecond } = this.#settings;
-    this.#scheduler.after(this.#random.exponential((1_000 * count) / operationsPerSecond), () => {
+  #sometimes(client: ClientProcess, everyMs: number, act: () => void): void {
+    const { random, scheduler } = this.#world;
+    if (everyMs === Number.POSITIVE_INFINITY) return;
+    scheduler.after(random.exponential(everyMs), () => {
+      if (this.#isStopped || !client.process.isAlive) return;
+      act();
+      this.#sometimes(client, everyMs, act);
+    });
+  }
+
+  #operate(client: ClientProcess): void {
+    const { count, operationsPerSecond } = this.#world.settings;
+    const { process } = client;
+    process.after(this.#world.random.exponential((1_000 * count) / operationsPerSecond), () => {
       if (this.#isStopped) return;
-      if (!client.isPaused && client.pendingCount < maxOutstanding) this.#act(client);
+      if (client.pending < maxOutstanding) process.spawn(async () => this.#act(client));
       this.#operate(client);
     });
   }
 
-  #pauseNowAndThen(client: SimulatedClient): void {
-    this.#scheduler.after(this.#random.exponential(this.#settings.pauseEveryMs), () => {
-      if (this.#isStopped) return;
-      this.counts.clientPauses++;
-      client.pause(this.#random.between(0, this.#settings.maxPauseMs));
-      this.#pauseNowAndThen(client);
-    });
+  async #act(client: ClientProcess): Promise<unknown> {
+    const roll = this.#world.random.next();
+    if (roll < this.#world.settings.compactShare) return this.#compact(client);
+    if (roll < 0.35) return this.#put(client);
+    if (roll < 0.5) return this.#swap(client);
+    if (roll < 0.55) return this.#delete(client);
+    if (roll < 0.7) return this.#get(client, 'linearizable');
+    if (roll < 0.75) return this.#list(client, 'linearizable');
+    if (roll < 0.84) return this.#get(client, 'local');
+    if (roll < 0.87) return this.#list(client, 'local');
+    if (roll < 0.88) return this.#world.holders.breakOne(client);
+    return client.wishes < maxWishes ? this.#world.holders.hold(client) : this.#put(client);
   }
 
-  #act(client: SimulatedClient): void {
-    const roll = this.#random.next();
-    if (roll < this.#settings.compactShare) return this.#compact(client);
-    if (roll < 0.35) return this.write(client, this.put());
-    if (roll < 0.5) return this.#compareAndSet(client);
-    if (roll < 0.55) return this.write(client, { operation: deletion(this.#key()), value: null });
-    if (roll < 0.8) return this.readKey(client, 'linearizable');
-    if (roll < 0.88) return this.readKey(client, 'local');
-    this.#acquire(client);
-  }
-
-  #key(): Uint8Array {
-    return Buffer.from(`k${this.#random.integer(0, this.#settings.keys)}`);
-  }
-
-  put(): { operation: Operation; value: string } {
-    const value = this.#value();
-    const operation = {
-      type: 'put',
-      key: this.#key(),
-      value: Buffer.from(value),
-      lease: null,
-      returnPrevious: false,
-    } as const;
-    return { operation, value };
+  #key(): string {
+    return `k${this.#world.random.integer(0, this.#world.settings.keys)}`;
   }
 
   #value(): string {
-    const length = this.#random.integer(0, this.#settings.maxValueBytes);
-    return `v${this.#nextCall}.${'x'.repeat(length)}`;
+    const { calls, random, settings } = this.#world;
+    return `${calls.nextValue}.${'x'.repeat(random.integer(0, settings.maxValueBytes))}`;
   }
 
-  /** With its session if it has one, or under an idempotency key. */
-  write(
-    client: SimulatedClient,
-    { operation, value }: { readonly operation: Operation; readonly value: string | null },
-    done: (outcome: Outcome) => void = () => {},
-  ): void {
-    const call = this.#call(client, operation, 'mutation', value);
-    const settled = (outcome: Outcome): void => {
-      this.#count(outcome);
-      done(outcome);
-    };
-    const inSession = this.#random.chance(0.7) && client.writeInSession(call, settled) !== null;
-    if (!inSession) client.writeByKey(call, Buffer.from(`i${call.id}`), settled);
-  }
-
-  readKey(client: SimulatedClient, kind: 'linearizable' | 'local', done: (outcome: Outcome) => void = () => {}): void {
-    const all = this.#random.chance(0.3);
-    const operation = range(all ? Buffer.from('k') : this.#key(), all ? Buffer.from('l') : null);
-    client.read(this.#call(client, operation, kind, null), (outcome) => {
-      this.#count(outcome);
-      done(outcome);
-    });
-  }
-
-  #compareAndSet(client: SimulatedClient): void {
+  async #put(client: ClientProcess, options?: object): Promise<Answer | null> {
     const key = this.#key();
     const value = this.#value();
-    const operand = this.#keys.revisionOf(key, this.#random.chance(0.7));
-    const operation: Operation = {
-      type: 'txn',
-      compares: [{ target: 'mod', key, relation: '=', operand }],
-      then: [{ type: 'put', key, value: Buffer.from(value), lease: null, returnPrevious: false }],
-      else: [range(key, null)],
+    const ask = async (sdk: Client, given: object): Promise<Answer> => {
+      const { revision } = await sdk.put(key, value, given);
+      return { revision, wrote: true, items: null };
     };
-    this.write(client, { operation, value });
+    return this.#world.calls.make(client, { action: { type: 'put', key }, value }, ask, options);
   }
 
-  #compact(client: SimulatedClient): void {
-    const revision = this.#oracle.revision - this.#random.integer(1, 30);
-    if (revision <= this.#oracle.compacted) return;
-    this.counts.compactions++;
-    this.write(client, { operation: { type: 'compact', revision }, value: null });
-  }
-
-  #acquire(client: SimulatedClient): void {
-    const kind = this.#random.pick(['lock', 'election'] as const);
-    const name: LockName = { kind, name: Buffer.from(`l${this.#random.integer(0, this.#settings.locks)}`) };
-    const lockDelayMs = this.#random.pick([0, 0, 300]);
-    const text = `leader ${this.#nextCall}`;
-    const value = kind === 'election' ? Buffer.from(text) : null;
-    const operation: Operation = { type: 'lockAcquire', name, wait: this.#random.chance(0.8), value, lockDelayMs };
-    const call = this.#call(client, operation, 'mutation', value === null ? null : text);
-    const sequence = client.writeInSession(call, () => {});
-    if (sequence === null || !this.#random.chance(0.15)) return;
-    this.#scheduler.after(this.#random.between(0, this.#settings.maxHoldMs), () => {
-      if (client.isPaused || client.claims(lockText({ name })) !== null) return;
-      this.counts.cancels++;
-      client.stopWaiting(sequence);
-      const cancel = this.#call(client, { type: 'lockCancel', name, sequence }, 'mutation', null);
-      client.writeInSession(cancel, (outcome) => this.#count(outcome));
+  async #swap(client: ClientProcess): Promise<Answer | null> {
+    const { calls, keys, random } = this.#world;
+    const key = this.#key();
+    const value = this.#value();
+    const ifRevision = keys.revisionOf(key, random.chance(0.7));
+    return calls.make(client, { action: { type: 'swap', key, ifRevision }, value }, async (sdk, options) => {
+      const done = await sdk.put(key, value, { ...options, ifRevision });
+      return { revision: done.revision, wrote: done.ok, items: done.ok ? null : itemsOf([done.current]) };
     });
   }
 
-  #holdFor(client: SimulatedClient, name: LockName, fence: number): void {
-    this.counts.holds++;
-    const lock = lockText({ name });
-    this.#scheduler.after(this.#random.between(0, this.#settings.maxHoldMs), () =>
-      this.#release(client, name, lock, fence),
-    );
+  async #delete(client: ClientProcess): Promise<Answer | null> {
+    const key = this.#key();
+    return this.#world.calls.make(client, { action: { type: 'delete', key }, value: null }, async (sdk, options) => {
+      const { deleted, revision } = await sdk.delete(key, options);
+      return { revision, wrote: deleted > 0, items: deleted > 0 ? null : [] };
+    });
   }
 
-  #release(client: SimulatedClient, name: LockName, lock: string, fence: number): void {
-    if (client.claims(lock) !== fence) return;
-    if (client.isPaused) {
-      this.#scheduler.after(this.#settings.maxHoldMs, () => this.#release(client, name, lock, fence));
-      return;
-    }
-    client.letGo(lock);
-    const call = this.#call(client, { type: 'lockRelease', name, fence }, 'mutation', null);
-    client.writeInSession(call, (outcome) => this.#count(outcome));
+  async #get(client: ClientProcess, consistency: 'linearizable' | 'local', options?: object): Promise<Answer | null> {
+    const key = this.#key();
+    const ask = async (sdk: Client, given: object): Promise<Answer> => {
+      const { entry, revision } = await sdk.read(key, { ...given, consistency });
+      return { revision, wrote: false, items: itemsOf([entry]) };
+    };
+    return this.#world.calls.make(client, { action: { type: 'get', key }, consistency, value: null }, ask, options);
   }
 
-  #call(client: SimulatedClient, operation: Operation, kind: Call['kind'], value: string | null): Call {
-    this.counts.calls++;
-    const floor = this.#keys.acknowledged;
-    const minRevision = kind === 'local' && this.#random.chance(0.7) ? floor : 0;
-    return { id: this.#nextCall++, client, operation, kind, minRevision, value, floor };
+  async #list(client: ClientProcess, consistency: 'linearizable' | 'local'): Promise<Answer | null> {
+    const wanted = { action: { type: 'list', prefix: 'k' }, consistency, value: null } as const;
+    return this.#world.calls.make(client, wanted, async (sdk, options) => {
+      const { entries, revision } = await sdk.list({ prefix: 'k' }, { ...options, consistency });
+      return { revision, wrote: false, items: itemsOf(entries) };
+    });
   }
 
-  #count(outcome: Outcome): void {
-    if ('result' in outcome) this.counts.answered++;
-    else if (outcome.lost === 'not-applied') this.counts.refused++;
-    else this.counts.unknown++;
+  async #compact(client: ClientProcess): Promise<void> {
+    const { calls, oracle, random } = this.#world;
+    const revision = oracle.revision - random.integer(1, 30);
+    if (revision <= oracle.compacted) return;
+    this.counts.compactions++;
+    await calls.make(client, { action: { type: 'compact' }, value: null }, async (sdk, options) => {
+      await sdk.perform({ type: 'compact', revision }, options);
+      return { revision: null, wrote: false, items: null };
+    });
   }
 }
 
-function deletion(key: Uint8Array): Operation {
-  return { type: 'delete', range: { key, end: null }, returnPrevious: false };
+function itemsOf(entries: readonly (Entry | null)[]): Item[] {
+  const items: Item[] = [];
+  for (const entry of entries) {
+    if (entry !== null) items.push({ key: entry.key, revision: entry.modRevision, value: entry.text() });
+  }
+  return items;
 }
-
-function range(key: Uint8Array, end: Uint8Array | null): Extract<Operation, { type: 'range' }> {
-  return {
-    type: 'range',
-    range: { key, end },
-    revision: null,
-    limit: 0,
-    order: 'ascending',
-    keysOnly: false,
-    countOnly: false,
-    modifiedSince: null,
-  };
-}
-
-/** What the watchers of a run select. */
-export const watchable: Uint8Array = electionKey(Buffer.from('l0'));

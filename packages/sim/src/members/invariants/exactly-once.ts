@@ -1,30 +1,29 @@
-import type { Result } from '@conclave/protocol';
 import { demand } from '../../violation.ts';
-import type { Call, MemberObserver } from '../observer.ts';
-import { type AppliedEntry, textOf } from '../oracle.ts';
-import { describe } from './linearizable-keys.ts';
+import { describe, isOfCall } from '../calls.ts';
+import type { Answer, Call, MemberObserver } from '../observer.ts';
+import type { AppliedEntry } from '../oracle.ts';
 
 /** Values are never written by two calls: each stands in the history at most once, once if its call was acknowledged, never if refused. */
 export class ExactlyOnce implements MemberObserver {
   readonly name = 'exactly once';
-  readonly #seen = new Map<string, number>();
+  readonly #seen = new Set<string>();
   readonly #acknowledged: { readonly call: Call; readonly value: string }[] = [];
   readonly #refused: { readonly call: Call; readonly value: string }[] = [];
 
-  applied({ applied: { events } }: AppliedEntry): void {
-    for (const event of events?.events ?? []) {
-      if (event.type !== 'put' || event.entry.value === null) continue;
-      const value = textOf(event.entry.value);
-      const times = (this.#seen.get(value) ?? 0) + 1;
-      this.#seen.set(value, times);
-      demand(times === 1, this.name, () => `${value} was written ${times} times`);
+  applied({ changes }: AppliedEntry): void {
+    for (const { value } of changes) {
+      // What a candidate publishes stands in the history once for each of its terms.
+      if (value === null || !isOfCall(value)) continue;
+      demand(!this.#seen.has(value), this.name, () => `${value} was written twice`);
+      this.#seen.add(value);
     }
   }
 
-  answered(call: Call, result: Result): void {
-    const { value } = call;
-    const wrote = result.type === 'put' || (result.type === 'txn' && result.succeeded);
-    if (value !== null && wrote) this.#acknowledged.push({ call, value });
+  answered(call: Call, { wrote }: Answer): void {
+    if (call.value === null) return;
+    const told = { call, value: call.value };
+    if (wrote) this.#acknowledged.push(told);
+    else this.#refused.push(told);
   }
 
   refused(call: Call): void {
@@ -33,11 +32,7 @@ export class ExactlyOnce implements MemberObserver {
 
   ended(): void {
     for (const { call, value } of this.#acknowledged) {
-      demand(
-        this.#seen.get(value) === 1,
-        this.name,
-        () => `${describe(call)} was acknowledged, and is not in the history`,
-      );
+      demand(this.#seen.has(value), this.name, () => `${describe(call)} was acknowledged, and is not in the history`);
     }
     for (const { call, value } of this.#refused) {
       demand(!this.#seen.has(value), this.name, () => `${describe(call)} was refused, and is in the history`);

@@ -1,15 +1,15 @@
 import { demand } from '../../violation.ts';
-import type { SimulatedClient } from '../client.ts';
+import type { ClientProcess } from '../client-process.ts';
 import type { MemberObserver } from '../observer.ts';
 import type { AppliedEntry } from '../oracle.ts';
 
-/** A session expires nowhere before its client, by its own clock, has given it up. */
+/** A session expires nowhere before its application was told so, or, if it stands still, before its clock would say so. */
 export class LeaseTimes implements MemberObserver {
   readonly name = 'no session expires early';
-  readonly #clients: readonly SimulatedClient[];
+  readonly #clients: readonly ClientProcess[];
   expired = 0;
 
-  constructor(clients: readonly SimulatedClient[]) {
+  constructor(clients: readonly ClientProcess[]) {
     this.#clients = clients;
   }
 
@@ -17,12 +17,15 @@ export class LeaseTimes implements MemberObserver {
     for (const notification of notifications) {
       if (notification.type !== 'sessionEnded' || notification.cause !== 'expired') continue;
       this.expired++;
-      const owner = this.#clients.find((client) => client.sessionId === notification.session);
-      demand(
-        owner === undefined || !owner.isAlive,
-        this.name,
-        () => `session ${notification.session} of ${owner?.name} expired, and by its own clock it lives`,
-      );
+      for (const client of this.#clients) {
+        for (const { lock, number } of client.claims()) {
+          demand(
+            lock !== null || number !== notification.session,
+            this.name,
+            () => `session ${notification.session} of ${client.name} expired, and there it lives`,
+          );
+        }
+      }
     }
   }
 }

@@ -1,8 +1,7 @@
-import type { KeyEvent, KeyValue, Operation, Result } from '@conclave/protocol';
 import { demand } from '../../violation.ts';
-import type { Call, MemberObserver } from '../observer.ts';
-import { type AppliedEntry, textOf } from '../oracle.ts';
-import { eventText } from '../watch-reader.ts';
+import { describe } from '../calls.ts';
+import type { Answer, Call, Change, Item, MemberObserver } from '../observer.ts';
+import type { AppliedEntry } from '../oracle.ts';
 
 interface Version {
   readonly revision: number;
@@ -16,123 +15,100 @@ interface Version {
  */
 export class LinearizableKeys implements MemberObserver {
   readonly name = 'keys are linearizable';
-  /** Largest revision that any client was told of. */
-  acknowledged = 0;
   readonly #versions = new Map<string, Version[]>();
-  readonly #events = new Map<number, readonly string[]>();
+  readonly #changes = new Map<number, readonly Change[]>();
   checked = 0;
 
   /** For a compare: the key's revision as it is now, or one that it never had. */
-  revisionOf(key: Uint8Array, present: boolean): number {
-    const last = this.#versions.get(textOf(key))?.at(-1);
+  revisionOf(key: string, present: boolean): number {
+    const last = this.#versions.get(key)?.at(-1);
     if (!present) return 1;
     return last === undefined || last.value === null ? 0 : last.revision;
   }
 
-  applied({ applied: { events } }: AppliedEntry): void {
+  applied({ applied: { events }, changes }: AppliedEntry): void {
     if (events === null) return;
-    this.#events.set(events.revision, events.events.map(eventText));
-    for (const event of events.events) this.#note(events.revision, event);
+    const { revision } = events;
+    this.#changes.set(revision, changes);
+    for (const { key, value } of changes) {
+      const versions = this.#versions.get(key);
+      if (versions === undefined) this.#versions.set(key, [{ revision, value }]);
+      else versions.push({ revision, value });
+    }
   }
 
-  #note(revision: number, event: KeyEvent): void {
-    const key = textOf(event.type === 'put' ? event.entry.key : event.key);
-    const value = event.type === 'put' && event.entry.value !== null ? textOf(event.entry.value) : null;
-    const versions = this.#versions.get(key);
-    if (versions === undefined) this.#versions.set(key, [{ revision, value }]);
-    else versions.push({ revision, value });
-  }
-
-  answered(call: Call, result: Result): void {
+  answered(call: Call, answer: Answer): void {
+    const { items, revision, wrote } = answer;
+    if (revision === null) return;
     this.checked++;
-    const { operation } = call;
-    if (result.type === 'put') this.#wrote(call, result.revision, [eventOf(operation)]);
-    if (result.type === 'txn') this.#transacted(call, result);
-    if (result.type === 'delete') {
-      if (result.deleted > 0) this.#wrote(call, result.revision, [eventOf(operation)]);
-      else this.#read(call, result.revision);
-    }
-    if (result.type !== 'range') return;
-    this.#fits(call, result.revision, result.entries);
-    if (call.kind === 'local') this.#isNewEnough(call, result.revision);
-    else this.#read(call, result.revision);
-  }
-
-  #transacted(call: Call, result: Extract<Result, { type: 'txn' }>): void {
-    const { operation } = call;
-    if (operation.type !== 'txn') return;
-    const [compare] = operation.compares;
-    const [put] = operation.then;
-    if (compare?.target !== 'mod' || put?.type !== 'put') return;
-    const at = result.succeeded ? result.revision - 1 : result.revision;
-    const before = this.#at(textOf(compare.key), at);
-    const mod = before === null ? 0 : before.revision;
+    const { action } = call;
+    if (action.type === 'swap') this.#compared(call, action, revision, wrote);
+    if (wrote) this.#wrote(call, revision);
+    if (items !== null) this.#fits(call, revision, items);
+    const floor = call.consistency === 'local' ? call.seen : call.floor;
     demand(
-      (mod === compare.operand) === result.succeeded,
+      wrote ? revision > floor : revision >= floor,
       this.name,
-      () => `${describe(call)}: ${mod} at ${at}, compared with ${compare.operand}, succeeded ${result.succeeded}`,
+      () => `${describe(call)} is of ${revision}, and ${floor} was known before it began`,
     );
-    if (result.succeeded) return this.#wrote(call, result.revision, [eventOf(put)]);
-    const [read] = result.results;
-    if (read?.type === 'range') this.#fits(call, result.revision, read.entries, put.key);
-    this.#read(call, result.revision);
   }
 
-  #wrote(call: Call, revision: number, expected: readonly string[]): void {
+  #compared(
+    call: Call,
+    action: { readonly key: string; readonly ifRevision: number },
+    revision: number,
+    ok: boolean,
+  ): void {
+    const at = ok ? revision - 1 : revision;
+    const mod = this.#at(action.key, at)?.revision ?? 0;
     demand(
-      revision > call.floor,
+      (mod === action.ifRevision) === ok,
       this.name,
-      () => `${describe(call)} at ${revision}, and ${call.floor} was acknowledged before it began`,
-    );
-    const events = this.#events.get(revision);
-    demand(events?.join() === expected.join(), this.name, () => `${describe(call)} at ${revision}: ${events?.join()}`);
-    this.acknowledged = Math.max(this.acknowledged, revision);
-  }
-
-  #read(call: Call, revision: number): void {
-    demand(
-      revision >= call.floor,
-      this.name,
-      () => `${describe(call)} saw ${revision}, and ${call.floor} was acknowledged before it began`,
-    );
-    this.acknowledged = Math.max(this.acknowledged, revision);
-  }
-
-  #isNewEnough(call: Call, revision: number): void {
-    demand(
-      revision >= call.minRevision,
-      this.name,
-      () => `${describe(call)} saw ${revision}, below ${call.minRevision}`,
+      () => `${describe(call)}: ${mod} at ${at}, compared with ${action.ifRevision}, succeeded ${ok}`,
     );
   }
 
-  /** The entries are those of the range at the revision, no more and no fewer. */
-  #fits(call: Call, revision: number, entries: readonly KeyValue[], single: Uint8Array | null = null): void {
-    const { operation } = call;
-    const selects = (key: string): boolean => {
-      if (single !== null) return key === textOf(single);
-      if (operation.type !== 'range') return false;
-      const { end, key: first } = operation.range;
-      return end === null ? key === textOf(first) : key >= textOf(first) && key < textOf(end);
-    };
-    const expected = this.stateAt(revision, selects);
-    const seen = entries.map(
-      ({ key, modRevision, value }) => `${textOf(key)} ${modRevision} ${value === null ? '' : textOf(value)}`,
-    );
-    demand(
-      seen.join() === expected.join(),
-      this.name,
-      () => `${describe(call)} at ${revision}: ${seen.join()}, not ${expected.join()}`,
-    );
+  /** It did that, and nothing else. */
+  #wrote(call: Call, revision: number): void {
+    const { action, value } = call;
+    const changes = this.#changes.get(revision);
+    const [only] = changes ?? [];
+    const isIts = 'key' in action && only?.key === action.key && only.value === value && changes?.length === 1;
+    demand(isIts, this.name, () => `${describe(call)} at ${revision}: ${only?.key} ${only?.value}`);
   }
 
-  stateAt(revision: number, selects: (key: string) => boolean): string[] {
-    const state: string[] = [];
-    for (const key of [...this.#versions.keys()].toSorted()) {
+  #fits(call: Call, revision: number, items: readonly Item[]): void {
+    const { action } = call;
+    const selects = (key: string): boolean =>
+      'key' in action ? key === action.key : 'prefix' in action && key.startsWith(action.prefix);
+    this.mustFit(this.name, describe(call), revision, selects, items);
+  }
+
+  /** The items are the selected part of the state at that revision, no more and no less. */
+  mustFit(
+    invariant: string,
+    who: string,
+    revision: number,
+    selects: (key: string) => boolean,
+    items: readonly Item[],
+  ): void {
+    const expected = this.#stateAt(revision, selects);
+    const fits =
+      expected.length === items.length &&
+      expected.every((one, at) => {
+        const item = items[at];
+        return item?.key === one.key && item.revision === one.revision && item.value === one.value;
+      });
+    demand(fits, invariant, () => `${who} at ${revision}: ${shown(items)}, not ${shown(expected)}`);
+  }
+
+  #stateAt(revision: number, selects: (key: string) => boolean): Item[] {
+    const state: Item[] = [];
+    for (const key of this.#versions.keys()) {
       const version = selects(key) ? this.#at(key, revision) : null;
-      if (version !== null) state.push(`${key} ${version.revision} ${version.value}`);
+      if (version !== null) state.push({ key, ...version });
     }
-    return state;
+    return state.toSorted((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   #at(key: string, revision: number): { readonly revision: number; readonly value: string } | null {
@@ -143,11 +119,6 @@ export class LinearizableKeys implements MemberObserver {
   }
 }
 
-function eventOf(operation: Operation): string {
-  if (operation.type === 'put') return `put ${textOf(operation.key)} ${textOf(operation.value)}`;
-  return operation.type === 'delete' ? `delete ${textOf(operation.range.key)}` : '';
-}
-
-export function describe({ client, id, kind, operation }: Call): string {
-  return `call ${id} of ${client.name}, a ${kind} ${operation.type}`;
+function shown(items: readonly Item[]): string {
+  return items.map(({ key, revision, value }) => `${key} ${revision} ${value.slice(0, 20)}`).join();
 }

@@ -1,37 +1,34 @@
-import type { KeyValue } from '@conclave/protocol';
 import { demand } from '../../violation.ts';
-import type { MemberObserver, WatchRecord } from '../observer.ts';
-import { type AppliedEntry, type Oracle, textOf } from '../oracle.ts';
-import { eventText } from '../watch-reader.ts';
+import type { Change, Item, MemberObserver, WatchRecord } from '../observer.ts';
+import type { AppliedEntry } from '../oracle.ts';
+import type { WatchReader } from '../watch-reader.ts';
 import type { LinearizableKeys } from './linearizable-keys.ts';
 
-/** Ordered, none missing, none twice, whole revisions; progress only behind everything before it; snapshots as the state was. */
+interface Past {
+  readonly revision: number;
+  readonly changes: readonly Change[];
+  readonly author: string | null;
+}
+
+/** Ordered, none missing, none twice, whole revisions, by whom they were; progress only behind everything before it; snapshots as the state was. */
 export class Watches implements MemberObserver {
   readonly name = 'watches miss and repeat nothing';
   readonly #keys: LinearizableKeys;
-  readonly #watches: readonly WatchRecord[];
-  /** By revision, those that changed keys, in order. */
-  readonly #history: {
-    readonly revision: number;
-    readonly events: readonly { readonly key: string; readonly text: string }[];
-  }[] = [];
+  readonly #readers: readonly WatchReader[];
+  /** Revisions that changed keys, in order. */
+  readonly #history: Past[] = [];
   delivered = 0;
 
-  constructor(keys: LinearizableKeys, watches: readonly WatchRecord[]) {
+  constructor(keys: LinearizableKeys, readers: readonly WatchReader[]) {
     this.#keys = keys;
-    this.#watches = watches;
+    this.#readers = readers;
   }
 
-  applied({ applied: { events } }: AppliedEntry): void {
-    if (events === null) return;
-    const described = events.events.map((event) => ({
-      key: textOf(event.type === 'put' ? event.entry.key : event.key),
-      text: eventText(event),
-    }));
-    this.#history.push({ revision: events.revision, events: described });
+  applied({ applied: { events }, changes }: AppliedEntry): void {
+    if (events !== null) this.#history.push({ revision: events.revision, changes, author: events.author });
   }
 
-  watchEvents(watch: WatchRecord, revision: number, events: readonly string[]): void {
+  watchEvents(watch: WatchRecord, revision: number, changes: readonly Change[], author: string | null): void {
     this.delivered++;
     demand(
       revision >= watch.next,
@@ -39,11 +36,16 @@ export class Watches implements MemberObserver {
       () => `${watch.name} got ${revision}, and had everything below ${watch.next}`,
     );
     this.#nothingMissed(watch, revision - 1);
-    const expected = this.#expected(watch, revision);
+    const past = this.#history[this.#first(revision)];
+    const expected = past?.revision === revision ? past.changes.filter(({ key }) => watch.selects(key)) : [];
+    const isTrue =
+      past?.author === author &&
+      expected.length === changes.length &&
+      expected.every(({ key, value }, at) => changes[at]?.key === key && changes[at].value === value);
     demand(
-      expected.join() === events.join(),
+      isTrue,
       this.name,
-      () => `${watch.name} at ${revision}: ${events.join()}, not ${expected.join()}`,
+      () => `${watch.name} at ${revision}: ${shown(changes)} by ${author}, not ${shown(expected)}`,
     );
   }
 
@@ -51,51 +53,56 @@ export class Watches implements MemberObserver {
     this.#nothingMissed(watch, revision);
   }
 
-  watchSnapshot(watch: WatchRecord, revision: number, entries: readonly KeyValue[]): void {
+  watchSnapshot(watch: WatchRecord, revision: number, items: readonly Item[]): void {
     demand(
       revision >= watch.next - 1,
       this.name,
       () => `${watch.name} got the state of ${revision}, and was at ${watch.next}`,
     );
-    const expected = this.#keys.stateAt(revision, watch.selects);
-    const seen = entries.map(
-      ({ key, modRevision, value }) => `${textOf(key)} ${modRevision} ${value === null ? '' : textOf(value)}`,
-    );
-    demand(
-      seen.join() === expected.join(),
-      this.name,
-      () => `${watch.name}, the state of ${revision}: ${seen.join()}, not ${expected.join()}`,
-    );
+    this.#keys.mustFit(this.name, `${watch.name}, the state of ${revision}`, revision, watch.selects, items);
+  }
+
+  /** Where the first one at or behind `revision` stands. */
+  #first(revision: number): number {
+    let [low, high] = [0, this.#history.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#history[middle]?.revision ?? 0) < revision) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #nothingMissed(watch: WatchRecord, upTo: number): void {
-    for (let at = this.#history.length - 1; at >= 0; at--) {
+    for (let at = this.#first(watch.next); at < this.#history.length; at++) {
       const past = this.#history[at];
-      if (past === undefined || past.revision < watch.next) return;
-      if (past.revision > upTo) continue;
-      const missed = past.events.some(({ key }) => watch.selects(key));
+      if (past === undefined || past.revision > upTo) return;
+      const missed = past.changes.some(({ key }) => watch.selects(key));
       demand(!missed, this.name, () => `${watch.name} missed ${past.revision}: at ${watch.next}, told of ${upTo}`);
     }
   }
 
-  #expected(watch: WatchRecord, revision: number): string[] {
-    const past = this.#history.find((one) => one.revision === revision);
-    return past?.events.flatMap(({ key, text }) => (watch.selects(key) ? [text] : [])) ?? [];
-  }
-
   /** Whether every watcher has everything by now. */
   get isComplete(): boolean {
-    return this.#watches.every((watch) => {
-      const last = this.#history.findLast(({ events }) => events.some(({ key }) => watch.selects(key)));
-      return last === undefined || watch.next > last.revision;
-    });
+    return this.#readers.every(({ isAlive, record }) => !isAlive || this.#isUpToDate(record));
   }
 
-  ended(_oracle: Oracle): void {
+  #isUpToDate(watch: WatchRecord): boolean {
+    for (let at = this.#first(watch.next); at < this.#history.length; at++) {
+      if (this.#history[at]?.changes.some(({ key }) => watch.selects(key)) === true) return false;
+    }
+    return true;
+  }
+
+  ended(): void {
     demand(
       this.isComplete,
       this.name,
-      () => `not all arrived: ${this.#watches.map(({ name, next }) => `${name} at ${next}`).join()}`,
+      () => `not all arrived: ${this.#readers.map(({ record }) => `${record.name} at ${record.next}`).join()}`,
     );
   }
+}
+
+function shown(changes: readonly Change[]): string {
+  return changes.map(({ key, value }) => `${key} ${value?.slice(0, 20) ?? 'deleted'}`).join();
 }
