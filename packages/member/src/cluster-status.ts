@@ -52,7 +52,7 @@ function ownStatus(
 ): MemberStatus {
   const role = raft.role === 'pre-candidate' ? 'candidate' : raft.role;
   const { applied, committed: commit, durable } = raft;
-  return { id, name, role, clientUrl, peerUrl, applied, commit, durable, pid };
+  return { id, name, role, standing: 'voter', clientUrl, peerUrl, applied, commit, durable, pid };
 }
 
 function peerStatus(
@@ -60,7 +60,7 @@ function peerStatus(
   raft: RaftStatus,
   report: Report | null,
 ): MemberStatus {
-  const address = { id, name, clientUrl, peerUrl };
+  const address = { id, name, standing: 'voter', clientUrl, peerUrl } as const;
   if (report === null)
     return { ...address, role: 'unreachable', applied: null, commit: null, durable: null, pid: null };
   const { applied, commit, durable, pid } = report;

@@ -3,6 +3,7 @@ export type {
   ClusterStatus,
   Goodbye,
   MemberRole,
+  MemberStanding,
   MemberStatus,
   MembersChanged,
   StatusMessage,
