@@ -1,15 +1,34 @@
 import type { MemberId, RaftStatus } from '@conclave/core';
-import type { ClusterStatus, MemberStatus } from '@conclave/protocol';
+import type { ClusterStatus, MemberStanding, MemberStatus } from '@conclave/protocol';
+import type { Cancel, Timers } from './environment.ts';
+import type { Membership } from './membership/membership.ts';
 import type { Report } from './peer/message.ts';
-import type { MemberAddress, MemberSettings } from './settings.ts';
+import type { MemberSettings } from './settings.ts';
 
 /** Reports that are older than this say nothing about the present. */
 const reportLifeMs = 3_000;
-export const reportIntervalMs = 1_000;
+const reportIntervalMs = 1_000;
 
-/** What is known of the other members: what they said of themselves lately. */
+/** What members say of themselves once a second: this one to the others, and the others to it. */
 export class Reports {
+  readonly #timers: Timers;
+  readonly #say: () => void;
+  #timer: Cancel | null = null;
   readonly #reports = new Map<MemberId, { readonly report: Report; readonly atMs: number }>();
+
+  constructor(timers: Timers, say: () => void) {
+    this.#timers = timers;
+    this.#say = say;
+  }
+
+  start(): void {
+    this.#say();
+    this.#timer = this.#timers.after(reportIntervalMs, () => this.start());
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
 
   note(peer: MemberId, report: Report, nowMs: number): void {
     this.#reports.set(peer, { report, atMs: nowMs });
@@ -27,6 +46,7 @@ export class Reports {
 
 export function clusterStatus(
   settings: MemberSettings,
+  membership: Membership,
   raft: RaftStatus,
   revision: number,
   reportOf: (peer: MemberId) => Report | null,
@@ -37,39 +57,36 @@ export function clusterStatus(
     leader: raft.leader,
     revision,
     hasQuorum: raft.leader !== null,
-    members: settings.members.map((address) =>
-      address.id === settings.id
-        ? ownStatus(address, raft, settings.pid)
-        : peerStatus(address, raft, reportOf(address.id)),
-    ),
+    members: membership.directory.present.map(({ clientUrl, id, name, peerUrl }) => {
+      const standing = membership.standing(id);
+      const one = { id, name, standing, clientUrl, peerUrl };
+      if (id === settings.id) return { ...one, ...ownStatus(raft, standing, settings.pid) };
+      return { ...one, ...peerStatus(raft, standing, id, reportOf(id)) };
+    }),
   };
 }
 
-function ownStatus(
-  { clientUrl, id, name, peerUrl }: MemberAddress,
-  raft: RaftStatus,
-  pid: number | null,
-): MemberStatus {
-  const role = raft.role === 'pre-candidate' ? 'candidate' : raft.role;
+type Progress = Pick<MemberStatus, 'role' | 'applied' | 'commit' | 'durable' | 'pid'>;
+
+function ownStatus(raft: RaftStatus, standing: MemberStanding, pid: number | null): Progress {
   const { applied, committed: commit, durable } = raft;
-  return { id, name, role, standing: 'voter', clientUrl, peerUrl, applied, commit, durable, pid };
+  const role = raft.role === 'pre-candidate' ? 'candidate' : raft.role;
+  return { role: role === 'follower' ? followerAs(standing) : role, applied, commit, durable, pid };
 }
 
-function peerStatus(
-  { clientUrl, id, name, peerUrl }: MemberAddress,
-  raft: RaftStatus,
-  report: Report | null,
-): MemberStatus {
-  const address = { id, name, standing: 'voter', clientUrl, peerUrl } as const;
-  if (report === null)
-    return { ...address, role: 'unreachable', applied: null, commit: null, durable: null, pid: null };
+function peerStatus(raft: RaftStatus, standing: MemberStanding, id: MemberId, report: Report | null): Progress {
+  if (report === null) return { role: 'unreachable', applied: null, commit: null, durable: null, pid: null };
   const { applied, commit, durable, pid } = report;
   return {
-    ...address,
-    role: raft.leader === id ? 'leader' : 'follower',
+    role: raft.leader === id ? 'leader' : followerAs(standing),
     applied,
     commit,
     durable,
     pid: pid === 0 ? null : pid,
   };
+}
+
+/** Who has no vote learns. */
+function followerAs(standing: MemberStanding): 'follower' | 'learner' {
+  return standing === 'voter' || standing === 'leaving' ? 'follower' : 'learner';
 }

@@ -2,6 +2,7 @@ export type { Configuration, MemberId } from '@conclave/core';
 export type { ClientConnection } from './client/connection.ts';
 export type { Cancel, ClientSocket, Clock, Environment, Lane, Logger, PeerTransport, Timers } from './environment.ts';
 export { Member } from './member.ts';
+export type { PeerRoute } from './membership/directory.ts';
 export { decodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
 export { PeerProtocolError } from './peer/wire.ts';
 export type { MemberAddress, MemberSettings } from './settings.ts';

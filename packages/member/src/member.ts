@@ -1,5 +1,6 @@
 import {
   type Entry,
+  EntryKind,
   type Index,
   integerBetween,
   type MemberId,
@@ -20,22 +21,33 @@ import type { ClientServices, ClusterView } from './client/client-services.ts';
 import { ClientConnection } from './client/connection.ts';
 import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
-import { clusterStatus, Reports, reportIntervalMs } from './cluster-status.ts';
+import { clusterStatus, Reports } from './cluster-status.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
+import { Membership } from './membership/membership.ts';
+import { changeId } from './membership/office.ts';
 import { Mutation } from './mutation.ts';
 import { Mutations, type Stamp } from './mutations.ts';
-import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
+import { Door } from './peer/door.ts';
+import { type PeerHello, PeerRefusedError } from './peer/hello.ts';
 import { PeerLinks } from './peer/links.ts';
 import type { PeerMessage } from './peer/message.ts';
 import { Pump } from './pump.ts';
 import { Queries } from './queries.ts';
 import { raftOptions } from './raft-options.ts';
-import { bounds, type MemberSettings } from './settings.ts';
+import { bounds, type MemberAddress, type MemberSettings } from './settings.ts';
+import { sinceMajorityContactMs } from './staleness.ts';
 import { WatchClient } from './watch/watch-client.ts';
 import { WatchHub } from './watch/watch-hub.ts';
+
+interface Counts {
+  readonly connections: number;
+  readonly watches: number;
+  readonly sessions: number;
+  readonly pending: number;
+}
 
 /** How often deadlines of requests are looked at. */
 const sweepIntervalMs = 250;
@@ -45,8 +57,6 @@ export class Member {
   readonly #settings: MemberSettings;
   readonly #environment: Environment;
   readonly #timers: Timers;
-  readonly #storeUuid: string;
-  readonly #bootId: number;
   readonly #node: RaftNode;
   readonly #machine: StateMachine;
   readonly #links: PeerLinks;
@@ -61,8 +71,9 @@ export class Member {
   readonly #claims: SessionClaims;
   readonly #hub: WatchHub;
   readonly #checkpointer: Checkpointer;
-  readonly #admission: Admission;
-  readonly #reports = new Reports();
+  readonly #membership: Membership;
+  readonly #door: Door;
+  readonly #reports: Reports;
   readonly #connections = new Set<ClientConnection>();
   readonly #dispatch: Dispatch;
   #leader: MemberId | null = null;
@@ -70,7 +81,6 @@ export class Member {
   #nextConnection = 1;
   #stampBase = { clusterTimeMs: 0, atMs: 0 };
   #sweepTimer: Cancel | null = null;
-  #reportTimer: Cancel | null = null;
   #linkTimer: Cancel | null = null;
   #stopped = false;
 
@@ -88,15 +98,13 @@ export class Member {
     this.#dispatch = new Dispatch(timers);
     this.#settings = settings;
     this.#environment = environment;
-    this.#storeUuid = storeUuid;
-    this.#bootId = integerBetween(environment.prng, 1, 2 ** 48);
     this.#machine = machine;
     this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
     this.#links = new PeerLinks(settings.id, transport, timers, (peer) => this.#messagesDropped(peer));
     this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
       turnBegins: () => this.#turnBegins(),
       takeProposals: (max) => this.#takeProposals(max),
-      accepted: (accepted) => this.#mutations.accepted(accepted),
+      accepted: (accepted) => this.#accepted(accepted),
       failed: (failed) => this.#failed(failed),
       readable: (reads) => this.#barrier.readable(reads),
       committed: (entries) => this.#applier.submit(entries),
@@ -136,16 +144,28 @@ export class Member {
       },
       fatal,
     );
-    const members = new Set(settings.members.map(({ id }) => id));
-    this.#admission = new Admission({ clusterId: settings.clusterId, id: settings.id, members }, store.log);
+    this.#reports = new Reports(timers, () => this.#report());
+    this.#membership = new Membership({
+      ...{ settings, timers, log, transport, electionMs: settings.electionMs, lookEveryMs: settings.heartbeatMs },
+      raft: () => this.#node.status(),
+      table: () => machine.membership(),
+      committed: () => this.#node.configurationAt(this.#applier.appliedIndex) ?? this.#node.status().configuration,
+      change: (change) =>
+        this.#pump.push({ type: 'changeConfiguration', id: changeId, change, context: new Uint8Array(0) }),
+      propose: (operation) => this.#proposeOwn(operation),
+      removed: (why) => this.#sendClientsAway(why),
+    });
+    const bootId = integerBetween(environment.prng, 1, 2 ** 48);
+    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment.hash);
     log.info({ applied: booted.boot.applied, tail: booted.boot.tail, revision: machine.revision }, 'member is ready');
   }
 
   start(): void {
     this.#pump.audience(false);
     this.#pump.wake();
+    this.#membership.start();
     this.#sweep();
-    this.#report();
+    this.#reports.start();
   }
 
   /** Answers everybody that this member is stopping, waits for the checkpoint under way, and does nothing more. */
@@ -157,19 +177,14 @@ export class Member {
   get status(): ClusterStatus {
     const now = this.#environment.clock.nowMs();
     const reportOf = (peer: MemberId): ReturnType<Reports['of']> => this.#reports.of(peer, now);
-    return clusterStatus(this.#settings, this.raft, this.#machine.revision, reportOf);
+    return clusterStatus(this.#settings, this.#membership, this.raft, this.#machine.revision, reportOf);
   }
 
   get raft(): RaftStatus {
     return { ...this.#node.status(), applied: this.#applier.appliedIndex };
   }
 
-  get counts(): {
-    readonly connections: number;
-    readonly watches: number;
-    readonly sessions: number;
-    readonly pending: number;
-  } {
+  get counts(): Counts {
     return {
       connections: this.#connections.size,
       watches: this.#hub.count,
@@ -183,7 +198,8 @@ export class Member {
   connectClient(socket: ClientSocket): ClientConnection {
     const connection = new ClientConnection(this.#services(), socket, this.#nextConnection++);
     if (this.#connections.add(connection).size === 1) this.#pump.audience(true);
-    if (this.#stopped) connection.goodbye(new ProtocolError('UNAVAILABLE', 'this member is stopping'), null);
+    const why = this.#stopped ? 'this member is stopping' : this.#membership.removed;
+    if (why !== null) connection.goodbye(new ProtocolError('UNAVAILABLE', why), null);
     return connection;
   }
 
@@ -214,57 +230,56 @@ export class Member {
   }
 
   #clusterView(): ClusterView {
-    const { clusterId, id, members } = this.#settings;
+    const { clusterId, id } = this.#settings;
     return {
       clusterId,
       incarnation: this.#machine.incarnation,
       memberId: id,
       leaderId: this.#leader,
-      members: members.map(({ clientUrl, id: memberId, name }) => ({ id: memberId, name, clientUrl })),
+      members: this.members.map(({ clientUrl, id: memberId, name }) => ({ id: memberId, name, clientUrl })),
       revision: this.#machine.revision,
     };
   }
 
   #stalenessMs(): number {
-    const heard = this.#ledTerm === null ? this.#node.state.lastLeaderContact : this.#lastMajorityContact();
+    const { lastLeaderContact, now } = this.#node.state;
+    const heard = this.#ledTerm === null ? lastLeaderContact : now - sinceMajorityContactMs(this.#node.status());
     const ageMs = Math.round(this.#environment.clock.nowMs() - heard);
     // Since it started it may not have heard of any leader: then nothing is known of its state's age.
     return Math.min(Math.max(0, ageMs), Number.MAX_SAFE_INTEGER);
-  }
-
-  /** When enough others were heard to make a majority with this leader: nobody can have led since without one of them. */
-  #lastMajorityContact(): number {
-    const { peers } = this.#node.status();
-    const agesMs = peers.map(({ sinceLastContactMs }) => sinceLastContactMs).toSorted((a, b) => a - b);
-    const needed = Math.floor((peers.length + 1) / 2);
-    return this.#node.state.now - (agesMs[needed - 1] ?? 0);
   }
 
   // --- Peers ---
 
   /** What this member says first on a link to `to`. */
   hello(to: MemberId): Uint8Array {
-    const { clusterId, id } = this.#settings;
-    const { acknowledged } = this.#node.state;
-    return encodeHello({
-      clusterId,
-      memberId: id,
-      to,
-      storeUuid: this.#storeUuid,
-      bootId: this.#bootId,
-      acknowledged,
-    });
+    return this.#door.hello(to, this.#node.state.acknowledged);
   }
 
   /** Rejects with PeerRefusedError when the peer may not take part. */
   async admit(hello: PeerHello): Promise<void> {
     try {
-      await this.#admission.admit(hello);
+      await this.#door.admit(hello);
     } catch (error) {
       // The peer's store could not be noted: the disk has failed, and a member that never leads or votes again would not notice otherwise.
       if (!(error instanceof PeerRefusedError)) this.#fatal(asError(error));
       throw error;
     }
+  }
+
+  /** Those who are to be in the cluster, as far as is known here. */
+  get members(): readonly MemberAddress[] {
+    return this.#membership.directory.members;
+  }
+
+  /** Why this member is none of the cluster's any more. Null: it is one. */
+  get removed(): string | null {
+    return this.#membership.removed;
+  }
+
+  /** `by` turned this member away: it was removed. */
+  toldRemoved(by: MemberId): void {
+    this.#membership.toldRemoved(by);
   }
 
   /** Throws PeerProtocolError: then the link must be closed. */
@@ -288,7 +303,7 @@ export class Member {
       case 'raft':
         if (message.message.type === 'appendAccepted') {
           const { match, term } = message.message;
-          this.#admission.witness(from, { term, index: match });
+          this.#door.witness(from, { term, index: match });
         }
         return this.#pump.push({ type: 'message', message: message.message });
       case 'forward':
@@ -329,9 +344,15 @@ export class Member {
     return this.#mutations.takeProposals(max);
   }
 
+  #accepted(accepted: Output['accepted']): void {
+    if (accepted.some(({ id }) => id === changeId)) this.#membership.office.accepted();
+    this.#mutations.accepted(accepted);
+  }
+
   #failed(failed: Output['failed']): void {
-    for (const { id, reason, what } of failed) {
+    for (const { detail, id, reason, what } of failed) {
       if (what === 'read') this.#barrier.refused(id);
+      else if (what === 'change') this.#membership.office.refused({ reason, detail });
       else this.#mutations.refused(id, reason === 'overloaded' ? 'overloaded' : 'not-leader');
     }
   }
@@ -343,7 +364,10 @@ export class Member {
     if (leads && this.#ledTerm !== term) {
       this.#stampBase = { clusterTimeMs: this.#machine.clusterTimeMs, atMs: this.#environment.clock.nowMs() };
     }
-    if (!leads || this.#ledTerm !== term) this.#keeper.leaveOffice();
+    if (!leads || this.#ledTerm !== term) {
+      this.#keeper.leaveOffice();
+      this.#membership.office.close();
+    }
     this.#ledTerm = leads ? term : null;
     this.#mutations.leadership(leader, leads);
     this.#renewals.leadership(leader, leads);
@@ -358,12 +382,28 @@ export class Member {
 
   #applied(entry: Entry, applied: Applied): void {
     // The first entry of its own term that a leader applies: now its state holds everything that earlier leaders acknowledged.
-    if (entry.term === this.#ledTerm && !this.#keeper.isInOffice) this.#keeper.takeOffice(entry.term);
+    const takesOffice = entry.term === this.#ledTerm && !this.#keeper.isInOffice;
+    if (takesOffice) this.#keeper.takeOffice(entry.term);
     else this.#keeper.changed(applied.deadlines);
     this.#mutations.applied(entry, applied);
     if (applied.notifications.length > 0) this.#attachments.notify(applied.notifications);
     if (applied.events !== null) this.#hub.publish(applied.events);
     this.#checkpointer.note(entry.data.length);
+    if (applied.membersChanged || entry.kind === EntryKind.Configuration) this.#membersMayHaveChanged();
+    if (takesOffice) this.#membership.office.open();
+  }
+
+  #membersMayHaveChanged(): void {
+    this.#membership.changed();
+    for (const connection of this.#connections) connection.membersChanged();
+  }
+
+  /** They have heard where the others are. */
+  #sendClientsAway(why: string): void {
+    for (const connection of this.#connections) {
+      connection.membersChanged();
+      connection.goodbye(new ProtocolError('UNAVAILABLE', why), 0);
+    }
   }
 
   #sliceEnded(index: Index): void {
@@ -400,10 +440,10 @@ export class Member {
   #report(): void {
     const { applied, committed: commit, durable } = this.raft;
     const pid = this.#settings.pid ?? 0;
-    for (const { id } of this.#settings.members) {
-      if (id !== this.#settings.id) this.#links.send(id, { type: 'report', applied, commit, durable, pid });
+    this.#membership.refresh();
+    for (const { id } of this.#membership.directory.routes) {
+      this.#links.send(id, { type: 'report', applied, commit, durable, pid });
     }
-    this.#reportTimer = this.#timers.after(reportIntervalMs, () => this.#report());
   }
 
   // --- The end ---
@@ -418,11 +458,12 @@ export class Member {
   #halt(why: ProtocolError): void {
     this.#stopped = true;
     this.#sweepTimer?.();
-    this.#reportTimer?.();
+    this.#reports.stop();
     this.#linkTimer?.();
     this.#pump.stop();
     this.#applier.stop();
     this.#keeper.leaveOffice();
+    this.#membership.office.close();
     this.#mutations.abandon();
     this.#queries.abandon();
     for (const connection of this.#connections) connection.goodbye(why, 0);

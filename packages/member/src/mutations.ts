@@ -3,6 +3,7 @@ import { commandVersion, encodeCommand, type LeaseId } from '@conclave/protocol'
 import type { Applied } from '@conclave/state-machine';
 import type { Clock } from './environment.ts';
 import { FairQueue } from './fair-queue.ts';
+import { changeId } from './membership/office.ts';
 import { Mutation } from './mutation.ts';
 import type { PeerLinks } from './peer/links.ts';
 import type { Declined, Forward, PeerRequestId, Proposed } from './peer/message.ts';
@@ -139,6 +140,7 @@ export class Mutations {
 
   accepted(accepted: Output['accepted']): void {
     for (const { id, index, term } of accepted) {
+      if (id === changeId) continue;
       const mutation = take(this.#proposing, id);
       const { origin } = mutation;
       if (origin.from === 'client') {

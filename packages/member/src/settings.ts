@@ -11,7 +11,10 @@ export interface MemberAddress {
 export interface MemberSettings {
   readonly id: MemberId;
   readonly clusterId: string;
+  /** As the command line names them, this one included. Before the cluster's own record of them is known, they are the members. */
   readonly members: readonly MemberAddress[];
+  /** Of the token by which this member joins; shown to whoever it meets. Null: a founding member. */
+  readonly joinSecret: Uint8Array | null;
   readonly electionMs: number;
   readonly heartbeatMs: number;
   /** Process id, shown in the status. Null where there is none. */

@@ -82,3 +82,4 @@ export * from './operation.ts';
 export * from './protocol-version.ts';
 export * from './reserved-key.ts';
 export * from './result.ts';
+export { memberUrlProblem } from './schema/vocabulary.ts';

@@ -99,10 +99,17 @@ export const memberUrl: Type<string> = {
   read: (raw) => mustBeUrl(urlText.read(raw)),
 };
 
-function mustBeUrl(url: string): string {
+/** Why a member cannot have this address. Null: it can. */
+export function memberUrlProblem(url: string): string | null {
   const port = Number(urlPattern.exec(url)?.groups?.['port'] ?? 0);
-  if (port >= 1 && port <= highestPort) return url;
-  throw new SchemaViolation(`${JSON.stringify(url)} is no URL like ws://127.0.0.1:7401`);
+  if (port >= 1 && port <= highestPort) return null;
+  return `${JSON.stringify(url)} is no URL of a host and a port, like ws://127.0.0.1:7401`;
+}
+
+function mustBeUrl(url: string): string {
+  const problem = memberUrlProblem(url);
+  if (problem !== null) throw new SchemaViolation(problem);
+  return url;
 }
 
 export const wantedRole: Type<WantedRole> = choice<WantedRole>('role', { learner: 0, voter: 1 });
