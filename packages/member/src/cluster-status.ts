@@ -5,6 +5,14 @@ import type { Membership } from './membership/membership.ts';
 import type { Report } from './peer/message.ts';
 import type { MemberSettings } from './settings.ts';
 
+export interface Counts {
+  readonly connections: number;
+  readonly watches: number;
+  readonly sessions: number;
+  /** Mutations that are not answered yet. */
+  readonly pending: number;
+}
+
 /** Reports that are older than this say nothing about the present. */
 const reportLifeMs = 3_000;
 const reportIntervalMs = 1_000;

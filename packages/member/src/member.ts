@@ -18,10 +18,12 @@ import { boot } from './boot.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Attachments } from './client/attachments.ts';
 import type { ClientServices, ClusterView } from './client/client-services.ts';
-import { ClientConnection } from './client/connection.ts';
+import type { ClientConnection } from './client/connection.ts';
+import { Connections } from './client/connections.ts';
 import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
-import { clusterStatus, Reports } from './cluster-status.ts';
+import { ClusterClock } from './cluster-clock.ts';
+import { type Counts, clusterStatus, Reports } from './cluster-status.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
@@ -29,7 +31,7 @@ import { Renewals } from './lease/renewals.ts';
 import { Membership } from './membership/membership.ts';
 import { changeId } from './membership/office.ts';
 import { Mutation } from './mutation.ts';
-import { Mutations, type Stamp } from './mutations.ts';
+import { Mutations } from './mutations.ts';
 import { Door } from './peer/door.ts';
 import { type PeerHello, PeerRefusedError } from './peer/hello.ts';
 import { PeerLinks } from './peer/links.ts';
@@ -38,16 +40,9 @@ import { Pump } from './pump.ts';
 import { Queries } from './queries.ts';
 import { raftOptions } from './raft-options.ts';
 import { bounds, type MemberAddress, type MemberSettings } from './settings.ts';
-import { sinceMajorityContactMs } from './staleness.ts';
+import { sinceMajorityContactMs, stalenessMs } from './staleness.ts';
 import { WatchClient } from './watch/watch-client.ts';
 import { WatchHub } from './watch/watch-hub.ts';
-
-interface Counts {
-  readonly connections: number;
-  readonly watches: number;
-  readonly sessions: number;
-  readonly pending: number;
-}
 
 /** How often deadlines of requests are looked at. */
 const sweepIntervalMs = 250;
@@ -63,6 +58,7 @@ export class Member {
   readonly #pump: Pump;
   readonly #applier: Applier;
   readonly #barrier: Barrier;
+  readonly #clusterClock: ClusterClock;
   readonly #mutations: Mutations;
   readonly #queries: Queries;
   readonly #keeper: LeaseKeeper;
@@ -74,12 +70,10 @@ export class Member {
   readonly #membership: Membership;
   readonly #door: Door;
   readonly #reports: Reports;
-  readonly #connections = new Set<ClientConnection>();
+  readonly #connections: Connections;
   readonly #dispatch: Dispatch;
   #leader: MemberId | null = null;
   #ledTerm: number | null = null;
-  #nextConnection = 1;
-  #stampBase = { clusterTimeMs: 0, atMs: 0 };
   #sweepTimer: Cancel | null = null;
   #linkTimer: Cancel | null = null;
   #stopped = false;
@@ -112,11 +106,16 @@ export class Member {
       turnEnds: () => this.#dispatch.flush(),
       fatal,
     });
+    this.#connections = new Connections(
+      () => this.#services(),
+      (present) => this.#pump.audience(present),
+    );
     this.#barrier = new Barrier(this.#pump, booted.boot.applied);
+    this.#clusterClock = new ClusterClock(clock);
     this.#mutations = new Mutations(
       this.#links,
       clock,
-      () => this.#stamp(),
+      () => this.#clusterClock.stamp(),
       () => this.#pump.wake(),
       (session) => this.#keeper.signOfLife(session),
     );
@@ -186,7 +185,7 @@ export class Member {
 
   get counts(): Counts {
     return {
-      connections: this.#connections.size,
+      connections: this.#connections.count,
       watches: this.#hub.count,
       sessions: this.#attachments.count,
       pending: this.#mutations.count,
@@ -196,11 +195,7 @@ export class Member {
   // --- Clients ---
 
   connectClient(socket: ClientSocket): ClientConnection {
-    const connection = new ClientConnection(this.#services(), socket, this.#nextConnection++);
-    if (this.#connections.add(connection).size === 1) this.#pump.audience(true);
-    const why = this.#stopped ? 'this member is stopping' : this.#membership.removed;
-    if (why !== null) connection.goodbye(new ProtocolError('UNAVAILABLE', why), null);
-    return connection;
+    return this.#connections.connect(socket, this.#stopped ? 'this member is stopping' : this.removed);
   }
 
   #services(): ClientServices {
@@ -220,13 +215,9 @@ export class Member {
       cluster: () => this.#clusterView(),
       status: () => this.status,
       stalenessMs: () => this.#stalenessMs(),
-      connectionClosed: (connection) => this.#connectionClosed(connection),
+      connectionClosed: (connection) => this.#connections.closed(connection),
       failed: (error) => this.#fatal(error),
     };
-  }
-
-  #connectionClosed(connection: ClientConnection): void {
-    if (this.#connections.delete(connection) && this.#connections.size === 0) this.#pump.audience(false);
   }
 
   #clusterView(): ClusterView {
@@ -244,9 +235,7 @@ export class Member {
   #stalenessMs(): number {
     const { lastLeaderContact, now } = this.#node.state;
     const heard = this.#ledTerm === null ? lastLeaderContact : now - sinceMajorityContactMs(this.#node.status());
-    const ageMs = Math.round(this.#environment.clock.nowMs() - heard);
-    // Since it started it may not have heard of any leader: then nothing is known of its state's age.
-    return Math.min(Math.max(0, ageMs), Number.MAX_SAFE_INTEGER);
+    return stalenessMs(this.#environment.clock.nowMs(), heard);
   }
 
   // --- Peers ---
@@ -361,9 +350,7 @@ export class Member {
     const leads = role === 'leader';
     const changed = leader !== this.#leader;
     this.#leader = leader;
-    if (leads && this.#ledTerm !== term) {
-      this.#stampBase = { clusterTimeMs: this.#machine.clusterTimeMs, atMs: this.#environment.clock.nowMs() };
-    }
+    if (leads && this.#ledTerm !== term) this.#clusterClock.goOnFrom(this.#machine.clusterTimeMs);
     if (!leads || this.#ledTerm !== term) {
       this.#keeper.leaveOffice();
       this.#membership.office.close();
@@ -377,7 +364,7 @@ export class Member {
       { term, role, leader },
       leader === null ? 'there is no leader' : `member ${leader} leads`,
     );
-    for (const connection of this.#connections) connection.membersChanged();
+    this.#connections.membersChanged();
   }
 
   #applied(entry: Entry, applied: Applied): void {
@@ -395,15 +382,13 @@ export class Member {
 
   #membersMayHaveChanged(): void {
     this.#membership.changed();
-    for (const connection of this.#connections) connection.membersChanged();
+    this.#connections.membersChanged();
   }
 
   /** They have heard where the others are. */
   #sendClientsAway(why: string): void {
-    for (const connection of this.#connections) {
-      connection.membersChanged();
-      connection.goodbye(new ProtocolError('UNAVAILABLE', why), 0);
-    }
+    this.#connections.membersChanged();
+    this.#connections.goodbye(new ProtocolError('UNAVAILABLE', why));
   }
 
   #sliceEnded(index: Index): void {
@@ -414,13 +399,6 @@ export class Member {
   }
 
   // --- Time ---
-
-  /** Cluster time goes on from the last command's, by this leader's own clock. */
-  #stamp(): Stamp {
-    const { clock } = this.#environment;
-    const { atMs, clusterTimeMs } = this.#stampBase;
-    return { clusterTimeMs: Math.floor(clusterTimeMs + clock.nowMs() - atMs), wallTimeMs: Math.floor(clock.wallMs()) };
-  }
 
   #proposeOwn(operation: Uint8Array): void {
     const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;
@@ -466,6 +444,6 @@ export class Member {
     this.#membership.office.close();
     this.#mutations.abandon();
     this.#queries.abandon();
-    for (const connection of this.#connections) connection.goodbye(why, 0);
+    this.#connections.goodbye(why);
   }
 }

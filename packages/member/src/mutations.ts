@@ -1,6 +1,7 @@
 import type { Entry, Index, MemberId, Output, Proposal, ProposalId, Term } from '@conclave/core';
 import { commandVersion, encodeCommand, type LeaseId } from '@conclave/protocol';
 import type { Applied } from '@conclave/state-machine';
+import type { Stamp } from './cluster-clock.ts';
 import type { Clock } from './environment.ts';
 import { FairQueue } from './fair-queue.ts';
 import { changeId } from './membership/office.ts';
@@ -17,12 +18,6 @@ interface Accepted {
 interface Forwarded {
   readonly mutation: Mutation;
   readonly atMs: number;
-}
-
-/** The times that a leader stamps its commands with. */
-export interface Stamp {
-  readonly clusterTimeMs: number;
-  readonly wallTimeMs: number;
 }
 
 /**

@@ -13,3 +13,8 @@ export function sinceMajorityContactMs({ configuration, id, peers }: RaftStatus)
   });
   return Math.max(0, ...ages);
 }
+
+/** Whole milliseconds since `heardMs`. A member may not have heard of any leader since it started: then nothing is known of its state's age. */
+export function stalenessMs(nowMs: number, heardMs: number): number {
+  return Math.min(Math.max(0, Math.round(nowMs - heardMs)), Number.MAX_SAFE_INTEGER);
+}
