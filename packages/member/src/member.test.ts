@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { integerBetween } from '@conclave/core';
 import type { Member } from '@conclave/member';
-import {
-  type ClientMessage,
-  decodeEvents,
-  decodeMemberFrame,
-  decodeResult,
-  encodeClientFrame,
-  encodeOperation,
-  type MemberMessage,
-  type Operation,
-  type Result,
-} from '@conclave/protocol';
+import { decodeEvents, type Operation } from '@conclave/protocol';
 import { TestCluster } from '../testing/cluster.ts';
+import { RawClient } from '../testing/raw-client.ts';
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
@@ -27,92 +17,6 @@ async function clientsOf(context: TestContext): Promise<[RawClient, RawClient, R
   const clients: [RawClient, RawClient, RawClient] = [new RawClient(a), new RawClient(b), new RawClient(c)];
   for (const client of clients) await client.wait('welcome');
   return clients;
-}
-
-/** A client that speaks frames, without the SDK. */
-class RawClient {
-  readonly received: MemberMessage[] = [];
-  readonly #wake: (() => void)[] = [];
-  readonly #connection: ReturnType<Member['connectClient']>;
-  #nextId = 1;
-
-  constructor(member: Member) {
-    this.#connection = member.connectClient({
-      send: (frame) => {
-        this.received.push(...decodeMemberFrame(frame));
-        for (const wake of this.#wake.splice(0)) wake();
-      },
-      bufferedBytes: 0,
-      pause: () => {},
-      resume: () => {},
-      close: () => {},
-    });
-    this.send({
-      type: 'hello',
-      minVersion: 1,
-      maxVersion: 1,
-      features: [],
-      author: 'test',
-      clusterId: null,
-      sessions: [],
-    });
-  }
-
-  send(...messages: ClientMessage[]): void {
-    this.#connection.receive(encodeClientFrame(messages));
-  }
-
-  async wait<T extends MemberMessage['type']>(
-    type: T,
-    fits: (message: Extract<MemberMessage, { type: T }>) => boolean = () => true,
-  ): Promise<Extract<MemberMessage, { type: T }>> {
-    for (;;) {
-      const found = this.received.find(
-        (message): message is Extract<MemberMessage, { type: T }> =>
-          message.type === type && fits(message as Extract<MemberMessage, { type: T }>),
-      );
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => this.#wake.push(resolve));
-    }
-  }
-
-  async ask(operation: Operation, identity: 'none' | { session: number; sequence: number } = 'none'): Promise<Result> {
-    const id = this.#nextId++;
-    const encoded = encodeOperation(operation);
-    const reads = operation.type === 'range' || operation.type === 'lock';
-    if (reads) {
-      this.send({
-        type: 'query',
-        id,
-        consistency: 'linearizable',
-        minRevision: 0,
-        deadlineMs: null,
-        operation: encoded,
-      });
-    } else {
-      const by =
-        identity === 'none'
-          ? ({ by: 'key', key: bytes(`${Math.random()}`) } as const)
-          : ({ by: 'session', ...identity, acknowledgedBelow: 1 } as const);
-      this.send({ type: 'mutate', id, identity: by, reason: null, deadlineMs: null, operation: encoded });
-    }
-    const answer = await Promise.race([
-      this.wait('result', (message) => message.id === id),
-      this.wait('error', (message) => message.id === id),
-    ]);
-    if (answer.type === 'error') throw new Error(`${answer.error.code} ${answer.error.message}`);
-    return decodeResult(answer.result);
-  }
-
-  async openSession(ttlMs: number): Promise<number> {
-    const id = this.#nextId++;
-    const secret = Uint8Array.from({ length: 16 }, () => integerBetween({ next: Math.random }, 0, 256));
-    this.send({ type: 'sessionOpen', id, ttlMs, secret, metadata: {} });
-    const answer = await this.wait('result', (message) => message.id === id);
-    const result = decodeResult(answer.result);
-    assert.equal(result.type, 'sessionOpen');
-    return result.type === 'sessionOpen' ? result.session : 0;
-  }
 }
 
 function put(key: string, value: string): Operation {

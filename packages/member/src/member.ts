@@ -148,7 +148,7 @@ export class Member {
       ...{ settings, timers, log, transport, electionMs: settings.electionMs, lookEveryMs: settings.heartbeatMs },
       raft: () => this.#node.status(),
       table: () => machine.membership(),
-      committed: () => this.#node.configurationAt(this.#applier.appliedIndex) ?? this.#node.status().configuration,
+      committed: () => this.#node.configurationAt(machine.applied.index as Index) ?? this.#node.status().configuration,
       change: (change) =>
         this.#pump.push({ type: 'changeConfiguration', id: changeId, change, context: new Uint8Array(0) }),
       propose: (operation) => this.#proposeOwn(operation),

@@ -150,7 +150,12 @@ export class TestCluster {
   #reach(from: MemberId, peers: readonly PeerRoute[]): void {
     const wanted = new Set(peers.map(({ id }) => id));
     this.#routes.set(from, wanted);
-    for (const to of this.ids) if (!wanted.has(to)) this.#open.delete(`${from}>${to}`);
+    for (const other of this.ids) {
+      if (wanted.has(other)) continue;
+      this.#open.delete(`${from}>${other}`);
+      // Who is not listened to any more asks why.
+      if (this.#open.delete(`${other}>${from}`)) void this.#dial(other, from);
+    }
     for (const to of wanted) void this.#dial(from, to);
   }
 

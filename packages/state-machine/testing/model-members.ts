@@ -14,9 +14,7 @@ export function runOnMembers(model: Model, operation: OnMembers): Result | null 
     if (model.nextMember === 0 && isSound) settle(model, operation.members, Math.max(...ids) + 1);
     return null;
   }
-  if (model.nextMember === 0 && (operation.type === 'memberAdd' || operation.type === 'clusterSet')) {
-    throw new ProtocolError('UNAVAILABLE', '');
-  }
+  if (model.nextMember === 0) throw new ProtocolError('NOT_FOUND', '');
   switch (operation.type) {
     case 'memberAdd': {
       const { clientUrl, peerUrl, role } = operation;

@@ -50,15 +50,17 @@ export class Membership {
   changed(): void {
     this.#table = this.#world.table();
     this.refresh();
-    this.#considerRemoval();
     this.office.changed();
   }
 
   /** The configuration in force may be another, or a member that has left has heard so: whom to be connected with. */
   refresh(): void {
     this.#committed = this.#world.committed();
-    const { configuration, peers } = this.#world.raft();
-    this.directory.update(this.#table, [...membersOf(configuration), ...peers.map(({ id }) => id)]);
+    const { configuration, leader, peers } = this.#world.raft();
+    // A configuration counts before it is committed. Until it is, whoever has left by it is needed: as leader it waits for answers.
+    const counted = [...membersOf(configuration), ...membersOf(this.#committed), ...peers.map(({ id }) => id)];
+    this.directory.update(this.#table, leader === null ? counted : [...counted, leader]);
+    this.#considerRemoval();
     this.#reach();
     this.#warnOfContradictions();
   }

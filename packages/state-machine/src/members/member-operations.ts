@@ -45,6 +45,7 @@ export function memberAdd(state: State, draft: Draft, operation: MemberAdd): Mem
 }
 
 export function memberUpdate(state: State, draft: Draft, operation: MemberUpdate): MemberUpdateResult {
+  mustBeSeeded(state);
   const record = present(state, operation.member);
   const { clientUrl = record.clientUrl, name = record.name, peerUrl = record.peerUrl } = withoutNulls(operation);
   mustBeFree(state, record, clientUrl, peerUrl);
@@ -58,6 +59,7 @@ export function memberUpdate(state: State, draft: Draft, operation: MemberUpdate
 }
 
 export function memberRole(state: State, draft: Draft, { member, role }: MemberRoleChange): MemberRoleResult {
+  mustBeSeeded(state);
   const known = state.members.get(member);
   // Removed by an earlier sending, or by somebody else: it is what was asked for.
   if (role === 'removed' && (known?.role === 'removed' || wasGiven(state, member, known))) {
@@ -121,7 +123,8 @@ function present(state: State, member: number): MemberRecord {
 
 function mustBeSeeded(state: State): void {
   if (state.cluster.isSeeded) return;
-  throw new ProtocolError('UNAVAILABLE', 'the founding members are not on record yet: ask again in a moment');
+  // Not UNAVAILABLE: an answer of apply is remembered, and asking again under the same identity would bring it again.
+  throw new ProtocolError('NOT_FOUND', 'the founding members are not on record yet: ask again in a moment');
 }
 
 function mustHaveRoom(state: State, role: 'voter' | 'learner'): void {

@@ -103,7 +103,8 @@ test('of removed members the last ones are remembered, and the table stays small
 
 test('only the first seed counts, and nobody is added before it', () => {
   const member = new Member();
-  refused(member, add('d'), 'UNAVAILABLE', /not on record yet/);
+  refused(member, add('d'), 'NOT_FOUND', /not on record yet/);
+  refused(member, role(1, 'removed'), 'NOT_FOUND', /not on record yet/);
   member.do({ type: 'memberSeed', members: [founder(3), founder(1)] });
   member.do({ type: 'memberSeed', members: [founder(2)] });
   const { members, nextMember } = member.machine.membership();
