@@ -5,7 +5,6 @@ import {
   integerBetween,
   type MemberId,
   type Output,
-  type Proposal,
   RaftNode,
   type RaftStatus,
 } from '@conclave/core';
@@ -97,7 +96,7 @@ export class Member {
     this.#links = new PeerLinks(settings.id, transport, timers, (peer) => this.#messagesDropped(peer));
     this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
       turnBegins: () => this.#turnBegins(),
-      takeProposals: (max) => this.#takeProposals(max),
+      takeProposals: (max) => this.#mutations.takeProposals(max),
       accepted: (accepted) => this.#accepted(accepted),
       failed: (failed) => this.#failed(failed),
       readable: (reads) => this.#barrier.readable(reads),
@@ -145,7 +144,10 @@ export class Member {
     );
     this.#reports = new Reports(timers, () => this.#report());
     this.#membership = new Membership({
-      ...{ settings, timers, log, transport, electionMs: settings.electionMs, lookEveryMs: settings.heartbeatMs },
+      settings,
+      timers,
+      log,
+      transport,
       raft: () => this.#node.status(),
       table: () => machine.membership(),
       committed: () => this.#node.configurationAt(machine.applied.index as Index) ?? this.#node.status().configuration,
@@ -329,10 +331,6 @@ export class Member {
     this.#dispatch.turnBegins();
   }
 
-  #takeProposals(max: number): readonly Proposal[] {
-    return this.#mutations.takeProposals(max);
-  }
-
   #accepted(accepted: Output['accepted']): void {
     if (accepted.some(({ id }) => id === changeId)) this.#membership.office.accepted();
     this.#mutations.accepted(accepted);
@@ -376,13 +374,11 @@ export class Member {
     if (applied.notifications.length > 0) this.#attachments.notify(applied.notifications);
     if (applied.events !== null) this.#hub.publish(applied.events);
     this.#checkpointer.note(entry.data.length);
-    if (applied.membersChanged || entry.kind === EntryKind.Configuration) this.#membersMayHaveChanged();
+    if (applied.membersChanged || entry.kind === EntryKind.Configuration) {
+      this.#membership.changed();
+      this.#connections.membersChanged();
+    }
     if (takesOffice) this.#membership.office.open();
-  }
-
-  #membersMayHaveChanged(): void {
-    this.#membership.changed();
-    this.#connections.membersChanged();
   }
 
   /** They have heard where the others are. */

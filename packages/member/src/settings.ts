@@ -13,6 +13,8 @@ export interface MemberSettings {
   readonly clusterId: string;
   /** As the command line names them, this one included. Before the cluster's own record of them is known, they are the members. */
   readonly members: readonly MemberAddress[];
+  /** Where this process listens for peers, when its command line says so: it tells them. Null: where the cluster's record says. */
+  readonly peerUrl: string | null;
   /** Of the token by which this member joins; shown to whoever it meets. Null: a founding member. */
   readonly joinSecret: Uint8Array | null;
   readonly electionMs: number;

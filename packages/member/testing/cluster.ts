@@ -129,6 +129,7 @@ export class TestCluster {
         clientUrl: this.#urls.get(one) ?? '',
         peerUrl: peerUrlOf(one),
       })),
+      peerUrl: null,
       joinSecret: this.#joinSecrets.get(id) ?? null,
       electionMs,
       heartbeatMs,

@@ -61,6 +61,8 @@ export interface MemberIdentity {
   readonly id: MemberId;
   /** This one included. */
   readonly members: readonly MemberAddress[];
+  /** Its own address for peers, where the command line says it. */
+  readonly peerUrl: string | null;
   /** Null: a founding member. */
   readonly joinSecret: Uint8Array | null;
 }
@@ -79,16 +81,23 @@ function foundingIdentity({ cluster, id, members }: FoundingOptions): MemberIden
   checkMemberId(id);
   const addresses = addressesOf(members);
   const ids = addresses.map((member) => member.id);
-  if (!ids.includes(id as MemberId)) {
-    throw new OptionError(`member ${id} is not among the members given: ${ids.join(', ')}`);
-  }
-  return { clusterId: clusterIdOf(cluster, ids), id: id as MemberId, members: addresses, joinSecret: null };
+  const own = addresses.find((member) => member.id === id);
+  if (own === undefined) throw new OptionError(`member ${id} is not among the members given: ${ids.join(', ')}`);
+  return {
+    clusterId: clusterIdOf(cluster, ids),
+    id: own.id,
+    members: addresses,
+    peerUrl: own.peerUrl,
+    joinSecret: null,
+  };
 }
 
 function joiningIdentity({ join, members = [] }: JoiningOptions): MemberIdentity {
   const { clientUrl, clusterId, member, members: others, peerUrl, secret } = decodeJoinToken(join);
   const given = new Map([...others, { id: member, clientUrl, peerUrl }, ...members].map((one) => [one.id, one]));
-  return { clusterId, id: member as MemberId, members: addressesOf([...given.values()]), joinSecret: secret };
+  const own = members.find(({ id }) => id === member)?.peerUrl ?? null;
+  const all = addressesOf([...given.values()]);
+  return { clusterId, id: member as MemberId, members: all, peerUrl: own, joinSecret: secret };
 }
 
 function addressesOf(members: readonly GivenMember[]): MemberAddress[] {

@@ -96,7 +96,7 @@ async function run(
   const clientUrls = (): string[] => [...identity.members, ...member.members].map(({ clientUrl }) => clientUrl);
   const doorkeeper = new Doorkeeper(clientUrls, options.allowOrigins ?? []);
   const clients = new ClientListener(member, doorkeeper, log);
-  const addresses = addressesOf(options, recordedAddress(options, identity, member));
+  const addresses = addressesOf(options, recordedAddress(identity, member));
   for (const address of Object.values(addresses)) refuseExposure(address, options.insecure === true);
   const peerPort = await peers.listen(addresses.peers);
   const clientPort = await clients.listen(addresses.clients).catch(async (error: unknown) => {
@@ -168,9 +168,9 @@ function ownAddress({ id, members }: MemberIdentity): MemberAddress {
 }
 
 /** A token is as old as the member: where it listens today stands in the cluster's record. A founder's command line says it itself. */
-function recordedAddress(options: MemberOptions, identity: MemberIdentity, member: Member): MemberAddress {
+function recordedAddress(identity: MemberIdentity, member: Member): MemberAddress {
   const given = ownAddress(identity);
-  if (!('join' in options) || options.members?.some(({ id }) => id === identity.id) === true) return given;
+  if (identity.peerUrl !== null) return given;
   return member.members.find(({ id }) => id === identity.id) ?? given;
 }
 

@@ -121,7 +121,7 @@ const compare: fc.Arbitrary<Resolve<Compare>> = fc
 /** Few, so that some are taken. */
 const url = fc.nat({ max: 7 }).map((at) => `ws://h:${at + 1}`);
 const someMember = fc.nat({ max: 9 });
-const wanted = fc.constantFrom('voter' as const, 'voter' as const, 'learner' as const);
+const joiningRole = fc.constantFrom('voter' as const, 'voter' as const, 'learner' as const);
 
 function memberIn(model: Model, at: number): number {
   const { members, nextMember } = model;
@@ -130,7 +130,7 @@ function memberIn(model: Model, at: number): number {
 
 const onMembers: fc.Arbitrary<Resolve<Operation>> = fc.oneof(
   fc
-    .record({ clientUrl: url, peerUrl: url, role: wanted, name: fc.option(value) })
+    .record({ clientUrl: url, peerUrl: url, role: joiningRole, name: fc.option(value) })
     .map((of) => (): Operation => ({ type: 'memberAdd', ...of, joinSecretHash: new Uint8Array(32).fill(6) })),
   fc.record({ at: someMember, clientUrl: fc.option(url), peerUrl: fc.option(url), name: fc.option(value) }).map(
     ({ at, ...of }) =>
@@ -141,7 +141,7 @@ const onMembers: fc.Arbitrary<Resolve<Operation>> = fc.oneof(
       (model: Model): Operation => ({ type: 'memberRole', member: memberIn(model, at), role }),
   ),
   fc.option(fc.boolean()).map((leaseReads) => (): Operation => ({ type: 'clusterSet', leaseReads })),
-  fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), wanted), { maxLength: 3 }).map(
+  fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), joiningRole), { maxLength: 3 }).map(
     (of) => (): Operation => ({
       type: 'memberSeed',
       members: of.map(([member, role]) => ({

@@ -6,7 +6,7 @@ import type { MemberAddress, MemberSettings } from '../settings.ts';
 import { Directory, type Standing } from './directory.ts';
 import { MembershipOffice, type OfficeWorld } from './office.ts';
 
-export interface MembershipWorld extends Omit<OfficeWorld, 'founders' | 'membership'> {
+export interface MembershipWorld extends Omit<OfficeWorld, 'founders' | 'membership' | 'electionMs' | 'lookEveryMs'> {
   readonly log: Logger;
   readonly transport: PeerTransport;
   readonly settings: MemberSettings;
@@ -32,7 +32,13 @@ export class Membership {
     this.#world = world;
     const { raft, settings, table } = world;
     this.directory = new Directory(settings.id, settings.members, raft().configuration);
-    this.office = new MembershipOffice({ ...world, founders: settings.members, membership: () => this.#table });
+    this.office = new MembershipOffice({
+      ...world,
+      founders: settings.members,
+      membership: () => this.#table,
+      electionMs: settings.electionMs,
+      lookEveryMs: settings.heartbeatMs,
+    });
     this.#table = table();
     this.#committed = world.committed();
   }

@@ -32,11 +32,12 @@ function sees(reachable: readonly number[], caughtUp: readonly number[] = []): S
 /** Both halves of a joint change at once. */
 function after({ learners, voters }: Configuration, change: ConfigurationChange): Configuration {
   const { addLearners = [], demote = [], leaseReads = false, promote = [], remove = [] } = change;
-  const moved = [...promote, ...remove];
+  const moved = new Set([...promote, ...remove]);
+  const gone = new Set([...demote, ...remove]);
   return {
-    voters: [...voters.filter((id) => ![...demote, ...remove].includes(id)), ...promote],
+    voters: [...voters.filter((id) => !gone.has(id)), ...promote],
     votersOutgoing: [],
-    learners: [...learners.filter((id) => !moved.includes(id)), ...addLearners, ...demote],
+    learners: [...learners.filter((id) => !moved.has(id)), ...addLearners, ...demote],
     learnersNext: [],
     leaseReads,
   };

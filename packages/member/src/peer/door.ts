@@ -19,10 +19,10 @@ export class Door {
   }
 
   hello(to: MemberId, acknowledged: Acknowledged): Uint8Array {
-    const { bootId, clusterId, id, joinSecret, storeUuid } = this.#own;
+    const { bootId, clusterId, id, joinSecret, peerUrl, storeUuid } = this.#own;
     const { changedAt, own } = this.#membership.directory;
     const who = { clusterId, memberId: id, to, storeUuid, bootId, acknowledged };
-    return encodeHello({ ...who, membersChangedAt: changedAt, peerUrl: own.peerUrl, joinSecret });
+    return encodeHello({ ...who, membersChangedAt: changedAt, peerUrl: peerUrl ?? own.peerUrl, joinSecret });
   }
 
   /** Rejects with PeerRefusedError when the peer may not take part. */

@@ -135,6 +135,7 @@ class MemberRun {
         id,
         clusterId: 'sim',
         members: addresses,
+        peerUrl: null,
         joinSecret: null,
         electionMs,
         heartbeatMs,

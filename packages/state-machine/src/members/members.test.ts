@@ -15,15 +15,9 @@ function seeded(...ids: readonly number[]): Member {
   return member;
 }
 
-function add(host: string, role: 'voter' | 'learner' = 'voter'): Mutation {
-  return {
-    type: 'memberAdd',
-    name: null,
-    clientUrl: `ws://${host}:1`,
-    peerUrl: `ws://${host}:2`,
-    joinSecretHash,
-    role,
-  };
+function add(host: string, to: 'voter' | 'learner' = 'voter'): Extract<Mutation, { type: 'memberAdd' }> {
+  const addresses = { clientUrl: `ws://${host}:1`, peerUrl: `ws://${host}:2` };
+  return { type: 'memberAdd', name: null, ...addresses, joinSecretHash, role: to };
 }
 
 function role(member: number, to: 'voter' | 'learner' | 'removed'): Mutation {
@@ -51,7 +45,7 @@ test('the addresses of a removed member are free, those of any other are not', (
   const member = seeded(1, 2);
   refused(member, add('m2'), 'INVALID_ARGUMENT', /ws:\/\/m2:1 is the address of member 2/);
   const swapped = { clientUrl: 'ws://m2:2', peerUrl: 'ws://m2:1' };
-  refused(member, { ...add('x'), ...swapped } as Mutation, 'INVALID_ARGUMENT', /address of member 2/);
+  refused(member, { ...add('x'), ...swapped }, 'INVALID_ARGUMENT', /address of member 2/);
   const update: Mutation = { type: 'memberUpdate', member: 1, name: null, clientUrl: null, peerUrl: 'ws://m2:2' };
   refused(member, update, 'INVALID_ARGUMENT', /address of member 2/);
   member.do(role(2, 'removed'));
