@@ -68,6 +68,8 @@ export class PeerListener {
       this.#admitted.delete(socket);
     });
     socket.on('message', (data: Buffer) => {
+      // It is being closed: what comes still is nobody's.
+      if (socket.readyState !== socket.OPEN) return;
       if (from !== null) return this.#receive(socket, from, data);
       clearTimeout(timer);
       // Nothing behind the hello is read before it is decided on: a peer's store is on record before its first message counts.
@@ -107,5 +109,7 @@ export class PeerListener {
   #drop(socket: WebSocket, reason: string, code = policyCode): void {
     this.#log.warn({ reason }, 'dropped a link from a peer');
     socket.close(code, reason.slice(0, 120));
+    // A socket that is not read never sees the peer's answer to the close: the peer would learn of it half a minute later.
+    socket.resume();
   }
 }
