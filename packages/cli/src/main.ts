@@ -8,12 +8,27 @@ import { elect } from './commands/elect.ts';
 import { get, list, put, remove } from './commands/keys.ts';
 import { leader } from './commands/leader.ts';
 import { lock } from './commands/lock.ts';
+import { member } from './commands/member.ts';
 import { server } from './commands/server.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { exitCode, UsageError } from './exit.ts';
 
-const commands: readonly Command[] = [dev, server, status, leader, put, get, list, remove, watch, lock, elect, bench];
+const commands: readonly Command[] = [
+  dev,
+  server,
+  member,
+  status,
+  leader,
+  put,
+  get,
+  list,
+  remove,
+  watch,
+  lock,
+  elect,
+  bench,
+];
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -40,7 +55,7 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
 }
 
 function overview(): string {
-  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}`);
+  const lines = commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary.split('\n')[0]}`);
   return ['conclave COMMAND …', '', ...lines, '', '`conclave COMMAND --help` says more.'].join('\n');
 }
 

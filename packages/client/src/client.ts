@@ -112,7 +112,7 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const queries: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks']);
+const queries: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks', 'members']);
 
 export class ClientHandle implements Client {
   readonly #core: ClientCore;

@@ -95,7 +95,7 @@ export class TestNetwork {
   }
 
   #open(url: string, events: SocketEvents): Socket {
-    const memberId = Number(url.slice('ws://m'.length));
+    const memberId = Number(/^ws:\/\/m(\d+)/.exec(url)?.[1]);
     const member = this.#cluster.at(url);
     if (member === undefined || this.down.has(memberId)) {
       setImmediate(() => events.closed('refused'));

@@ -30,7 +30,7 @@ export type {
   VoteResponse,
 } from './message.ts';
 export { RaftNode } from './node.ts';
-export { defaultOptions, type RaftOptions } from './options.ts';
+export { defaultOptions, maxLearners, maxVoters, type RaftOptions } from './options.ts';
 export type { Leadership, LoadRequest, Output, SnapshotSend } from './output.ts';
 export { integerBetween, type Prng } from './prng.ts';
 export type { Raft } from './raft.ts';

@@ -59,7 +59,7 @@ function notLikeThis(raft: Raft, change: ConfigurationChange, context: Uint8Arra
  * moment within the last one: as a voter it would not keep entries from being committed for longer than an election does
  * (thesis §4.2.1, whose rounds the progress keeps).
  */
-function isCaughtUp(raft: Raft, member: MemberId): boolean {
+export function isCaughtUp(raft: Raft, member: MemberId): boolean {
   const progress = raft.progress.get(member);
   const since = raft.now - raft.options.electionMs;
   if (progress === undefined || progress.state !== 'replicate' || progress.lastContact < since) return false;

@@ -1,3 +1,4 @@
+import { isCaughtUp } from './membership.ts';
 import type { Raft } from './raft.ts';
 import type { Configuration, Index, LogPosition, MemberId, Millis, Role, Term } from './types.ts';
 
@@ -30,6 +31,8 @@ export interface PeerStatus {
   readonly next: Index;
   readonly inFlight: number;
   readonly sinceLastContactMs: number;
+  /** A learner of which this is true may be promoted. */
+  readonly caughtUp: boolean;
 }
 
 export function statusOf(raft: Raft): RaftStatus {
@@ -54,6 +57,7 @@ export function statusOf(raft: Raft): RaftStatus {
       next: progress.next,
       inFlight: progress.inFlight,
       sinceLastContactMs: raft.now - progress.lastContact,
+      caughtUp: isCaughtUp(raft, id),
     })),
   };
 }

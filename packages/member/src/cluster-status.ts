@@ -1,45 +1,39 @@
 import type { MemberId, RaftStatus } from '@conclave/core';
-import type { ClusterStatus, MemberStatus } from '@conclave/protocol';
+import type { ClusterStatus, MemberStanding, MemberStatus } from '@conclave/protocol';
+import type { StateMachine } from '@conclave/state-machine';
+import type { ClusterView } from './client/client-services.ts';
 import type { Cancel, Timers } from './environment.ts';
+import type { Membership } from './membership/membership.ts';
 import type { PeerLinks } from './peer/links.ts';
 import type { Report } from './peer/message.ts';
 import type { MemberAddress, MemberSettings } from './settings.ts';
+
+export interface Counts {
+  readonly connections: number;
+  readonly watches: number;
+  readonly sessions: number;
+  /** Mutations that are not answered yet. */
+  readonly pending: number;
+}
 
 /** Reports that are older than this say nothing about the present. */
 const reportLifeMs = 3_000;
 const reportIntervalMs = 1_000;
 
-/** What a member has to do with at the moment. */
-export interface MemberCounts {
-  readonly connections: number;
-  readonly watches: number;
-  readonly sessions: number;
-  /** Mutations not answered yet. */
-  readonly pending: number;
-}
-
-/** What is known of the other members: what they said of themselves lately. And what they are told of this one. */
+/** What members say of themselves once a second: this one to the others, and the others to it. */
 export class Reports {
-  readonly #settings: MemberSettings;
   readonly #timers: Timers;
-  readonly #links: Pick<PeerLinks, 'send'>;
-  readonly #raft: () => RaftStatus;
+  readonly #say: () => void;
   #timer: Cancel | null = null;
   readonly #reports = new Map<MemberId, { readonly report: Report; readonly atMs: number }>();
 
-  constructor(settings: MemberSettings, timers: Timers, links: Pick<PeerLinks, 'send'>, raft: () => RaftStatus) {
-    this.#settings = settings;
+  constructor(timers: Timers, say: () => void) {
     this.#timers = timers;
-    this.#links = links;
-    this.#raft = raft;
+    this.#say = say;
   }
 
   start(): void {
-    const { applied, committed: commit, durable } = this.#raft();
-    const { id: own, members, pid } = this.#settings;
-    for (const { id } of members) {
-      if (id !== own) this.#links.send(id, { type: 'report', applied, commit, durable, pid: pid ?? 0 });
-    }
+    this.#say();
     this.#timer = this.#timers.after(reportIntervalMs, () => this.start());
   }
 
@@ -63,6 +57,7 @@ export class Reports {
 
 export function clusterStatus(
   settings: MemberSettings,
+  membership: Membership,
   raft: RaftStatus,
   revision: number,
   reportOf: (peer: MemberId) => Report | null,
@@ -73,39 +68,66 @@ export function clusterStatus(
     leader: raft.leader,
     revision,
     hasQuorum: raft.leader !== null,
-    members: settings.members.map((address) =>
-      address.id === settings.id
-        ? ownStatus(address, raft, settings.pid)
-        : peerStatus(address, raft, reportOf(address.id)),
-    ),
+    members: membership.directory.present.map(({ clientUrl, id, name, peerUrl }) => {
+      const standing = membership.standing(id);
+      const one = { id, name, standing, clientUrl, peerUrl };
+      if (id === settings.id) return { ...one, ...ownStatus(raft, standing, settings.pid) };
+      return { ...one, ...peerStatus(raft, standing, id, reportOf(id)) };
+    }),
   };
 }
 
-function ownStatus(
-  { clientUrl, id, name, peerUrl }: MemberAddress,
-  raft: RaftStatus,
-  pid: number | null,
-): MemberStatus {
-  const role = raft.role === 'pre-candidate' ? 'candidate' : raft.role;
+type Progress = Pick<MemberStatus, 'role' | 'applied' | 'commit' | 'durable' | 'pid'>;
+
+function ownStatus(raft: RaftStatus, standing: MemberStanding, pid: number | null): Progress {
   const { applied, committed: commit, durable } = raft;
-  return { id, name, role, clientUrl, peerUrl, applied, commit, durable, pid };
+  const role = raft.role === 'pre-candidate' ? 'candidate' : raft.role;
+  return { role: role === 'follower' ? followerAs(standing) : role, applied, commit, durable, pid };
 }
 
-function peerStatus(
-  { clientUrl, id, name, peerUrl }: MemberAddress,
-  raft: RaftStatus,
-  report: Report | null,
-): MemberStatus {
-  const address = { id, name, clientUrl, peerUrl };
-  if (report === null)
-    return { ...address, role: 'unreachable', applied: null, commit: null, durable: null, pid: null };
+function peerStatus(raft: RaftStatus, standing: MemberStanding, id: MemberId, report: Report | null): Progress {
+  if (report === null) return { role: 'unreachable', applied: null, commit: null, durable: null, pid: null };
   const { applied, commit, durable, pid } = report;
   return {
-    ...address,
-    role: raft.leader === id ? 'leader' : 'follower',
+    role: raft.leader === id ? 'leader' : followerAs(standing),
     applied,
     commit,
     durable,
     pid: pid === 0 ? null : pid,
   };
+}
+
+/** Who has no vote learns. */
+function followerAs(standing: MemberStanding): 'follower' | 'learner' {
+  return standing === 'voter' || standing === 'leaving' ? 'follower' : 'learner';
+}
+
+/** The cluster as the welcome describes it. */
+export function clusterView(
+  { clusterId, id }: MemberSettings,
+  members: readonly MemberAddress[],
+  { incarnation, revision }: StateMachine,
+  leaderId: MemberId | null,
+): ClusterView {
+  return {
+    clusterId,
+    incarnation,
+    memberId: id,
+    leaderId,
+    members: members.map(({ clientUrl, id: memberId, name }) => ({ id: memberId, name, clientUrl })),
+    revision,
+  };
+}
+
+/** What this member says of itself, to every other one. */
+export function reportToAll(
+  links: Pick<PeerLinks, 'send'>,
+  membership: Membership,
+  { applied, committed: commit, durable }: RaftStatus,
+  pid: number | null,
+): void {
+  membership.refresh();
+  for (const { id } of membership.directory.routes) {
+    links.send(id, { type: 'report', applied, commit, durable, pid: pid ?? 0 });
+  }
 }

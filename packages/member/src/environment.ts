@@ -1,6 +1,7 @@
 // Everything that a member knows of the world comes in here: so the same code runs as a process, in the simulator and in a browser tab.
 import type { MemberId, Prng } from '@conclave/core';
 import type { Storage } from '@conclave/storage';
+import type { PeerRoute } from './membership/directory.ts';
 
 export interface Clock {
   /** Monotonic milliseconds of any origin. Decides. */
@@ -35,6 +36,8 @@ export const lanes: readonly Lane[] = ['control', 'bulk', 'snapshot'];
 export interface PeerTransport {
   /** False when the frame was dropped: the peer is not connected, or too much waits for it already. */
   send(to: MemberId, lane: Lane, frame: Uint8Array): boolean;
+  /** With whom to be connected from now on; connections with all others are closed. Called when that, or an address, has changed. */
+  reach(peers: readonly PeerRoute[]): void;
 }
 
 /** One client's connection. The member writes whole frames and says whether it can take more. */

@@ -13,6 +13,7 @@ export {
   type Timers,
 } from './environment.ts';
 export { Member } from './member.ts';
+export type { PeerRoute } from './membership/directory.ts';
 export { decodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
 export { PeerProtocolError } from './peer/wire.ts';
 export type { MemberAddress, MemberSettings } from './settings.ts';

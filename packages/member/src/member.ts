@@ -1,10 +1,10 @@
 import {
   type Entry,
+  EntryKind,
   type Index,
   integerBetween,
   type MemberId,
   type Output,
-  type Proposal,
   RaftNode,
   type RaftStatus,
 } from '@conclave/core';
@@ -16,33 +16,37 @@ import type { Booted } from './boot.ts';
 import { boot } from './boot.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Attachments } from './client/attachments.ts';
-import type { ClientServices, ClusterView } from './client/client-services.ts';
-import { ClientConnection } from './client/connection.ts';
+import type { ClientServices } from './client/client-services.ts';
+import type { ClientConnection } from './client/connection.ts';
+import { Connections } from './client/connections.ts';
 import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
-import { clusterStatus, type MemberCounts, Reports } from './cluster-status.ts';
-import { ClusterTime } from './cluster-time.ts';
+import { ClusterClock } from './cluster-clock.ts';
+import { type Counts, clusterStatus, clusterView, Reports, reportToAll } from './cluster-status.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
+import { Membership } from './membership/membership.ts';
+import { changeId } from './membership/office.ts';
 import { Mutation } from './mutation.ts';
 import { Mutations } from './mutations.ts';
-import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
+import { Door } from './peer/door.ts';
+import { type PeerHello, PeerRefusedError } from './peer/hello.ts';
+import { PeerInbox } from './peer/inbox.ts';
+import { LeaderLink } from './peer/leader-link.ts';
 import { PeerLinks } from './peer/links.ts';
-import type { PeerMessage } from './peer/message.ts';
 import { Pump } from './pump.ts';
 import { Queries } from './queries.ts';
 import { raftOptions } from './raft-options.ts';
-import { bounds, type MemberSettings } from './settings.ts';
+import type { MemberAddress, MemberSettings } from './settings.ts';
 import { Snapshots } from './snapshot/snapshots.ts';
 import { stalenessMs } from './staleness.ts';
+import { sweepDeadlines } from './sweep.ts';
 import { Transfers } from './transfers.ts';
 import { WatchClient } from './watch/watch-client.ts';
 import { WatchHub } from './watch/watch-hub.ts';
 
-/** How often deadlines of requests are looked at. */
-const sweepIntervalMs = 250;
 const tooFarBehind = 'this member takes its state from a snapshot, and serves again when it has it';
 
 /** One member of a cluster, without any I/O of its own: everything it knows of the world comes in through its environment. */
@@ -50,14 +54,13 @@ export class Member {
   readonly #settings: MemberSettings;
   readonly #environment: Environment;
   readonly #timers: Timers;
-  readonly #storeUuid: string;
-  readonly #bootId: number;
   readonly #node: RaftNode;
   readonly #machine: StateMachine;
   readonly #links: PeerLinks;
   readonly #pump: Pump;
   readonly #applier: Applier;
   readonly #barrier: Barrier;
+  readonly #clusterClock: ClusterClock;
   readonly #mutations: Mutations;
   readonly #queries: Queries;
   readonly #keeper: LeaseKeeper;
@@ -68,16 +71,16 @@ export class Member {
   readonly #checkpointer: Checkpointer;
   readonly #snapshots: Snapshots;
   readonly #transfers: Transfers;
-  readonly #admission: Admission;
+  readonly #membership: Membership;
+  readonly #door: Door;
   readonly #reports: Reports;
-  readonly #connections = new Set<ClientConnection>();
-  readonly #time: ClusterTime;
+  readonly #inbox: PeerInbox;
+  readonly #leaderLink: LeaderLink;
+  readonly #connections: Connections;
   readonly #dispatch: Dispatch;
   #leader: MemberId | null = null;
   #ledTerm: number | null = null;
-  #nextConnection = 1;
-  #sweepTimer: Cancel | null = null;
-  #linkTimer: Cancel | null = null;
+  #sweep: Cancel | null = null;
   #stopped = false;
 
   /** Reads what is on disk; rejects when it does not fit together. `start` brings it to life. */
@@ -92,11 +95,8 @@ export class Member {
     const timers = guardedTimers(environment.timers, fatal);
     this.#timers = timers;
     this.#dispatch = new Dispatch(timers);
-    this.#time = new ClusterTime(clock);
     this.#settings = settings;
     this.#environment = environment;
-    this.#storeUuid = storeUuid;
-    this.#bootId = integerBetween(environment.prng, 1, 2 ** 48);
     this.#machine = machine;
     this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
     this.#links = new PeerLinks(settings.id, transport, timers, environment.prng, (peer) =>
@@ -104,8 +104,8 @@ export class Member {
     );
     this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
       turnBegins: () => this.#turnBegins(),
-      takeProposals: (max) => this.#takeProposals(max),
-      accepted: (accepted) => this.#mutations.accepted(accepted),
+      takeProposals: (max) => this.#mutations.takeProposals(max),
+      accepted: (accepted) => this.#accepted(accepted),
       failed: (failed) => this.#failed(failed),
       readable: (reads) => this.#barrier.readable(reads),
       committed: (entries) => this.#applier.submit(entries),
@@ -118,11 +118,16 @@ export class Member {
       turnEnds: () => this.#dispatch.flush(),
       fatal,
     });
+    this.#connections = new Connections(
+      () => this.#services(),
+      (present) => this.#pump.audience(present),
+    );
     this.#barrier = new Barrier(this.#pump, booted.boot.applied);
+    this.#clusterClock = new ClusterClock(clock);
     this.#mutations = new Mutations(
       this.#links,
       clock,
-      () => this.#time.stamp(),
+      () => this.#clusterClock.stamp(),
       () => this.#pump.wake(),
       (session) => this.#keeper.signOfLife(session),
     );
@@ -154,11 +159,10 @@ export class Member {
     const parts = { machine, applier: this.#applier, checkpointer: this.#checkpointer };
     this.#snapshots = new Snapshots({ clock, log, store, timers }, this.#links, parts, {
       push: (input) => this.#pump.push(input),
-      replacing: () => this.#goodbyeToAll(new ProtocolError('UNAVAILABLE', tooFarBehind)),
-      replaced: (index) => this.#mutations.skippedTo(index),
+      replacing: () => this.#connections.goodbye(new ProtocolError('UNAVAILABLE', tooFarBehind)),
+      replaced: (index) => this.#stateReplaced(index),
       failed: fatal,
     });
-    this.#reports = new Reports(settings, timers, this.#links, () => this.raft);
     this.#transfers = new Transfers({
       pump: this.#pump,
       timers,
@@ -166,15 +170,42 @@ export class Member {
       takeRequest: () => this.#links.takeRequest(),
       send: (to, message) => this.#links.send(to, message),
     });
-    const members = new Set(settings.members.map(({ id }) => id));
-    this.#admission = new Admission({ clusterId: settings.clusterId, id: settings.id, members }, store.log);
+    this.#reports = new Reports(timers, () => reportToAll(this.#links, this.#membership, this.raft, settings.pid));
+    this.#membership = new Membership({
+      settings,
+      timers,
+      log,
+      transport,
+      raft: () => this.#node.status(),
+      table: () => machine.membership(),
+      committed: () => this.#node.configurationAt(machine.applied.index as Index) ?? this.#node.status().configuration,
+      change: (change) =>
+        this.#pump.push({ type: 'changeConfiguration', id: changeId, change, context: new Uint8Array(0) }),
+      propose: (operation) => this.#proposeOwn(operation),
+      removed: (why) => this.#sendClientsAway(why),
+    });
+    const bootId = integerBetween(environment.prng, 1, 2 ** 48);
+    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment.hash);
+    this.#leaderLink = new LeaderLink(timers, settings.heartbeatMs, this.#mutations, this.#renewals);
+    this.#inbox = new PeerInbox({
+      clock,
+      pump: this.#pump,
+      applier: this.#applier,
+      door: this.#door,
+      mutations: this.#mutations,
+      renewals: this.#renewals,
+      reports: this.#reports,
+      snapshots: this.#snapshots,
+      transfers: this.#transfers,
+    });
     log.info({ applied: booted.boot.applied, tail: booted.boot.tail, revision: machine.revision }, 'member is ready');
   }
 
   start(): void {
     this.#pump.audience(false);
     this.#pump.wake();
-    this.#sweep();
+    this.#membership.start();
+    this.#sweep = sweepDeadlines(this.#timers, this.#environment.clock, this.#mutations, this.#queries);
     this.#reports.start();
   }
 
@@ -192,7 +223,7 @@ export class Member {
   get status(): ClusterStatus {
     const now = this.#environment.clock.nowMs();
     const reportOf = (peer: MemberId): ReturnType<Reports['of']> => this.#reports.of(peer, now);
-    return clusterStatus(this.#settings, this.raft, this.#machine.revision, reportOf);
+    return clusterStatus(this.#settings, this.#membership, this.raft, this.#machine.revision, reportOf);
   }
 
   /** Last entry that is in the state. */
@@ -204,9 +235,9 @@ export class Member {
     return { ...this.#node.status(), applied: this.#applier.appliedIndex };
   }
 
-  get counts(): MemberCounts {
+  get counts(): Counts {
     return {
-      connections: this.#connections.size,
+      connections: this.#connections.count,
       watches: this.#hub.count,
       sessions: this.#attachments.count,
       pending: this.#mutations.count,
@@ -216,11 +247,7 @@ export class Member {
   // --- Clients ---
 
   connectClient(socket: ClientSocket): ClientConnection {
-    const connection = new ClientConnection(this.#services(), socket, this.#nextConnection++);
-    if (this.#connections.add(connection).size === 1) this.#pump.audience(true);
-    if (this.#stopped) connection.goodbye(new ProtocolError('UNAVAILABLE', 'this member is stopping'), null);
-    else if (this.#snapshots.isReplacing) connection.goodbye(new ProtocolError('UNAVAILABLE', tooFarBehind), null);
-    return connection;
+    return this.#connections.connect(socket, this.#unwelcome);
   }
 
   #services(): ClientServices {
@@ -237,51 +264,32 @@ export class Member {
       attachments: this.#attachments,
       claims: this.#claims,
       watches: (outbox) => new WatchClient(this.#hub, outbox),
-      cluster: () => this.#clusterView(),
+      cluster: () => clusterView(this.#settings, this.members, this.#machine, this.#leader),
       status: () => this.status,
       transferLeader: async (to) => this.#transfers.throughLeader(to as MemberId | null),
       stalenessMs: () => stalenessMs(this.#node, this.#environment.clock.nowMs()),
-      connectionClosed: (connection) => this.#connectionClosed(connection),
+      connectionClosed: (connection) => this.#connections.closed(connection),
       failed: (error) => this.#fatal(error),
     };
   }
 
-  #connectionClosed(connection: ClientConnection): void {
-    if (this.#connections.delete(connection) && this.#connections.size === 0) this.#pump.audience(false);
-  }
-
-  #clusterView(): ClusterView {
-    const { clusterId, id, members } = this.#settings;
-    return {
-      clusterId,
-      incarnation: this.#machine.incarnation,
-      memberId: id,
-      leaderId: this.#leader,
-      members: members.map(({ clientUrl, id: memberId, name }) => ({ id: memberId, name, clientUrl })),
-      revision: this.#machine.revision,
-    };
+  /** Why nobody is served here. */
+  get #unwelcome(): string | null {
+    if (this.#stopped) return 'this member is stopping';
+    return this.#snapshots.isReplacing ? tooFarBehind : this.removed;
   }
 
   // --- Peers ---
 
   /** What this member says first on a link to `to`. */
   hello(to: MemberId): Uint8Array {
-    const { clusterId, id } = this.#settings;
-    const { acknowledged } = this.#node.state;
-    return encodeHello({
-      clusterId,
-      memberId: id,
-      to,
-      storeUuid: this.#storeUuid,
-      bootId: this.#bootId,
-      acknowledged,
-    });
+    return this.#door.hello(to, this.#node.state.acknowledged);
   }
 
   /** Rejects with PeerRefusedError when the peer may not take part. */
   async admit(hello: PeerHello): Promise<void> {
     try {
-      await this.#admission.admit(hello);
+      await this.#door.admit(hello);
     } catch (error) {
       // The peer's store could not be noted: the disk has failed, and a member that never leads or votes again would not notice otherwise.
       if (!(error instanceof PeerRefusedError)) this.#fatal(asError(error));
@@ -289,12 +297,27 @@ export class Member {
     }
   }
 
+  /** Those who are to be in the cluster, as far as is known here. */
+  get members(): readonly MemberAddress[] {
+    return this.#membership.directory.members;
+  }
+
+  /** Why this member is none of the cluster's any more. Null: it is one. */
+  get removed(): string | null {
+    return this.#membership.removed;
+  }
+
+  /** `by` turned this member away: it was removed. */
+  toldRemoved(by: MemberId): void {
+    this.#membership.toldRemoved(by);
+  }
+
   /** Throws PeerProtocolError: then the link must be closed. */
   receivePeer(from: MemberId, frame: Uint8Array): void {
     if (this.#stopped) return;
     const messages = this.#links.decode(from, frame);
     try {
-      for (const message of messages) this.#handlePeer(from, message);
+      for (const message of messages) this.#inbox.take(from, message);
     } catch (error) {
       this.#fatal(asError(error));
     }
@@ -306,48 +329,9 @@ export class Member {
     this.#messagesDropped(peer);
   }
 
-  #handlePeer(from: MemberId, message: PeerMessage): void {
-    switch (message.type) {
-      case 'raft':
-        if (message.message.type === 'appendAccepted') {
-          const { match, term } = message.message;
-          this.#admission.witness(from, { term, index: match });
-        }
-        return this.#pump.push({ type: 'message', message: message.message });
-      case 'forward':
-        return this.#mutations.forwarded(from, message, this.#environment.clock.nowMs() + bounds.defaultDeadlineMs);
-      case 'proposed':
-        return this.#mutations.proposed(from, message, this.#applier.appliedIndex);
-      case 'declined':
-        return this.#mutations.declined(from, message);
-      case 'renew':
-        return this.#renewals.asked(from, message);
-      case 'renewed':
-        return this.#renewals.answered(message);
-      case 'snapshotOffer':
-      case 'snapshotChunk':
-      case 'snapshotEnd':
-      case 'snapshotProgress':
-        return this.#snapshots.handle(from, message);
-      case 'handOver':
-        return this.#transfers.asked(from, message);
-      case 'handOverEnded':
-        return this.#transfers.answered(message);
-      case 'report':
-        return this.#reports.note(from, message, this.#environment.clock.nowMs());
-    }
-  }
-
   #messagesDropped(peer: MemberId): void {
     this.#pump.unreachable(peer);
-    if (peer !== this.#leader) return;
-    this.#mutations.linkToLeaderLost();
-    this.#renewals.linkToLeaderLost();
-    if (this.#linkTimer !== null) return;
-    this.#linkTimer = this.#timers.after(this.#settings.heartbeatMs, () => {
-      this.#linkTimer = null;
-      this.#mutations.linkMayBeBack();
-    });
+    if (peer === this.#leader) this.#leaderLink.lost();
   }
 
   // --- What core decided ---
@@ -357,17 +341,18 @@ export class Member {
     this.#dispatch.turnBegins();
   }
 
-  #takeProposals(max: number): readonly Proposal[] {
-    return this.#mutations.takeProposals(max);
+  #accepted(accepted: Output['accepted']): void {
+    if (accepted.some(({ id }) => id === changeId)) this.#membership.office.accepted();
+    this.#mutations.accepted(accepted);
   }
 
   #failed(failed: Output['failed']): void {
     for (const failure of failed) {
-      const { id, reason, what } = failure;
+      const { detail, id, reason, what } = failure;
       if (what === 'read') this.#barrier.refused(id);
+      else if (what === 'change') this.#membership.office.refused({ reason, detail });
       else if (what === 'transfer') this.#transfers.failed(failure);
-      else if (what === 'proposal')
-        this.#mutations.refused(id, reason === 'overloaded' || reason === 'transferring' ? reason : 'not-leader');
+      else this.#mutations.refused(id, reason === 'overloaded' || reason === 'transferring' ? reason : 'not-leader');
     }
   }
 
@@ -375,10 +360,11 @@ export class Member {
     const leads = role === 'leader';
     const changed = leader !== this.#leader;
     this.#leader = leader;
-    if (leads && this.#ledTerm !== term) {
-      this.#time.goesOnFrom(this.#machine.clusterTimeMs);
+    if (leads && this.#ledTerm !== term) this.#clusterClock.goOnFrom(this.#machine.clusterTimeMs);
+    if (!leads || this.#ledTerm !== term) {
+      this.#keeper.leaveOffice();
+      this.#membership.office.close();
     }
-    if (!leads || this.#ledTerm !== term) this.#keeper.leaveOffice();
     this.#ledTerm = leads ? term : null;
     this.#snapshots.leadershipChanged();
     this.#mutations.leadership(leader, leads);
@@ -390,17 +376,29 @@ export class Member {
       { term, role, leader },
       leader === null ? 'there is no leader' : `member ${leader} leads`,
     );
-    for (const connection of this.#connections) connection.membersChanged();
+    this.#connections.membersChanged();
   }
 
   #applied(entry: Entry, applied: Applied): void {
     // The first entry of its own term that a leader applies: now its state holds everything that earlier leaders acknowledged.
-    if (entry.term === this.#ledTerm && !this.#keeper.isInOffice) this.#keeper.takeOffice(entry.term);
+    const takesOffice = entry.term === this.#ledTerm && !this.#keeper.isInOffice;
+    if (takesOffice) this.#keeper.takeOffice(entry.term);
     else this.#keeper.changed(applied.deadlines);
     this.#mutations.applied(entry, applied);
     if (applied.notifications.length > 0) this.#attachments.notify(applied.notifications);
     if (applied.events !== null) this.#hub.publish(applied.events);
     this.#checkpointer.note(entry.data.length);
+    if (applied.membersChanged || entry.kind === EntryKind.Configuration) {
+      this.#membership.changed();
+      this.#connections.membersChanged();
+    }
+    if (takesOffice) this.#membership.office.open();
+  }
+
+  /** They have heard where the others are. */
+  #sendClientsAway(why: string): void {
+    this.#connections.membersChanged();
+    this.#connections.goodbye(new ProtocolError('UNAVAILABLE', why));
   }
 
   #sliceEnded(index: Index): void {
@@ -417,14 +415,10 @@ export class Member {
     this.#mutations.submit(new Mutation(intent, { from: 'office' }, Number.POSITIVE_INFINITY));
   }
 
-  #sweep(): void {
-    this.#sweepTimer = this.#timers.after(sweepIntervalMs, () => {
-      const now = this.#environment.clock.nowMs();
-      this.#mutations.expire(now);
-      this.#queries.expire(now);
-      this.#queries.retry();
-      this.#sweep();
-    });
+  /** Everything that was learnt entry by entry is to be learnt from the state itself. */
+  #stateReplaced(index: Index): void {
+    this.#mutations.skippedTo(index);
+    this.#membership.changed();
   }
 
   // --- The end ---
@@ -438,20 +432,17 @@ export class Member {
 
   #halt(why: ProtocolError): void {
     this.#stopped = true;
-    this.#sweepTimer?.();
+    this.#sweep?.();
     this.#reports.stop();
-    this.#linkTimer?.();
+    this.#leaderLink.stop();
     this.#pump.stop();
     this.#applier.stop();
     this.#keeper.leaveOffice();
     this.#snapshots.stop();
     this.#transfers.abandon();
+    this.#membership.office.close();
     this.#mutations.abandon();
     this.#queries.abandon();
-    this.#goodbyeToAll(why);
-  }
-
-  #goodbyeToAll(why: ProtocolError): void {
-    for (const connection of this.#connections) connection.goodbye(why, 0);
+    this.#connections.goodbye(why);
   }
 }

@@ -1,8 +1,10 @@
 import type { Entry, Index, MemberId, Output, Proposal, ProposalId, Term } from '@conclave/core';
 import { commandVersion, encodeCommand, type LeaseId } from '@conclave/protocol';
 import type { Applied } from '@conclave/state-machine';
+import type { Stamp } from './cluster-clock.ts';
 import type { Clock } from './environment.ts';
 import { FairQueue } from './fair-queue.ts';
+import { changeId } from './membership/office.ts';
 import { Mutation } from './mutation.ts';
 import type { PeerLinks } from './peer/links.ts';
 import type { Declined, Forward, PeerRequestId, Proposed } from './peer/message.ts';
@@ -16,12 +18,6 @@ interface Accepted {
 interface Forwarded {
   readonly mutation: Mutation;
   readonly atMs: number;
-}
-
-/** The times that a leader stamps its commands with. */
-export interface Stamp {
-  readonly clusterTimeMs: number;
-  readonly wallTimeMs: number;
 }
 
 /**
@@ -145,6 +141,7 @@ export class Mutations {
 
   accepted(accepted: Output['accepted']): void {
     for (const { id, index, term } of accepted) {
+      if (id === changeId) continue;
       const mutation = take(this.#proposing, id);
       const { origin } = mutation;
       if (origin.from === 'client') {

@@ -11,7 +11,12 @@ export interface MemberAddress {
 export interface MemberSettings {
   readonly id: MemberId;
   readonly clusterId: string;
+  /** As the command line names them, this one included. Before the cluster's own record of them is known, they are the members. */
   readonly members: readonly MemberAddress[];
+  /** Where this process listens for peers, when its command line says so: it tells them. Null: where the cluster's record says. */
+  readonly peerUrl: string | null;
+  /** Of the token by which this member joins; shown to whoever it meets. Null: a founding member. */
+  readonly joinSecret: Uint8Array | null;
   readonly electionMs: number;
   readonly heartbeatMs: number;
   /** What stays of the log behind a checkpoint for members that lag; further behind they get a snapshot. Core's defaults if not given. */

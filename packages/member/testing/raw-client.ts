@@ -83,7 +83,7 @@ export class RawClient {
   async ask(operation: Operation, identity: 'none' | { session: number; sequence: number } = 'none'): Promise<Result> {
     const id = this.#nextId++;
     const encoded = encodeOperation(operation);
-    const reads = operation.type === 'range' || operation.type === 'lock';
+    const reads = operation.type === 'range' || operation.type === 'lock' || operation.type === 'members';
     if (reads) {
       this.send({
         type: 'query',

@@ -82,14 +82,27 @@ export function decodeClientQuery(bytes: Uint8Array): Query | Txn {
   throw new ProtocolError('INVALID_ARGUMENT', `operation: this ${value.type} writes, and is no query`);
 }
 
-/** A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay. */
-export type ClientOperation = Exclude<Operation, { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' }>;
+/**
+ * A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay, and puts
+ * the founding members on record.
+ */
+export type ClientOperation = Exclude<
+  Operation,
+  { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' | 'memberSeed' }
+>;
 
 export type ClientMutation = Exclude<ClientOperation, Query>;
 
 function isClientOperation(value: Operation): value is ClientOperation {
-  return value.type !== 'sessionOpen' && value.type !== 'leaseExpire' && value.type !== 'lockDelayEnd';
+  return !membersOnly.has(value.type);
 }
+
+const membersOnly: ReadonlySet<string> = new Set<Exclude<Operation, ClientOperation>['type']>([
+  'sessionOpen',
+  'leaseExpire',
+  'lockDelayEnd',
+  'memberSeed',
+]);
 
 function isQuery(value: Operation): value is Query {
   return queryTypes.has(value.type);
@@ -101,7 +114,14 @@ export function isReadOnly(value: Operation): value is Query | Txn {
   return isQuery(value);
 }
 
-const queryTypes: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks']);
+const queryTypes: ReadonlySet<string> = new Set<Query['type']>([
+  'range',
+  'lease',
+  'leases',
+  'lock',
+  'locks',
+  'members',
+]);
 
 /** Throws TOO_LARGE above `limits.maxResponseBytes`, INTERNAL for a result that the schema does not know. */
 export function encodeResult(value: Result): Uint8Array {

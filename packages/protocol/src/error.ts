@@ -21,7 +21,7 @@ export const errorCodes = {
   NOT_FOUND: {
     number: 3,
     retryable: false,
-    meaning: 'The lease or session named by the request does not exist.',
+    meaning: 'The lease, session or member named by the request does not exist.',
   },
   COMPACTED: {
     number: 4,

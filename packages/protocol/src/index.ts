@@ -3,6 +3,7 @@ export type {
   ClusterStatus,
   Goodbye,
   MemberRole,
+  MemberStanding,
   MemberStatus,
   MembersChanged,
   StatusMessage,
@@ -83,3 +84,4 @@ export * from './operation.ts';
 export * from './protocol-version.ts';
 export * from './reserved-key.ts';
 export * from './result.ts';
+export { memberUrlProblem } from './schema/vocabulary.ts';

@@ -38,6 +38,15 @@ export const limits = {
   maxIdempotencyKeyBytes: 128,
   maxIdempotencyKeys: 100_000,
   idempotencyTtlMs: 600_000,
+  /** Of the cluster: those that are to vote, and those that only receive the log. */
+  maxVoters: 9,
+  maxLearners: 32,
+  /** Of removed members so many are remembered by name and address; of older ones only that their ids were given out. */
+  maxRemovedMembers: 64,
+  maxMemberNameBytes: 128,
+  maxMemberUrlBytes: 512,
+  /** SHA-256 of the secret in a join token. */
+  joinSecretHashBytes: 32,
   maxAuthorBytes: 128,
   maxReasonBytes: 512,
 } as const;

@@ -1,9 +1,19 @@
 // The table of operations. Tags and the order of fields are the wire: never renumbered, never reordered.
 import { limits } from './limits.ts';
-import type { Compare, Delete, LockName, Operation, Put, Range, Relation, TxnOperation } from './operation.ts';
+import type {
+  Compare,
+  Delete,
+  LockName,
+  Operation,
+  Put,
+  Range,
+  Relation,
+  SeedMember,
+  TxnOperation,
+} from './operation.ts';
 import { boolean, bytes, choice, integer, nullable } from './schema/primitive.ts';
 import { record } from './schema/record.ts';
-import { type CaseTable, list, type Union, union } from './schema/structure.ts';
+import { type CaseTable, list, type Structure, structure, type Union, union } from './schema/structure.ts';
 import { SchemaViolation, type Type } from './schema/type.ts';
 import * as shared from './schema/vocabulary.ts';
 import { txnRule } from './txn-rule.ts';
@@ -57,6 +67,14 @@ export const txnOperation: Union<TxnOperation> = union<TxnOperation, 'type'>('Tx
 
 const term = integer('term', 1);
 
+export const seedMember: Structure<SeedMember> = structure<SeedMember>('SeedMember', {
+  member: shared.memberId,
+  name: shared.memberName,
+  clientUrl: shared.memberUrl,
+  peerUrl: shared.memberUrl,
+  role: shared.wantedRole,
+});
+
 /** Tags 1 to 31: mutations of clients. 32 to 47: queries. 48 to 63: mutations that only members make. */
 export const operation: Union<Operation> = union<Operation, 'type'>('operation', 'type', {
   put: putCase,
@@ -103,6 +121,27 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   },
   compact: { tag: 11, fields: { revision: integer('revision', 1) } },
   lockBreak: { tag: 12, fields: { name: shared.lockName, fence: shared.fence, now: boolean } },
+  memberAdd: {
+    tag: 13,
+    fields: {
+      name: nullable(shared.memberName),
+      clientUrl: shared.memberUrl,
+      peerUrl: shared.memberUrl,
+      joinSecretHash: bytes('hash', limits.joinSecretHashBytes, limits.joinSecretHashBytes),
+      role: shared.wantedRole,
+    },
+  },
+  memberUpdate: {
+    tag: 14,
+    fields: {
+      member: shared.memberId,
+      name: nullable(shared.memberName),
+      clientUrl: nullable(shared.memberUrl),
+      peerUrl: nullable(shared.memberUrl),
+    },
+  },
+  memberRole: { tag: 15, fields: { member: shared.memberId, role: shared.memberRole } },
+  clusterSet: { tag: 16, fields: { leaseReads: nullable(boolean) } },
   range: rangeCase,
   lease: { tag: 33, fields: { lease: shared.leaseId } },
   leases: { tag: 34, fields: { after: integer('id or 0', 0), limit: integer('count', 0, limits.maxListEntries) } },
@@ -115,6 +154,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
       limit: integer('count', 0, limits.maxListEntries),
     },
   },
+  members: { tag: 37, fields: {} },
   sessionOpen: {
     tag: 48,
     fields: {
@@ -125,6 +165,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   },
   leaseExpire: { tag: 49, fields: { lease: shared.leaseId, generation: integer('generation', 0), term } },
   lockDelayEnd: { tag: 50, fields: { name: shared.lockName, fence: shared.fence, term } },
+  memberSeed: { tag: 51, fields: { members: list(seedMember, limits.maxVoters + limits.maxLearners) } },
 });
 
 function mustBeElection(name: LockName): void {

@@ -152,6 +152,58 @@ export interface Compact {
   readonly revision: Revision;
 }
 
+/** What a member of the cluster is to be. The leader's office brings the configuration of Raft to it (docs/decisions/membership.md). */
+export type WantedRole = 'voter' | 'learner';
+
+/** A new member under an id that no other member ever had. It takes part once it has proved its secret to the others. */
+export interface MemberAdd {
+  readonly type: 'memberAdd';
+  /** For people. Null: `member-ID`. */
+  readonly name: string | null;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  /** SHA-256 of the secret in the join token. */
+  readonly joinSecretHash: Uint8Array;
+  readonly role: WantedRole;
+}
+
+/** Null: as it is. */
+export interface MemberUpdate {
+  readonly type: 'memberUpdate';
+  readonly member: number;
+  readonly name: string | null;
+  readonly clientUrl: string | null;
+  readonly peerUrl: string | null;
+}
+
+/** Promotes, demotes, or removes for ever. */
+export interface MemberRoleChange {
+  readonly type: 'memberRole';
+  readonly member: number;
+  readonly role: WantedRole | 'removed';
+}
+
+/** Settings of the cluster as a whole. Null: as it is. */
+export interface ClusterSet {
+  readonly type: 'clusterSet';
+  /** Leaders answer linearizable reads from a lease, which trusts the rates of clocks. */
+  readonly leaseReads: boolean | null;
+}
+
+/** Proposed by the first leader alone: the founding members, as their command lines name them. Does nothing once members are on record. */
+export interface MemberSeed {
+  readonly type: 'memberSeed';
+  readonly members: readonly SeedMember[];
+}
+
+export interface SeedMember {
+  readonly member: number;
+  readonly name: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  readonly role: WantedRole;
+}
+
 /** Proposed by the leader alone, named by the term in which it decided so; does nothing in another term or generation. */
 export interface LeaseExpire {
   readonly type: 'leaseExpire';
@@ -182,8 +234,13 @@ export type Mutation =
   | LockCancel
   | Proclaim
   | Compact
+  | MemberAdd
+  | MemberUpdate
+  | MemberRoleChange
+  | ClusterSet
   | LeaseExpire
-  | LockDelayEnd;
+  | LockDelayEnd
+  | MemberSeed;
 
 // --- Queries -------------------------------------------------------------------------------------------------------------
 
@@ -228,7 +285,12 @@ export interface LockList {
   readonly limit: number;
 }
 
-export type Query = Range | LeaseQuery | LeaseList | LockQuery | LockList;
+/** Who is to be in the cluster, those who were removed included. */
+export interface MemberList {
+  readonly type: 'members';
+}
+
+export type Query = Range | LeaseQuery | LeaseList | LockQuery | LockList | MemberList;
 
 /** A transaction that only reads may also be asked as a query: then it is not logged (`isReadOnly`). */
 export type Operation = Mutation | Query;

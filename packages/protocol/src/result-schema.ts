@@ -10,6 +10,7 @@ import type {
   LockState,
   LockSummary,
   LockWaiter,
+  MemberDescription,
   PutResult,
   RangeResult,
   Result,
@@ -104,6 +105,16 @@ interface LockAcquireOnWire {
 
 type OnWire = Exclude<Result, LockAcquireResult> | LockAcquireOnWire;
 
+export const memberDescription: Structure<MemberDescription> = structure<MemberDescription>('MemberDescription', {
+  member: shared.memberId,
+  name: shared.memberName,
+  clientUrl: shared.memberUrl,
+  peerUrl: shared.memberUrl,
+  role: shared.memberRole,
+});
+
+const maxListedMembers = limits.maxVoters + limits.maxLearners + limits.maxRemovedMembers;
+
 export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type', {
   put: putCase,
   delete: deleteCase,
@@ -132,11 +143,16 @@ export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type
     tag: 12,
     fields: { revision: shared.revision, broken: boolean, delayMs: integer('ms', 0, limits.maxTtlMs) },
   },
+  memberAdd: { tag: 13, fields: { member: shared.memberId } },
+  memberUpdate: { tag: 14, fields: { changed: boolean } },
+  memberRole: { tag: 15, fields: { changed: boolean } },
+  clusterSet: { tag: 16, fields: { changed: boolean } },
   range: rangeCase,
   lease: { tag: 33, fields: { lease: nullable(leaseDescription) } },
   leases: { tag: 34, fields: { leases: list(leaseDescription, limits.maxListEntries), more: boolean } },
   lock: { tag: 35, fields: { lock: lockDescription } },
   locks: { tag: 36, fields: { locks: list(lockSummary, limits.maxListEntries), more: boolean } },
+  members: { tag: 37, fields: { leaseReads: boolean, members: list(memberDescription, maxListedMembers) } },
   sessionOpen: { tag: 48, fields: { session: shared.leaseId, ttlMs: shared.ttlMs } },
 });
 

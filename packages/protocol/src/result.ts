@@ -1,6 +1,6 @@
 // What comes back. One result type per operation that can be asked for, by the same name; what a leader proposes by itself has no
 // result, because nobody waits for one; errors are `ProtocolError`s (`error.ts`).
-import type { Fence, Key, LeaseId, LockName, Revision } from './operation.ts';
+import type { Fence, Key, LeaseId, LockName, Revision, WantedRole } from './operation.ts';
 
 /** A key as it stands at some revision. */
 export interface KeyValue {
@@ -165,6 +165,43 @@ export interface LockDescription {
   readonly delayed: boolean;
 }
 
+export interface MemberAddResult {
+  readonly type: 'memberAdd';
+  readonly member: number;
+}
+
+/** `changed`: false when it was so already. */
+export interface MemberUpdateResult {
+  readonly type: 'memberUpdate';
+  readonly changed: boolean;
+}
+
+export interface MemberRoleResult {
+  readonly type: 'memberRole';
+  readonly changed: boolean;
+}
+
+export interface ClusterSetResult {
+  readonly type: 'clusterSet';
+  readonly changed: boolean;
+}
+
+export interface MemberListResult {
+  readonly type: 'members';
+  readonly leaseReads: boolean;
+  /** By id. Empty before the first leader has put the founding members on record. */
+  readonly members: readonly MemberDescription[];
+}
+
+/** What a member is to be; what it is, the status of the cluster tells. */
+export interface MemberDescription {
+  readonly member: number;
+  readonly name: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  readonly role: WantedRole | 'removed';
+}
+
 export interface LockHolder {
   readonly session: LeaseId;
   readonly sequence: number;
@@ -195,4 +232,9 @@ export type Result =
   | LeaseQueryResult
   | LeaseListResult
   | LockQueryResult
-  | LockListResult;
+  | LockListResult
+  | MemberAddResult
+  | MemberUpdateResult
+  | MemberRoleResult
+  | ClusterSetResult
+  | MemberListResult;

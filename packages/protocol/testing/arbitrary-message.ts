@@ -1,6 +1,6 @@
 // Every message that the schema allows, for property tests.
 import * as fc from 'fast-check';
-import type { ClusterStatus, MemberRole } from '../src/client/cluster.ts';
+import type { ClusterStatus, MemberRole, MemberStanding } from '../src/client/cluster.ts';
 import type { MemberAddress, SessionClaim, SessionStanding } from '../src/client/handshake.ts';
 import type { ClientMessage, MemberMessage } from '../src/client/message.ts';
 import type { ErrorBody } from '../src/client/request.ts';
@@ -90,6 +90,7 @@ const status: fc.Arbitrary<ClusterStatus> = record({
       id,
       name,
       role: fc.constantFrom<MemberRole>('leader', 'follower', 'candidate', 'learner', 'unreachable'),
+      standing: fc.constantFrom<MemberStanding>('voter', 'learner', 'joining', 'leaving'),
       clientUrl: url,
       peerUrl: url,
       applied: orNull(revision),

@@ -102,6 +102,13 @@ const txn: fc.Arbitrary<Txn> = typed('txn', {
   else: branch,
 });
 
+const memberId = fc.integer({ min: 1, max: 0xffff_ffff });
+const memberName = text(limits.maxMemberNameBytes);
+const memberUrl = fc.constantFrom('ws://127.0.0.1:7401', 'wss://m-1.example.org:443/', 'ws://[::1]:65535');
+const wantedRole = fc.constantFrom('voter' as const, 'learner' as const);
+const memberRole = fc.constantFrom('voter' as const, 'learner' as const, 'removed' as const);
+const described = { member: memberId, name: memberName, clientUrl: memberUrl, peerUrl: memberUrl };
+
 export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operation>[]>(
   put,
   del,
@@ -132,6 +139,23 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   typed('compact', { revision: id }),
   typed('leaseExpire', { lease: id, generation: revision, term: id }),
   typed('lockDelayEnd', { name: lockName, fence: id, term: id }),
+  typed('memberAdd', {
+    name: orNull(memberName),
+    clientUrl: memberUrl,
+    peerUrl: memberUrl,
+    joinSecretHash: bin(32, 32),
+    role: wantedRole,
+  }),
+  typed('memberUpdate', {
+    member: memberId,
+    name: orNull(memberName),
+    clientUrl: orNull(memberUrl),
+    peerUrl: orNull(memberUrl),
+  }),
+  typed('memberRole', { member: memberId, role: memberRole }),
+  typed('clusterSet', { leaseReads: orNull(bool) }),
+  typed('memberSeed', { members: fc.array(record({ ...described, role: wantedRole }), { maxLength: 4 }) }),
+  record({ type: fc.constant('members' as const) }),
   typed('lease', { lease: id }),
   typed('leases', { after: revision, limit: fc.integer({ min: 0, max: limits.maxListEntries }) }),
   typed('lock', { name: lockName }),
@@ -183,6 +207,14 @@ export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
   typed('lockCancel', { revision, was: fc.constantFrom('queued' as const, 'held' as const, 'ended' as const) }),
   typed('proclaim', { revision, written: bool }),
   typed('compact', { revision }),
+  typed('memberAdd', { member: memberId }),
+  typed('memberUpdate', { changed: bool }),
+  typed('memberRole', { changed: bool }),
+  typed('clusterSet', { changed: bool }),
+  typed('members', {
+    leaseReads: bool,
+    members: fc.array(record({ ...described, role: memberRole }), { maxLength: 4 }),
+  }),
   typed('lease', { lease: orNull(lease) }),
   typed('leases', { leases: fc.array(lease, { maxLength: 4 }), more: bool }),
   typed('lock', {

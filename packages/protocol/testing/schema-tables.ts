@@ -10,7 +10,7 @@ import { commandHeader, identity } from '../src/command-schema.ts';
 import { errorCodes } from '../src/error.ts';
 import { keyEvent, revisionEvents } from '../src/event-schema.ts';
 import { limits } from '../src/limits.ts';
-import { compare, operation } from '../src/operation-schema.ts';
+import { compare, operation, seedMember } from '../src/operation-schema.ts';
 import {
   leaseDescription,
   lockDescription,
@@ -18,6 +18,7 @@ import {
   lockState,
   lockSummary,
   lockWaiter,
+  memberDescription,
   resultOnWire,
 } from '../src/result-schema.ts';
 import type { Field, Structure, Union } from '../src/schema/structure.ts';
@@ -51,6 +52,8 @@ const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'rule' | 
   lockSummary,
   lockHolder,
   lockWaiter,
+  seedMember,
+  memberDescription,
   revisionEvents,
   commandHeader,
   memberAddress,

@@ -18,16 +18,17 @@ export function answerHttp(
     case '/livez':
       return text(response, 200, 'ok');
     case '/readyz':
-      return ready(member.status, response);
+      return ready(member, response);
     case '/':
-      return send(response, 200, 'text/html; charset=utf-8', page(member.status));
+      return send(response, 200, 'text/html; charset=utf-8', page(member.status, member.removed));
     default:
       return text(response, 404, `there is nothing at ${path}`);
   }
 }
 
 /** Ready: it follows a leader or is one, so that reads and writes through it can be answered. */
-function ready({ leader }: ClusterStatus, response: ServerResponse): void {
+function ready({ removed, status: { leader } }: Member, response: ServerResponse): void {
+  if (removed !== null) return text(response, 503, removed);
   if (leader === null) text(response, 503, 'leader: none is known');
   else text(response, 200, `leader: member ${leader}`);
 }
@@ -47,14 +48,14 @@ function send(response: ServerResponse, status: number, type: string, body: stri
   response.end(body);
 }
 
-function page(status: ClusterStatus): string {
+function page(status: ClusterStatus, removed: string | null): string {
   const rows = status.members.map(
     ({ applied, clientUrl, commit, durable, id, role }) =>
       `<tr><td>${id}<td>${role}<td>${escape(clientUrl)}<td>${applied ?? '–'}<td>${commit ?? '–'}<td>${durable ?? '–'}`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Conclave ${escape(status.clusterId)}</title>
 <style>body{font:16px system-ui;margin:2rem}td,th{padding:.25rem 1rem;text-align:left}</style>
-<h1>Conclave</h1><p>Cluster ${escape(status.clusterId)}, term ${status.term}, revision ${status.revision}, ${
+<h1>Conclave</h1>${removed === null ? '' : `<p><strong>${escape(removed)}</strong>`}<p>Cluster ${escape(status.clusterId)}, term ${status.term}, revision ${status.revision}, ${
     status.leader === null ? '<strong>no leader</strong>' : `led by member ${status.leader}`
   }</p><table><tr><th>member<th>role<th>clients<th>applied<th>committed<th>durable${rows.join('')}</table></html>
 `;

@@ -1,14 +1,37 @@
 import { createHash } from 'node:crypto';
 import type { MemberAddress, MemberId } from '@conclave/member';
+import { memberUrlProblem } from '@conclave/protocol';
+import { decodeJoinToken } from './join-token.ts';
+import { OptionError } from './option-error.ts';
 
-export interface MemberOptions {
-  /** Made at the first start; belongs to this member for ever after. */
-  readonly directory: string;
+export interface GivenMember {
   readonly id: number;
-  /** Printable ASCII without spaces, at most 40 bytes. The same for all members. */
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+}
+
+export type MemberOptions = FoundingOptions | JoiningOptions;
+
+/** A member with which the cluster begins. */
+export interface FoundingOptions extends RunOptions {
+  readonly id: number;
+  /** Printable ASCII without spaces, at most 40 bytes. The same for all founding members. */
   readonly cluster: string;
   /** All founding members, this one included. */
-  readonly members: readonly { readonly id: number; readonly clientUrl: string; readonly peerUrl: string }[];
+  readonly members: readonly GivenMember[];
+}
+
+/** A member that was added later. */
+export interface JoiningOptions extends RunOptions {
+  /** What `conclave member add` printed for it. */
+  readonly join: string;
+  /** Where members are found that are neither where the token nor where the cluster's own record says. */
+  readonly members?: readonly GivenMember[];
+}
+
+interface RunOptions {
+  /** Made at the first start; belongs to this member for ever after. */
+  readonly directory: string;
   /** Where clients and browsers connect, as `host:port`. From this member's client URL if absent. */
   readonly listen?: string;
   /** Where the other members connect. From this member's peer URL if absent. */
@@ -24,11 +47,6 @@ export interface MemberOptions {
   readonly logLevel?: 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
 
-/** What a member cannot start with, named together with what it takes instead. */
-export class OptionError extends Error {
-  override readonly name = 'OptionError';
-}
-
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -37,45 +55,74 @@ export interface Endpoint {
 const maxClusterNameBytes = 40;
 const clusterName = /^[\x21-\x7e]+$/;
 
-export function checkOptions(options: MemberOptions): void {
-  const { cluster, id, members } = options;
+/** Who a member is, and what it knows of the others before it has asked. */
+export interface MemberIdentity {
+  readonly clusterId: string;
+  readonly id: MemberId;
+  /** This one included. */
+  readonly members: readonly MemberAddress[];
+  /** Its own address for peers, where the command line says it. */
+  readonly peerUrl: string | null;
+  /** Null: a founding member. */
+  readonly joinSecret: Uint8Array | null;
+}
+
+/** Throws OptionError. */
+export function identityOf(options: MemberOptions): MemberIdentity {
+  return 'join' in options ? joiningIdentity(options) : foundingIdentity(options);
+}
+
+function foundingIdentity({ cluster, id, members }: FoundingOptions): MemberIdentity {
   if (!clusterName.test(cluster) || cluster.length > maxClusterNameBytes) {
     throw new OptionError(
       `cluster name ${JSON.stringify(cluster)}: 1 to ${maxClusterNameBytes} printable ASCII characters without spaces`,
     );
   }
-  if (!isMemberId(id)) throw new OptionError(`member id ${id}: a whole number from 1 to 4294967295`);
-  const seen = new Set<number>();
-  for (const member of members) {
-    if (!isMemberId(member.id)) throw new OptionError(`member id ${member.id}: a whole number from 1 to 4294967295`);
-    if (seen.has(member.id)) throw new OptionError(`member ${member.id} is given twice`);
-    seen.add(member.id);
-    endpointOf(member.clientUrl);
-    endpointOf(member.peerUrl);
-  }
-  if (!seen.has(id)) throw new OptionError(`member ${id} is not among the members given: ${[...seen].join(', ')}`);
+  checkMemberId(id);
+  const addresses = addressesOf(members);
+  const ids = addresses.map((member) => member.id);
+  const own = addresses.find((member) => member.id === id);
+  if (own === undefined) throw new OptionError(`member ${id} is not among the members given: ${ids.join(', ')}`);
+  return {
+    clusterId: clusterIdOf(cluster, ids),
+    id: own.id,
+    members: addresses,
+    peerUrl: own.peerUrl,
+    joinSecret: null,
+  };
 }
 
-function isMemberId(id: number): boolean {
-  return Number.isInteger(id) && id > 0 && id < 2 ** 32;
+function joiningIdentity({ join, members = [] }: JoiningOptions): MemberIdentity {
+  const { clientUrl, clusterId, member, members: others, peerUrl, secret } = decodeJoinToken(join);
+  const given = new Map([...others, { id: member, clientUrl, peerUrl }, ...members].map((one) => [one.id, one]));
+  const own = members.find(({ id }) => id === member)?.peerUrl ?? null;
+  const all = addressesOf([...given.values()]);
+  return { clusterId, id: member as MemberId, members: all, peerUrl: own, joinSecret: secret };
+}
+
+function addressesOf(members: readonly GivenMember[]): MemberAddress[] {
+  const seen = new Set<number>();
+  return members.map(({ clientUrl, id, peerUrl }) => {
+    checkMemberId(id);
+    if (seen.has(id)) throw new OptionError(`member ${id} is given twice`);
+    seen.add(id);
+    for (const url of [clientUrl, peerUrl]) endpointOf(url);
+    return { id: id as MemberId, name: `member-${id}`, clientUrl, peerUrl };
+  });
+}
+
+function checkMemberId(id: number): void {
+  const isMemberId = Number.isInteger(id) && id > 0 && id < 2 ** 32;
+  if (!isMemberId) throw new OptionError(`member id ${id}: a whole number from 1 to 4294967295`);
 }
 
 /** The same for all who are started with the same name and members, whatever their addresses: those may change. */
-export function clusterIdOf({ cluster, members }: MemberOptions): string {
-  const ids = members.map(({ id }) => id).toSorted((a, b) => a - b);
+function clusterIdOf(cluster: string, members: readonly MemberId[]): string {
+  const ids = members.toSorted((a, b) => a - b);
   const digest = createHash('sha256')
     .update(JSON.stringify([cluster, ids]))
     .digest('hex');
   return `${cluster}-${digest.slice(0, 12)}`;
-}
-
-export function addressesOf({ members }: MemberOptions): MemberAddress[] {
-  return members.map(({ clientUrl, id, peerUrl }) => ({
-    id: id as MemberId,
-    name: `member-${id}`,
-    clientUrl,
-    peerUrl,
-  }));
 }
 
 export function endpointOf(url: string): Endpoint {
@@ -87,6 +134,8 @@ export function endpointOf(url: string): Endpoint {
   }
   if (parsed.protocol !== 'ws:') throw new OptionError(`URL ${url}: only ws:// is supported yet`);
   if (parsed.port === '') throw new OptionError(`URL ${url}: the port is missing`);
+  const problem = memberUrlProblem(url);
+  if (problem !== null) throw new OptionError(`URL ${problem}`);
   return { host: parsed.hostname.replaceAll(/^\[|\]$/g, ''), port: Number(parsed.port) };
 }
 

@@ -2,12 +2,14 @@ import { decodeHello, type Lane, type Member, type MemberId } from '@conclave/me
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import { bounds } from './bounds.ts';
-import { peerSubprotocol } from './peer-listener.ts';
+import { peerSubprotocol, removedCode } from './peer-listener.ts';
 
 /** One lane to one peer: dialled, greeted, and dialled again when it breaks. Only sends. */
 export class PeerLink {
   readonly #peer: MemberId;
-  readonly #url: string;
+  readonly #lane: Lane;
+  /** Tried in turn, from the likeliest on. */
+  #urls: readonly string[] = [];
   readonly #member: () => Member;
   readonly #log: Logger;
   #socket: WebSocket | null = null;
@@ -16,16 +18,32 @@ export class PeerLink {
   #attempts = 0;
   #retry: NodeJS.Timeout | null = null;
 
-  constructor(peer: MemberId, peerUrl: string, lane: Lane, member: () => Member, log: Logger) {
+  constructor(peer: MemberId, lane: Lane, member: () => Member, log: Logger) {
     this.#peer = peer;
-    this.#url = new URL(`/${lane}`, peerUrl).href;
+    this.#lane = lane;
     this.#member = member;
     this.#log = log.child({ peer, lane });
   }
 
-  dial(): void {
-    if (this.#closed) return;
-    const socket = new WebSocket(this.#url, peerSubprotocol, {
+  /** Where the peer may be found. A link that stands is left alone: who answers there has said who it is. */
+  found(urls: readonly string[]): void {
+    const isNews = urls.join() !== this.#urls.join();
+    this.#urls = urls;
+    if (!isNews || this.#socket !== null) return;
+    this.#attempts = 0;
+    this.#dialAfter(0);
+  }
+
+  #dialAfter(delayMs: number): void {
+    if (this.#retry !== null) clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#dial(), delayMs);
+  }
+
+  #dial(): void {
+    this.#retry = null;
+    const url = this.#urls[this.#attempts % Math.max(1, this.#urls.length)];
+    if (this.#closed || url === undefined) return;
+    const socket = new WebSocket(new URL(`/${this.#lane}`, url).href, peerSubprotocol, {
       perMessageDeflate: false,
       handshakeTimeout: bounds.peerHelloTimeoutMs,
       maxPayload: bounds.maxPeerFrameBytes,
@@ -36,7 +54,10 @@ export class PeerLink {
     socket.on('open', () => socket.send(this.#member().hello(this.#peer)));
     socket.on('message', (data: Buffer) => this.#greeted(socket, data));
     socket.on('error', (error) => this.#log.debug({ error: error.message }, 'link failed'));
-    socket.on('close', (_code, reason) => this.#broken(socket, reason.toString()));
+    socket.on('close', (code, reason) => {
+      if (code === removedCode) this.#member().toldRemoved(this.#peer);
+      this.#broken(socket, reason.toString());
+    });
   }
 
   /** False when it was dropped: not connected, or too much waits already. */
@@ -90,6 +111,6 @@ export class PeerLink {
       this.#log.warn({ reason }, 'the peer refused the link');
     }
     const ceiling = Math.min(bounds.maxReconnectMs, bounds.minReconnectMs * 2 ** this.#attempts++);
-    this.#retry = setTimeout(() => this.dial(), ceiling * (0.5 + Math.random() / 2));
+    this.#dialAfter(ceiling * (0.5 + Math.random() / 2));
   }
 }

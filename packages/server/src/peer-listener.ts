@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { decodeHello, type Member, type MemberId } from '@conclave/member';
+import { decodeHello, type Member, type MemberId, PeerRefusedError, type PeerRoute } from '@conclave/member';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { bounds } from './bounds.ts';
@@ -8,12 +8,17 @@ import type { Endpoint } from './options.ts';
 
 export const peerSubprotocol = 'conclave-peer.v1';
 
+/** Of a WebSocket that is closed because its member was removed from the cluster. */
+export const removedCode = 4001;
+const policyCode = 1008;
+
 /** Where the other members connect, once for each lane. What comes here is only read; what this member sends goes over its own links. */
 export class PeerListener {
   readonly #member: Member;
   readonly #log: Logger;
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
+  readonly #admitted = new Map<WebSocket, MemberId>();
 
   constructor(member: Member, log: Logger) {
     this.#member = member;
@@ -43,6 +48,14 @@ export class PeerListener {
     await new Promise<void>((resolve) => this.#http.close(() => resolve()));
   }
 
+  /** Nobody else is listened to any more. */
+  reach(peers: readonly PeerRoute[]): void {
+    const wanted = new Set(peers.map(({ id }) => id));
+    for (const [socket, peer] of this.#admitted) {
+      if (!wanted.has(peer)) this.#drop(socket, `member ${peer} is not, or no longer, in this cluster`);
+    }
+  }
+
   #accept(socket: WebSocket): void {
     let from: MemberId | null = null;
     const timer = setTimeout(
@@ -50,19 +63,26 @@ export class PeerListener {
       bounds.peerHelloTimeoutMs,
     );
     socket.on('error', (error) => this.#log.warn({ error: error.message }, 'a link from a peer broke'));
-    socket.on('close', () => clearTimeout(timer));
+    socket.on('close', () => {
+      clearTimeout(timer);
+      this.#admitted.delete(socket);
+    });
     socket.on('message', (data: Buffer) => {
+      // It is being closed: what comes still is nobody's.
+      if (socket.readyState !== socket.OPEN) return;
       if (from !== null) return this.#receive(socket, from, data);
       clearTimeout(timer);
       // Nothing behind the hello is read before it is decided on: a peer's store is on record before its first message counts.
       socket.pause();
       this.#admit(data).then(
         (peer) => {
+          if (socket.readyState !== socket.OPEN) return;
           from = peer;
+          this.#admitted.set(socket, peer);
           socket.send(this.#member.hello(peer));
           socket.resume();
         },
-        (error: unknown) => this.#drop(socket, error instanceof Error ? error.message : String(error)),
+        (error: unknown) => this.#refuse(socket, error),
       );
     });
   }
@@ -81,8 +101,15 @@ export class PeerListener {
     }
   }
 
-  #drop(socket: WebSocket, reason: string): void {
+  #refuse(socket: WebSocket, error: unknown): void {
+    const isRemoved = error instanceof PeerRefusedError && error.isRemoved;
+    this.#drop(socket, error instanceof Error ? error.message : String(error), isRemoved ? removedCode : policyCode);
+  }
+
+  #drop(socket: WebSocket, reason: string, code = policyCode): void {
     this.#log.warn({ reason }, 'dropped a link from a peer');
-    socket.close(1008, reason.slice(0, 120));
+    socket.close(code, reason.slice(0, 120));
+    // A socket that is not read never sees the peer's answer to the close: the peer would learn of it half a minute later.
+    socket.resume();
   }
 }

@@ -1,24 +1,23 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Configuration, type Environment, lanes, Member, type MemberId } from '@conclave/member';
+import { type Configuration, type Environment, Member, type MemberAddress } from '@conclave/member';
 import { initStorage, openStorage, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
 import { cachedStore } from './cached-state.ts';
 import { ClientListener } from './client-listener.ts';
+import { OptionError } from './option-error.ts';
 import {
-  addressesOf,
-  checkOptions,
-  clusterIdOf,
   type Endpoint,
   endpointOf,
+  identityOf,
   isLoopback,
+  type MemberIdentity,
   type MemberOptions,
-  OptionError,
   parseListen,
 } from './options.ts';
-import { PeerLink } from './peer-link.ts';
+import { PeerLinks } from './peer-links.ts';
 import { PeerListener } from './peer-listener.ts';
 
 /** A member that runs in this process. */
@@ -39,16 +38,15 @@ export interface RunningMember extends AsyncDisposable {
  * what is wrong with the directory and what to do, or with the system's error when an address is in use.
  */
 export async function startMember(options: MemberOptions): Promise<RunningMember> {
-  checkOptions(options);
-  const own = options.members.find(({ id }) => id === options.id);
-  if (own === undefined) throw new OptionError(`member ${options.id} is not among the members given`);
-  const clientAddress = options.listen === undefined ? endpointOf(own.clientUrl) : parseListen(options.listen);
-  const peerAddress = options.listenPeer === undefined ? endpointOf(own.peerUrl) : parseListen(options.listenPeer);
-  for (const address of [clientAddress, peerAddress]) refuseExposure(address, options.insecure === true);
+  const identity = identityOf(options);
+  // Before anything is made: what the command line says must be possible.
+  for (const address of Object.values(addressesOf(options, ownAddress(identity)))) {
+    refuseExposure(address, options.insecure === true);
+  }
   const log = logger(options);
-  const storage = await openOrInit(options);
+  const storage = await openOrInit(options.directory, identity);
   try {
-    return await run(options, storage, clientAddress, peerAddress, log);
+    return await run(options, identity, storage, log);
   } catch (error) {
     await storage.close();
     throw error;
@@ -57,14 +55,13 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
 
 async function run(
   options: MemberOptions,
+  identity: MemberIdentity,
   storage: Storage,
-  clientAddress: Endpoint,
-  peerAddress: Endpoint,
   log: Logger,
 ): Promise<RunningMember> {
   for (const note of storage.notes) log.warn(note);
-  const id = options.id as MemberId;
-  const links = new Map<string, PeerLink>();
+  const { id } = identity;
+  const links = new PeerLinks(() => member, log);
   let fail: (error: Error) => void = () => {};
   const environment: Environment = {
     clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
@@ -79,38 +76,35 @@ async function run(
     },
     prng: { next: Math.random },
     log,
-    transport: { send: (to, lane, frame) => links.get(`${to} ${lane}`)?.send(frame) ?? false },
+    transport: {
+      send: (to, lane, frame) => links.send(to, lane, frame),
+      reach: (members) => {
+        links.reach(members);
+        peers.reach(members);
+      },
+    },
     store: cachedStore(storage),
     hash: (bytes) => createHash('sha256').update(bytes).digest(),
     onFatal: (error) => fail(error),
   };
   const settings = {
-    id,
-    clusterId: clusterIdOf(options),
-    members: addressesOf(options),
+    ...identity,
     electionMs: options.electionMs ?? 1_000,
     heartbeatMs: options.heartbeatMs ?? 100,
     pid: process.pid,
   };
-  const member = await Member.open(settings, environment, storage.storeUuid);
-  const peers = new PeerListener(member, log);
-  const doorkeeper = new Doorkeeper(
-    options.members.map(({ clientUrl }) => clientUrl),
-    options.allowOrigins ?? [],
-  );
+  const member: Member = await Member.open(settings, environment, storage.storeUuid);
+  const peers: PeerListener = new PeerListener(member, log);
+  const clientUrls = (): string[] => [...identity.members, ...member.members].map(({ clientUrl }) => clientUrl);
+  const doorkeeper = new Doorkeeper(clientUrls, options.allowOrigins ?? []);
   const clients = new ClientListener(member, doorkeeper, log);
-  const peerPort = await peers.listen(peerAddress);
-  const clientPort = await clients.listen(clientAddress).catch(async (error: unknown) => {
+  const addresses = addressesOf(options, recordedAddress(identity, member));
+  for (const address of Object.values(addresses)) refuseExposure(address, options.insecure === true);
+  const peerPort = await peers.listen(addresses.peers);
+  const clientPort = await clients.listen(addresses.clients).catch(async (error: unknown) => {
     await peers.close();
     throw error;
   });
-  for (const { id: peer, peerUrl } of options.members) {
-    if (peer === id) continue;
-    for (const lane of lanes) {
-      links.set(`${peer} ${lane}`, new PeerLink(peer as MemberId, peerUrl, lane, () => member, log));
-    }
-  }
-  for (const link of links.values()) link.dial();
   member.start();
   log.info({ member: id, cluster: settings.clusterId, clients: clientPort, peers: peerPort }, 'member is running');
 
@@ -122,7 +116,7 @@ async function run(
     async () => {
       await member.stop();
       await clients.close();
-      for (const link of links.values()) link.close();
+      links.close();
       await peers.close();
       await storage.close();
       log.info('member has stopped');
@@ -157,20 +151,44 @@ function lifecycle(
   return { member, clientPort, peerPort, stopped, stop, retire, [Symbol.asyncDispose]: stop };
 }
 
-async function openOrInit(options: MemberOptions): Promise<Storage> {
-  const identity = { clusterId: clusterIdOf(options), memberId: options.id as MemberId };
-  if (!existsSync(join(options.directory, 'member.json'))) {
-    const voters = options.members.map(({ id }) => id as MemberId).toSorted((a, b) => a - b);
+/** A founding member's configuration is that of the founding; one that joins knows nobody, and waits for a leader to find it. */
+async function openOrInit(directory: string, identity: MemberIdentity): Promise<Storage> {
+  const own = { clusterId: identity.clusterId, memberId: identity.id };
+  if (!existsSync(join(directory, 'member.json'))) {
+    const founders = identity.joinSecret === null ? identity.members.map(({ id }) => id) : [];
     const configuration: Configuration = {
-      voters,
+      voters: founders.toSorted((a, b) => a - b),
       votersOutgoing: [],
       learners: [],
       learnersNext: [],
       leaseReads: false,
     };
-    await initStorage({ ...identity, directory: options.directory, configuration });
+    await initStorage({ ...own, directory, configuration });
   }
-  return openStorage({ ...identity, directory: options.directory });
+  return openStorage({ ...own, directory });
+}
+
+function ownAddress({ id, members }: MemberIdentity): MemberAddress {
+  const own = members.find((member) => member.id === id);
+  if (own === undefined) throw new OptionError(`member ${id} is not among the members given`);
+  return own;
+}
+
+/** A token is as old as the member: where it listens today stands in the cluster's record. A founder's command line says it itself. */
+function recordedAddress(identity: MemberIdentity, member: Member): MemberAddress {
+  const given = ownAddress(identity);
+  if (identity.peerUrl !== null) return given;
+  return member.members.find(({ id }) => id === identity.id) ?? given;
+}
+
+function addressesOf(
+  { listen, listenPeer }: MemberOptions,
+  own: MemberAddress,
+): { readonly clients: Endpoint; readonly peers: Endpoint } {
+  return {
+    clients: listen === undefined ? endpointOf(own.clientUrl) : parseListen(listen),
+    peers: listenPeer === undefined ? endpointOf(own.peerUrl) : parseListen(listenPeer),
+  };
 }
 
 function refuseExposure({ host, port }: Endpoint, insecure: boolean): void {

@@ -240,6 +240,13 @@ function compareLists(member: Member, model: Model): void {
     holds: model.requests.filter((request) => request.session === id && request.fence > 0).length,
   }));
   assert.deepEqual(leases, { type: 'leases', leases: expected, more: false });
+  assert.deepEqual(machine.query({ type: 'members' }), {
+    type: 'members',
+    leaseReads: model.leaseReads,
+    members: model.members,
+  });
+  const { changedAt, nextMember } = machine.membership();
+  assert.deepEqual([changedAt, nextMember], [model.membersChangedAt, model.nextMember]);
   for (const { name } of model.requests) {
     const found = machine.query({ type: 'lock', name });
     const holder = model.holder(name);

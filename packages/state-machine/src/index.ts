@@ -6,6 +6,7 @@ export { DamagedStateError, UnknownCommandError } from './damage.ts';
 export type { Sweep } from './keys/compaction.ts';
 export type { HistoryPage } from './keys/history.ts';
 export type { ValueSource } from './keys/values.ts';
+export type { Membership } from './members/member-query.ts';
 export { protocolError, type Refusal, type Response } from './response.ts';
 export {
   type AppliedPosition,

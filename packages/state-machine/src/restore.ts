@@ -22,9 +22,18 @@ export function reincarnate(state: State, wallTimeMs: number): void {
   for (const lock of state.locks.valuesArray()) endDelay(state, draftOf(state, wallTimeMs), lock);
   for (const keyed of state.keyed.values()) state.ledger.drop(keyed);
   state.keyed.clear();
+  forgetMembers(state);
   counters.revision += revisionsLeftOut;
   counters.compacted = counters.revision;
   counters.incarnation += 1;
+}
+
+/** Their identities stay with the old cluster: the new one's founders are put on record by its first leader. */
+function forgetMembers({ cluster, ledger, members }: State): void {
+  for (const record of members.values()) ledger.drop(record);
+  members.clear();
+  ledger.drop(cluster);
+  Object.assign(cluster, { nextMember: 0, leaseReads: false, changedAt: 0 });
 }
 
 function draftOf(state: State, wallTimeMs: number): Draft {

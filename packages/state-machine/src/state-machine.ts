@@ -20,6 +20,7 @@ import type { ValueSource } from './keys/values.ts';
 import { isSession } from './leases/lease.ts';
 import { listLeases, queryLease } from './leases/lease-query.ts';
 import { listLocks, queryLock } from './locks/lock-query.ts';
+import { listMembers, type Membership, membershipOf } from './members/member-query.ts';
 import { RecordWriter } from './records/record-writer.ts';
 import { type Refusal, refusal } from './response.ts';
 import { reincarnate } from './restore.ts';
@@ -166,9 +167,14 @@ export class StateMachine {
     };
   }
 
+  /** Who is to be in the cluster, and where. */
+  membership(): Membership {
+    return membershipOf(this.#state);
+  }
+
   /**
-   * Makes a new cluster's state out of a restored backup, before its first entry: all sessions and leases end, revisions and fences
-   * jump by 2^40, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
+   * Makes a new cluster's state out of a restored backup, before its first entry: all sessions and leases end, the members are
+   * forgotten, revisions and fences jump by 2^40, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
    */
   reincarnate(wallTimeMs: number): void {
     reincarnate(this.#state, wallTimeMs);
@@ -230,6 +236,8 @@ export class StateMachine {
         return queryLock(state, query);
       case 'locks':
         return listLocks(state, query);
+      case 'members':
+        return listMembers(state);
     }
   }
 }

@@ -9,6 +9,7 @@ import { Timeline } from './keys/timeline.ts';
 import type { ValueSource } from './keys/values.ts';
 import type { Lease, SessionLease } from './leases/lease.ts';
 import type { Lock } from './locks/lock.ts';
+import { ClusterRecord, type MemberRecord } from './members/member-record.ts';
 import type { Keyed } from './sessions/remembered.ts';
 import { type SortedMap, sortedMap } from './sorted-map.ts';
 
@@ -27,6 +28,9 @@ export interface State {
   readonly locks: SortedMap<Lock>;
   /** In the order of expiry, which is that of the log. */
   readonly keyed: Map<string, Keyed>;
+  readonly cluster: ClusterRecord;
+  /** In the order of their ids. */
+  readonly members: Map<number, MemberRecord>;
   readonly ledger: Ledger;
 }
 
@@ -43,6 +47,8 @@ export function emptyState(values: ValueSource): State {
     secrets: new Map(),
     locks: sortedMap(),
     keyed: new Map(),
+    cluster: new ClusterRecord(),
+    members: new Map(),
     ledger: new Ledger(),
   };
 }

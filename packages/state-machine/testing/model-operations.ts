@@ -11,6 +11,7 @@ import {
   type Txn,
 } from '@conclave/protocol';
 import type { Model, ModelRequest, ModelSession } from './model.ts';
+import { runOnMembers } from './model-members.ts';
 import { find, holdsInModel, inRange, readModel } from './model-store.ts';
 import { hex } from './plain.ts';
 
@@ -98,6 +99,13 @@ export function runInModel(model: Model, operation: Operation): Result | null {
       grantNext(model, operation.name);
       return null;
     }
+    case 'memberAdd':
+    case 'memberUpdate':
+    case 'memberRole':
+    case 'clusterSet':
+    case 'memberSeed':
+      return runOnMembers(model, operation);
+    case 'members':
     case 'range':
     case 'lease':
     case 'leases':

@@ -56,6 +56,14 @@ export interface ModelDelay {
   readonly delayMs: number;
 }
 
+export interface ModelMember {
+  readonly member: number;
+  readonly name: string;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
+  readonly role: 'voter' | 'learner' | 'removed';
+}
+
 export interface ModelRevision {
   readonly revision: number;
   readonly entries: Entries;
@@ -81,6 +89,10 @@ export class Model {
   requests: ModelRequest[] = [];
   delays: ModelDelay[] = [];
   keyed: { key: string; expiresAtMs: number; answer: ModelAnswer }[] = [];
+  members: readonly ModelMember[] = [];
+  nextMember = 0;
+  leaseReads = false;
+  membersChangedAt = 0;
   readonly past: ModelRevision[] = [];
 
   // Of the entry that is being applied.

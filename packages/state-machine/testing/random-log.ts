@@ -118,7 +118,45 @@ const compare: fc.Arbitrary<Resolve<Compare>> = fc
     return { target: of.target as 'mod', key: bytes(of.key), relation, operand: of.operand };
   });
 
+/** Few, so that some are taken. */
+const url = fc.nat({ max: 7 }).map((at) => `ws://h:${at + 1}`);
+const someMember = fc.nat({ max: 9 });
+const joiningRole = fc.constantFrom('voter' as const, 'voter' as const, 'learner' as const);
+
+function memberIn(model: Model, at: number): number {
+  const { members, nextMember } = model;
+  return at > 6 || members.length === 0 ? Math.max(1, nextMember - at + 7) : members[at % members.length]!.member;
+}
+
+const onMembers: fc.Arbitrary<Resolve<Operation>> = fc.oneof(
+  fc
+    .record({ clientUrl: url, peerUrl: url, role: joiningRole, name: fc.option(value) })
+    .map((of) => (): Operation => ({ type: 'memberAdd', ...of, joinSecretHash: new Uint8Array(32).fill(6) })),
+  fc.record({ at: someMember, clientUrl: fc.option(url), peerUrl: fc.option(url), name: fc.option(value) }).map(
+    ({ at, ...of }) =>
+      (model: Model): Operation => ({ type: 'memberUpdate', member: memberIn(model, at), ...of }),
+  ),
+  fc.tuple(someMember, fc.constantFrom('voter' as const, 'learner' as const, 'removed' as const)).map(
+    ([at, role]) =>
+      (model: Model): Operation => ({ type: 'memberRole', member: memberIn(model, at), role }),
+  ),
+  fc.option(fc.boolean()).map((leaseReads) => (): Operation => ({ type: 'clusterSet', leaseReads })),
+  fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), joiningRole), { maxLength: 3 }).map(
+    (of) => (): Operation => ({
+      type: 'memberSeed',
+      members: of.map(([member, role]) => ({
+        member,
+        name: `m${member}`,
+        clientUrl: `ws://h:${member * 2}`,
+        peerUrl: `ws://h:${member * 2 + 1}`,
+        role,
+      })),
+    }),
+  ),
+);
+
 const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
+  { weight: 5, arbitrary: onMembers },
   {
     weight: 6,
     arbitrary: fc

@@ -1,17 +1,23 @@
-import { type RunningMember, startMember } from '@conclave/server';
+import { type FoundingOptions, type JoiningOptions, type RunningMember, startMember } from '@conclave/server';
 import type { Arguments, Command } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
 import { parseMember, timeOptions, times } from './member-flags.ts';
 
 export const server: Command = {
   name: 'server',
-  usage: '--data DIR --id N --cluster NAME --member ID=CLIENT_URL,PEER_URL …',
+  usage: '--data DIR (--id N --cluster NAME --member ID=CLIENT_URL,PEER_URL … | --join TOKEN)',
   summary: 'Runs one member. The same command at its first start, which makes its directory, and at every later one.',
   options: {
     data: { type: 'string', value: 'DIR', help: 'its directory' },
     id: { type: 'string', value: 'N', help: 'which of the members it is' },
     cluster: { type: 'string', value: 'NAME', help: 'name of the cluster, the same for all members' },
-    member: { type: 'string', multiple: true, value: 'ID=C,P', help: 'each member: URL for clients, URL for peers' },
+    member: {
+      type: 'string',
+      multiple: true,
+      value: 'ID=C,P',
+      help: 'each founding member: URL for clients, URL for peers',
+    },
+    join: { type: 'string', value: 'TOKEN', help: 'instead of them: what `conclave member add` printed' },
     listen: { type: 'string', value: 'H:P', help: 'address for clients, if not that of its URL' },
     'listen-peer': { type: 'string', value: 'H:P', help: 'address for peers, if not that of its URL' },
     'allow-origin': { type: 'string', multiple: true, value: 'URL', help: 'a page of this origin may connect' },
@@ -29,12 +35,9 @@ async function run(parsed: Arguments): Promise<number> {
     throw new UsageError(`unexpected argument ${JSON.stringify(parsed.positionals[0])}`);
   const listen = parsed.text('listen');
   const listenPeer = parsed.text('listen-peer');
-  parsed.required('id');
   const running = await startMember({
     directory: parsed.required('data'),
-    id: parsed.number('id', 1, 2 ** 32 - 1, 0),
-    cluster: parsed.required('cluster'),
-    members: parsed.texts('member').map(parseMember),
+    ...identity(parsed),
     ...(listen === undefined ? {} : { listen }),
     ...(listenPeer === undefined ? {} : { listenPeer }),
     allowOrigins: parsed.texts('allow-origin'),
@@ -54,6 +57,20 @@ async function run(parsed: Arguments): Promise<number> {
   // The channel to the parent would keep this process alive.
   if (process.connected) process.disconnect();
   return exitCode.ok;
+}
+
+function identity(
+  parsed: Arguments,
+): Pick<JoiningOptions, 'join' | 'members'> | Pick<FoundingOptions, 'id' | 'cluster' | 'members'> {
+  const join = parsed.text('join');
+  const members = parsed.texts('member').map(parseMember);
+  if (join === undefined) {
+    parsed.required('id');
+    return { id: parsed.number('id', 1, 2 ** 32 - 1, 0), cluster: parsed.required('cluster'), members };
+  }
+  const other = ['id', 'cluster'].find((name) => parsed.has(name));
+  if (other !== undefined) throw new UsageError(`--${other}: the join token says it`);
+  return { join, members };
 }
 
 function logLevel(text: string | undefined): (typeof logLevels)[number] {

@@ -183,7 +183,7 @@ test('the window of the member is respected, and the bytes of a resent operation
 
 test('without a quorum a mutation is given up with the word of the member that nothing was applied', async (context) => {
   const harness = await Harness.start(context);
-  const { client, network } = await harness.client({ identity: 'idempotency-key', endpoints: ['ws://m1'] });
+  const { client, network } = await harness.client({ identity: 'idempotency-key', endpoints: ['ws://m1:1'] });
   await client.put('k', '1');
   network.down.add(2).add(3);
   harness.cluster.isolate(2);

@@ -29,7 +29,7 @@ test('every member is tried before one is tried again, and one that asked for ti
 
 test('a member that stops is left for another one at once, and the others are known from the first', async (context) => {
   const harness = await Harness.start(context);
-  const { client, network } = await harness.client({ endpoints: ['ws://m1'] });
+  const { client, network } = await harness.client({ endpoints: ['ws://m1:1'] });
   await network.kill(1);
   assert.equal((await client.put('k', 'v')).ok, true);
   assert.notEqual(network.current?.memberId, 1);

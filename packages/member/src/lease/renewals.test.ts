@@ -21,6 +21,7 @@ function life(): { ask(lease: number): Renew; renewals: Renewals; told: unknown[
       for (const message of decodePeerFrame(frame, member, leader)) if (message.type === 'renew') asked.push(message);
       return true;
     },
+    reach: () => {},
   };
   const links = new PeerLinks(member, transport, timers, { next: Math.random }, () => {});
   const renewals = new Renewals(keeper, links, timers);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Acknowledged, Index, MemberId, Term } from '@conclave/core';
+import { type Acknowledged, configurationOf, type Index, type MemberId, type Term } from '@conclave/core';
 import type { LogStore } from '@conclave/storage';
 import { initMemoryStorage, MemoryDisk, openMemoryStorage } from '@conclave/storage/memory';
+import { Directory } from '../membership/directory.ts';
 import { Admission, decodeHello, encodeHello, type PeerHello } from './hello.ts';
 
 const ids = [1, 2] as MemberId[];
@@ -14,23 +15,41 @@ function pair(term: number, index: number): Acknowledged {
 }
 
 function hello(changes: Partial<PeerHello> = {}): PeerHello {
-  return { clusterId: 'c', memberId: peer, to: self, storeUuid, bootId: 7, acknowledged: pair(3, 10), ...changes };
+  return {
+    clusterId: 'c',
+    memberId: peer,
+    to: self,
+    storeUuid,
+    bootId: 7,
+    acknowledged: pair(3, 10),
+    membersChangedAt: 0,
+    peerUrl: 'ws://p2:1',
+    joinSecret: null,
+    ...changes,
+  };
 }
 
 async function openLog(): Promise<LogStore> {
   const disk = new MemoryDisk();
-  const configuration = { voters: ids, votersOutgoing: [], learners: [], learnersNext: [], leaseReads: false };
   const own = { clusterId: 'c', memberId: self };
   initMemoryStorage(disk, { ...own, storeUuid: '00000000-0000-4000-8000-000000000001', configuration });
   return (await openMemoryStorage(disk, own)).log;
 }
 
-async function admission(): Promise<Admission> {
-  return new Admission({ clusterId: 'c', id: self, members: new Set(ids) }, await openLog());
+const configuration = configurationOf(ids);
+
+function hash(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes, (byte) => byte ^ 0xff);
+}
+
+async function admission(directory = new Directory(self, [], configuration)): Promise<Admission> {
+  return new Admission({ clusterId: 'c', id: self }, directory, await openLog(), hash);
 }
 
 test('a hello is read as it was written', () => {
-  assert.deepEqual(decodeHello(encodeHello(hello())), hello());
+  for (const joinSecret of [null, Uint8Array.of(1, 2)]) {
+    assert.deepEqual(decodeHello(encodeHello(hello({ joinSecret }))), hello({ joinSecret }));
+  }
 });
 
 test('a peer of another cluster, with another aim, or unknown is refused by name', async () => {
@@ -62,4 +81,48 @@ test('a later hello of the same process is not held against what it has acknowle
   // Over the other lane, while this hello was on its way.
   door.witness(peer, pair(3, 12));
   await door.admit(hello({ acknowledged: pair(3, 11) }));
+});
+
+const secret = Uint8Array.of(5, 6);
+const table = {
+  nextMember: 5,
+  changedAt: 40,
+  leaseReads: false,
+  members: [
+    { member: 1, name: 'a', clientUrl: 'ws://a:1', peerUrl: 'ws://a:2', role: 'voter', joinSecretHash: null },
+    { member: 3, name: 'c', clientUrl: 'ws://c:1', peerUrl: 'ws://c:2', role: 'learner', joinSecretHash: hash(secret) },
+    { member: 4, name: 'd', clientUrl: 'ws://d:1', peerUrl: 'ws://d:2', role: 'removed', joinSecretHash: null },
+  ],
+} as const;
+
+function seeded(counted: readonly number[] = [1]): Directory {
+  const directory = new Directory(self, [], configuration);
+  directory.update(table, counted as MemberId[]);
+  return directory;
+}
+
+test('whoever joins proves it once, to everybody who meets it for the first time, and is known by its store from then on', async () => {
+  const door = await admission(seeded());
+  const joining = { memberId: 3 as MemberId };
+  await assert.rejects(door.admit(hello(joining)), /does not prove who it is/);
+  await assert.rejects(door.admit(hello({ ...joining, joinSecret: Uint8Array.of(6, 5) })), /does not prove who it is/);
+  await door.admit(hello({ ...joining, joinSecret: secret }));
+  await door.admit(hello(joining));
+  const other = { storeUuid: '00000000-0000-4000-8000-000000000009', bootId: 8, joinSecret: secret };
+  await assert.rejects(door.admit(hello({ ...joining, ...other })), /was its disk wiped/);
+});
+
+test('a removed member is refused as such, also one that is no longer remembered, but not while the configuration counts it', async () => {
+  for (const memberId of [2, 4] as MemberId[]) {
+    const door = await admission(seeded());
+    await assert.rejects(door.admit(hello({ memberId, membersChangedAt: 99 })), { isRemoved: true });
+    await (await admission(seeded([1, memberId]))).admit(hello({ memberId }));
+  }
+});
+
+test('a member that is not known here is let in only if it knows more of the members', async () => {
+  const door = await admission(seeded());
+  const newer = { memberId: 5 as MemberId };
+  await assert.rejects(door.admit(hello({ ...newer, membersChangedAt: 40 })), /member 5 is none of this cluster's/);
+  await door.admit(hello({ ...newer, membersChangedAt: 41 }));
 });

@@ -1,5 +1,7 @@
 import type { Acknowledged, MemberId } from '@conclave/core';
+import { compareBytes } from '@conclave/protocol';
 import type { LogStore } from '@conclave/storage';
+import type { Directory } from '../membership/directory.ts';
 import { peerProtocolVersion } from './codec.ts';
 import { decodeText, encodeText } from './text.ts';
 import { FrameReader, FrameWriter, PeerProtocolError } from './wire.ts';
@@ -15,11 +17,24 @@ export interface PeerHello {
   readonly bootId: number;
   /** What the sender's disk says that it has acknowledged at most. */
   readonly acknowledged: Acknowledged;
+  /** How new the sender's record of the members is: a log index. */
+  readonly membersChangedAt: number;
+  /** Where the sender is found. */
+  readonly peerUrl: string;
+  /** Of its join token. Null: a founding member. */
+  readonly joinSecret: Uint8Array | null;
 }
 
 /** A peer that may not take part, and why: for the log of both. */
 export class PeerRefusedError extends Error {
   override readonly name = 'PeerRefusedError';
+  /** It was a member, and never will be one again. */
+  readonly isRemoved: boolean;
+
+  constructor(message: string, isRemoved = false) {
+    super(message);
+    this.isRemoved = isRemoved;
+  }
 }
 
 export function encodeHello(hello: PeerHello): Uint8Array {
@@ -32,6 +47,10 @@ export function encodeHello(hello: PeerHello): Uint8Array {
   writer.number(hello.bootId);
   writer.number(hello.acknowledged.term);
   writer.number(hello.acknowledged.index);
+  writer.number(hello.membersChangedAt);
+  writer.bytes(encodeText(hello.peerUrl));
+  writer.byte(hello.joinSecret === null ? 0 : 1);
+  if (hello.joinSecret !== null) writer.bytes(hello.joinSecret);
   return writer.take();
 }
 
@@ -50,22 +69,31 @@ export function decodeHello(bytes: Uint8Array): PeerHello {
     storeUuid: decodeText(reader.bytes()),
     bootId: reader.number(),
     acknowledged: { term: reader.number() as never, index: reader.number() as never },
+    membersChangedAt: reader.number(),
+    peerUrl: decodeText(reader.bytes()),
+    joinSecret: reader.byte() === 0 ? null : reader.bytes().slice(),
   };
 }
 
 /** Judges who connects. The second witness of every disk: what a member once acknowledged, its peers remember. */
 export class Admission {
-  readonly #own: { readonly clusterId: string; readonly id: MemberId; readonly members: ReadonlySet<MemberId> };
+  readonly #own: { readonly clusterId: string; readonly id: MemberId };
+  readonly #directory: Directory;
   readonly #log: LogStore;
+  readonly #hash: (bytes: Uint8Array) => Uint8Array;
   readonly #witnessed = new Map<MemberId, Acknowledged>();
   readonly #boots = new Map<MemberId, number>();
 
   constructor(
-    own: { readonly clusterId: string; readonly id: MemberId; readonly members: ReadonlySet<MemberId> },
+    own: { readonly clusterId: string; readonly id: MemberId },
+    directory: Directory,
     log: LogStore,
+    hash: (bytes: Uint8Array) => Uint8Array,
   ) {
     this.#own = own;
+    this.#directory = directory;
     this.#log = log;
+    this.#hash = hash;
   }
 
   /** `peer` has acknowledged this to this member. */
@@ -75,12 +103,18 @@ export class Admission {
   }
 
   /** Resolves when the peer may take part: its store is on record durably before its first message counts. Rejects with PeerRefusedError. */
-  async admit({ acknowledged, bootId, clusterId, memberId, storeUuid, to }: PeerHello): Promise<void> {
-    const { clusterId: own, id, members } = this.#own;
+  async admit(hello: PeerHello): Promise<void> {
+    const { acknowledged, bootId, clusterId, memberId, storeUuid, to } = hello;
+    const { clusterId: own, id } = this.#own;
     if (clusterId !== own) throw new PeerRefusedError(`member ${memberId} is of cluster ${clusterId}, this is ${own}`);
     if (to !== id) throw new PeerRefusedError(`member ${memberId} means to talk to member ${to}, this is ${id}`);
-    if (memberId === id || !members.has(memberId))
-      throw new PeerRefusedError(`member ${memberId} is none of this cluster's`);
+    this.#mustBelong(hello);
+    const known = this.#log.peerStores.get(memberId);
+    if (known !== undefined && known !== storeUuid) {
+      // Short enough to be told whole where a WebSocket closes: 120 bytes.
+      const what = 'has another store than the one on record: was its disk wiped?';
+      throw new PeerRefusedError(`member ${memberId} ${what} See \`conclave member replace\``);
+    }
     const witnessed = this.#witnessed.get(memberId);
     // Only the first hello of a process says what its disk brought back: a later one may be overtaken, over the other lane, by what
     // the same process has acknowledged since.
@@ -89,14 +123,31 @@ export class Admission {
       const lost = `${acknowledged.index} in term ${acknowledged.term}, once it was ${witnessed.index} in term ${witnessed.term}`;
       throw new PeerRefusedError(`member ${memberId} has lost what it acknowledged: its disk says ${lost}`);
     }
-    const known = this.#log.peerStores.get(memberId);
-    if (known === undefined) await this.#log.notePeerStore(memberId, storeUuid);
-    else if (known !== storeUuid) {
-      throw new PeerRefusedError(
-        `member ${memberId} comes with store ${storeUuid}, its store is ${known}: was its disk wiped?`,
-      );
+    if (known === undefined) {
+      this.#mustProve(hello);
+      await this.#log.notePeerStore(memberId, storeUuid);
     }
     this.#boots.set(memberId, bootId);
+  }
+
+  #mustBelong({ memberId, membersChangedAt }: PeerHello): void {
+    const standing = this.#directory.standingOf(memberId);
+    if (memberId === this.#own.id || standing === 'removed') {
+      const isRemoved = standing === 'removed';
+      const what = isRemoved ? 'was removed from this cluster' : 'is this one';
+      throw new PeerRefusedError(`member ${memberId} ${what}`, isRemoved);
+    }
+    // Whoever knows more of the members than is known here cannot be judged here: it may be the leader who would tell.
+    if (standing === 'member' || membersChangedAt > this.#directory.changedAt) return;
+    throw new PeerRefusedError(`member ${memberId} is none of this cluster's`);
+  }
+
+  /** The first time that it is met: its id alone could be anybody's. From then on its store is what it is known by. */
+  #mustProve({ joinSecret, memberId }: PeerHello): void {
+    const wanted = this.#directory.joinSecretHashOf(memberId);
+    if (wanted === null) return;
+    if (joinSecret !== null && compareBytes(this.#hash(joinSecret), wanted) === 0) return;
+    throw new PeerRefusedError(`member ${memberId} does not prove who it is: its join token is another`);
   }
 }
 

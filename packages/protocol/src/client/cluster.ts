@@ -27,6 +27,12 @@ export interface StatusRequest {
   readonly id: number;
 }
 
+/**
+ * What the committed configuration makes of a member. `joining`: it is on record and not yet counted; `leaving`: the change that takes its vote
+ * is under way, or it is to be removed and still there.
+ */
+export type MemberStanding = 'voter' | 'learner' | 'joining' | 'leaving';
+
 export type MemberRole = 'leader' | 'follower' | 'candidate' | 'learner' | 'unreachable';
 
 /** Of an unreachable member the numbers are what was last heard, or null. */
@@ -34,6 +40,7 @@ export interface MemberStatus {
   readonly id: number;
   readonly name: string;
   readonly role: MemberRole;
+  readonly standing: MemberStanding;
   readonly clientUrl: string;
   readonly peerUrl: string;
   /** Log indices. `durable`: synced to its disk. */
@@ -81,6 +88,7 @@ export const memberStatus: Structure<MemberStatus> = structure<MemberStatus>('Me
   id: memberId,
   name: text('name', wireLimits.maxNameBytes),
   role: choice<MemberRole>('role', { leader: 0, follower: 1, candidate: 2, learner: 3, unreachable: 4 }),
+  standing: choice<MemberStanding>('standing', { voter: 0, learner: 1, joining: 2, leaving: 3 }),
   clientUrl: url,
   peerUrl: url,
   applied: logIndex,

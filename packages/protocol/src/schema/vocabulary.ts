@@ -1,9 +1,9 @@
 // The types that operations, results, events and messages share.
 import { limits } from '../limits.ts';
-import type { KeyRange, LockName } from '../operation.ts';
+import type { KeyRange, LockName, WantedRole } from '../operation.ts';
 import { isReservedKey } from '../reserved-key.ts';
 import type { KeyValue } from '../result.ts';
-import { bytes, choice, integer, nullable } from './primitive.ts';
+import { bytes, choice, integer, nullable, text } from './primitive.ts';
 import { type Structure, structure } from './structure.ts';
 import { SchemaViolation, type Type } from './type.ts';
 
@@ -77,6 +77,47 @@ export const keyValue: Structure<KeyValue> = structure<KeyValue>('KeyValue', {
   modRevision: revision,
   version: integer('version', 1),
   lease: nullable(leaseId),
+});
+
+/** Of a member: an unsigned 32-bit integer, never 0. */
+export const memberId: Type<number> = integer('member id', 1, 0xffff_ffff);
+
+export const memberName: Type<string> = text('name', limits.maxMemberNameBytes);
+
+/** The port is named, nothing stands behind it: the same text on every member, and each of them can dial it. */
+const urlPattern = /^wss?:\/\/(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+):(?<port>\d{1,5})\/?$/i;
+const highestPort = 65_535;
+const urlText = text('URL', limits.maxMemberUrlBytes);
+
+export const memberUrl: Type<string> = {
+  name: `${urlText.name}, ws://HOST:PORT or wss://HOST:PORT`,
+  definition: `${urlText.definition} matching ${urlPattern.source} with a port 1..${highestPort}`,
+  write: (url, out) => {
+    mustBeUrl(url);
+    urlText.write(url, out);
+  },
+  read: (raw) => mustBeUrl(urlText.read(raw)),
+};
+
+/** Why a member cannot have this address. Null: it can. */
+export function memberUrlProblem(url: string): string | null {
+  const port = Number(urlPattern.exec(url)?.groups?.['port'] ?? 0);
+  if (port >= 1 && port <= highestPort) return null;
+  return `${JSON.stringify(url)} is no URL of a host and a port, like ws://127.0.0.1:7401`;
+}
+
+function mustBeUrl(url: string): string {
+  const problem = memberUrlProblem(url);
+  if (problem !== null) throw new SchemaViolation(problem);
+  return url;
+}
+
+export const wantedRole: Type<WantedRole> = choice<WantedRole>('role', { learner: 0, voter: 1 });
+
+export const memberRole: Type<WantedRole | 'removed'> = choice<WantedRole | 'removed'>('role', {
+  learner: 0,
+  voter: 1,
+  removed: 2,
 });
 
 function notReserved(bytesOfKey: Uint8Array): Uint8Array {

@@ -69,7 +69,8 @@ export class PeerNetwork {
   }
 
   transport(from: MemberId): PeerTransport {
-    return { send: (to, lane, frame) => this.#send(from, to, lane, frame) };
+    // Everybody is connected with everybody: members neither come nor go here.
+    return { send: (to, lane, frame) => this.#send(from, to, lane, frame), reach: () => {} };
   }
 
   lifeChanged(host: MemberHost): void {

@@ -175,10 +175,20 @@ class MemberRun {
       learnersNext: [],
       leaseReads: false,
     };
-    const addresses = ids.map((id) => ({ id, name: `m${id}`, clientUrl: `ws://m${id}`, peerUrl: `ws://p${id}` }));
+    const addresses = ids.map((id) => ({ id, name: `m${id}`, clientUrl: `ws://m${id}:1`, peerUrl: `ws://p${id}:1` }));
     return ids.map((id) => {
       const own = random.fork(`host ${id}`);
-      const settings = { id, clusterId: 'sim', members: addresses, electionMs, heartbeatMs, keptLog, pid: null };
+      const settings = {
+        id,
+        clusterId: 'sim',
+        members: addresses,
+        peerUrl: null,
+        joinSecret: null,
+        electionMs,
+        heartbeatMs,
+        keptLog,
+        pid: null,
+      };
       return new MemberHost(settings, configuration, this.#clock(own, faults.clockDrift), own, {
         scheduler: this.#scheduler,
         microtasks: this.#microtasks,

@@ -34,6 +34,8 @@ export interface Applied {
   readonly events: RevisionEvents | null;
   readonly notifications: readonly Notification[];
   readonly deadlines: readonly DeadlineChange[];
+  /** The table of the cluster's members, or a setting of the cluster, is another. */
+  readonly membersChanged: boolean;
 }
 
 const none: readonly never[] = [];
@@ -80,6 +82,7 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
     events,
     notifications: draft.notifications ?? none,
     deadlines: draft.deadlines ?? none,
+    membersChanged: draft.membersChanged,
   };
 }
 
@@ -113,5 +116,6 @@ function answered(state: State, response: Response | null, repeated: boolean): A
     events: null,
     notifications: none,
     deadlines: none,
+    membersChanged: false,
   };
 }

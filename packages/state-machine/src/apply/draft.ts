@@ -46,6 +46,7 @@ export class Draft {
 
   readonly changes: PinnedChange[] = [];
   grants = 0;
+  membersChanged = false;
   notifications: Notification[] | null = null;
   deadlines: DeadlineChange[] | null = null;
 

@@ -5,6 +5,7 @@ import { deleteKeys, put } from '../keys/put-delete.ts';
 import { txn } from '../keys/txn.ts';
 import { leaseExpire, leaseGrant, leaseRevoke, sessionClose, sessionOpen } from '../leases/lease-operations.ts';
 import { lockAcquire, lockBreak, lockCancel, lockDelayEnd, lockRelease, proclaim } from '../locks/lock-operations.ts';
+import { clusterSet, memberAdd, memberRole, memberSeed, memberUpdate } from '../members/member-operations.ts';
 import { type Response, refusal } from '../response.ts';
 import type { State } from '../state.ts';
 import type { Draft } from './draft.ts';
@@ -18,7 +19,7 @@ export function mutate(state: State, draft: Draft, bytes: Uint8Array): Response 
     return run(state, draft, decodeOperation(bytes));
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    invariant(!draft.advances, `refused after it had changed something: ${error.message}`);
+    invariant(!draft.advances && !draft.membersChanged, `refused after it had changed something: ${error.message}`);
     return refusal(error);
   }
 }
@@ -51,6 +52,17 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
       return proclaim(state, draft, operation);
     case 'compact':
       return compact(state, operation);
+    case 'memberAdd':
+      return memberAdd(state, draft, operation);
+    case 'memberUpdate':
+      return memberUpdate(state, draft, operation);
+    case 'memberRole':
+      return memberRole(state, draft, operation);
+    case 'clusterSet':
+      return clusterSet(state, draft, operation);
+    case 'memberSeed':
+      memberSeed(state, draft, operation);
+      return null;
     case 'leaseExpire':
       leaseExpire(state, draft, operation);
       return null;
@@ -62,6 +74,7 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
     case 'leases':
     case 'lock':
     case 'locks':
+    case 'members':
       throw new ProtocolError('INVALID_ARGUMENT', `${operation.type} is a query: it has no place in the log`);
   }
 }

@@ -23,6 +23,11 @@ const golden: Readonly<Record<string, string>> = {
   '0600000000000000010000000000000003': '0100000000060000000000000003d65963e591b57f6a',
   '0600000000000000010000000000000004': '01000000000100010000f2130601d6854408',
   '076f6e6365': '01000000000000000500000000000927c70000000007940c03c3cd27100663f1efe0517f4c',
+  '08': '010000000000000003000000000000000900e28145fd93624e7b',
+  '0900000001':
+    '010100010061000800770073003a002f002f0061003a0031000800770073003a002f002f0061003a003200ee93c8841a0f00e2',
+  '0900000002':
+    '010000010062000800770073003a002f002f0062003a0031000800770073003a002f002f0062003a003201000000200606060606060606060606060606060606060606060606060606060606060606ca935a15bb192e63',
 };
 
 test('records are written byte by byte as docs/state-format.md says', () => {
@@ -39,6 +44,9 @@ test('records of format 1 load', () => {
   assert.deepEqual(member.machine.digest(), before.digest());
 });
 
+const [clientUrl, peerUrl] = ['ws://a:1', 'ws://a:2'];
+const second = { name: 'b', clientUrl: 'ws://b:1', peerUrl: 'ws://b:2' };
+
 function lived(): Member {
   const member = new Member();
   const at = { clusterTimeMs: 7, wallTimeMs: 1_790_000_000_000 };
@@ -52,6 +60,8 @@ function lived(): Member {
   );
   member.do(remove(one('k')), at);
   member.do(Uint8Array.of(0xc1), { ...at, ...session(1, 4) });
+  member.do({ type: 'memberSeed', members: [{ member: 1, name: 'a', clientUrl, peerUrl, role: 'voter' }] }, at);
+  member.do({ type: 'memberAdd', ...second, joinSecretHash: new Uint8Array(32).fill(6), role: 'learner' }, at);
   member.checkpoint();
   return member;
 }

@@ -2,6 +2,8 @@
 import type { Counters } from '../counters.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { Lock, LockRequest } from '../locks/lock.ts';
+import type { ClusterRecord, MemberRecord } from '../members/member-record.ts';
+import { roleNumbers } from '../records/member-role.ts';
 import type { RecordWriter } from '../records/record-writer.ts';
 import { recordFormat } from '../records/tables.ts';
 import { writeAnswer } from './answer-record.ts';
@@ -31,6 +33,12 @@ export function encodeRecord(writer: RecordWriter, key: Uint8Array, record: Live
       writer.u64(record.order).u64(record.expiresAtMs);
       writeAnswer(writer, record.answer);
       break;
+    case 'cluster':
+      writeCluster(writer, record);
+      break;
+    case 'member':
+      writeMember(writer, record);
+      break;
   }
   return writer.seal(key, record).take();
 }
@@ -55,6 +63,18 @@ function writeLease(writer: RecordWriter, lease: Lease): void {
 function writeRequest(writer: RecordWriter, request: LockRequest): void {
   writer.latin1(request.lock.key).u64(request.order).u64(request.fence).u64(request.sinceWallMs);
   writer.u32(request.lockDelayMs).nullableBlob(request.value);
+}
+
+function writeCluster(writer: RecordWriter, { changedAt, leaseReads, nextMember }: ClusterRecord): void {
+  writer
+    .u64(nextMember)
+    .u64(changedAt)
+    .u8(leaseReads ? 1 : 0);
+}
+
+function writeMember(writer: RecordWriter, member: MemberRecord): void {
+  writer.u8(roleNumbers[member.role]).text(member.name).text(member.clientUrl).text(member.peerUrl);
+  writer.nullableBlob(member.joinSecretHash);
 }
 
 function writeDelay(writer: RecordWriter, { delay }: Lock): void {

@@ -12,7 +12,16 @@ import type { Keyed } from '../sessions/remembered.ts';
 import { emptyState, type State } from '../state.ts';
 import { type AppliedPosition, StateMachine } from '../state-machine.ts';
 import type { Digest } from './ledger.ts';
-import { loadCounters, loadDelay, loadKeyed, loadLease, loadRemembered, loadRequest } from './read-records.ts';
+import {
+  loadCluster,
+  loadCounters,
+  loadDelay,
+  loadKeyed,
+  loadLease,
+  loadMember,
+  loadRemembered,
+  loadRequest,
+} from './read-records.ts';
 
 export interface StateRecord {
   readonly key: Uint8Array;
@@ -102,6 +111,13 @@ export class StateLoader {
         state.ledger.add(keyed);
         return;
       }
+      case tables.cluster:
+        loadCluster(state.cluster, key, value);
+        state.ledger.add(state.cluster);
+        return;
+      case tables.members:
+        state.ledger.add(loadMember(state, key, value));
+        return;
       default:
         throw new DamagedStateError(`there is no table ${table}`);
     }

@@ -4,8 +4,10 @@ import { DamagedStateError } from '../damage.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
 import { isSession, Lease, Session } from '../leases/lease.ts';
 import { Lock, LockRequest, lockKey, lockNameOf } from '../locks/lock.ts';
+import { type ClusterRecord, MemberRecord } from '../members/member-record.ts';
+import { roleOfNumber } from '../records/member-role.ts';
 import { RecordReader } from '../records/record-reader.ts';
-import { read64, recordFormat } from '../records/tables.ts';
+import { read32, read64, recordFormat } from '../records/tables.ts';
 import { Keyed, Remembered } from '../sessions/remembered.ts';
 import type { State } from '../state.ts';
 import { readAnswer } from './answer-record.ts';
@@ -88,6 +90,27 @@ export function loadKeyed(key: Uint8Array, value: Uint8Array): Keyed {
   const keyed = new Keyed(latin1Of(key.subarray(1)), order, expiresAtMs, readAnswer(reader));
   close(reader, keyed);
   return keyed;
+}
+
+export function loadCluster(cluster: ClusterRecord, key: Uint8Array, value: Uint8Array): void {
+  const reader = open(key, value);
+  cluster.nextMember = reader.u64();
+  cluster.changedAt = reader.u64();
+  cluster.leaseReads = reader.u8() === 1;
+  close(reader, cluster);
+}
+
+export function loadMember(state: State, key: Uint8Array, value: Uint8Array): MemberRecord {
+  const reader: RecordReader = open(key, value);
+  const role = roleOfNumber(reader.u8());
+  reader.expect(role !== undefined, 'unknown role');
+  const [name, clientUrl, peerUrl] = [reader.text(), reader.text(), reader.text()];
+  const hash = reader.nullableBlob()?.slice() ?? null;
+  const member = new MemberRecord(read32(key, 1), role, name, clientUrl, peerUrl, hash);
+  reader.expect(member.id < state.cluster.nextMember, 'a member whose id was not given out');
+  close(reader, member);
+  state.members.set(member.id, member);
+  return member;
 }
 
 function lockOf(state: State, key: string): Lock {

@@ -1,11 +1,21 @@
 import type { Counters } from '../counters.ts';
 import type { Lease } from '../leases/lease.ts';
 import type { Lock, LockRequest } from '../locks/lock.ts';
-import { countersKey, delayKey, idempotencyKey, leaseKey, requestKey, responseKey } from '../records/tables.ts';
+import type { ClusterRecord, MemberRecord } from '../members/member-record.ts';
+import {
+  clusterKey,
+  countersKey,
+  delayKey,
+  idempotencyKey,
+  leaseKey,
+  memberKey,
+  requestKey,
+  responseKey,
+} from '../records/tables.ts';
 import type { Keyed, Remembered } from '../sessions/remembered.ts';
 
 /** Whatever has exactly one record while it lives. `high`, `low`: the seal of that record; `stored`: it was handed out. */
-export type LiveRecord = Counters | Lease | LockRequest | Lock | Remembered | Keyed;
+export type LiveRecord = Counters | Lease | LockRequest | Lock | Remembered | Keyed | ClusterRecord | MemberRecord;
 
 export function keyOfRecord(record: LiveRecord): Uint8Array {
   switch (record.table) {
@@ -21,5 +31,9 @@ export function keyOfRecord(record: LiveRecord): Uint8Array {
       return responseKey(record.session, record.sequence);
     case 'idempotency':
       return idempotencyKey(record.key);
+    case 'cluster':
+      return clusterKey;
+    case 'member':
+      return memberKey(record.id);
   }
 }

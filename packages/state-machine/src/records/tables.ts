@@ -10,6 +10,8 @@ export const tables = {
   delays: 0x05,
   responses: 0x06,
   idempotency: 0x07,
+  cluster: 0x08,
+  members: 0x09,
 } as const;
 
 /** First byte of every record's value. */
@@ -19,6 +21,8 @@ const high32 = 0x1_0000_0000;
 const historyKeyBytes = 13;
 
 export const countersKey: Uint8Array = Uint8Array.of(tables.counters);
+
+export const clusterKey: Uint8Array = Uint8Array.of(tables.cluster);
 
 export function historyKey(revision: number, sub: number): Uint8Array {
   const key = new Uint8Array(historyKeyBytes);
@@ -32,6 +36,13 @@ export function leaseKey(lease: number): Uint8Array {
   const key = new Uint8Array(9);
   key[0] = tables.leases;
   put64(key, 1, lease);
+  return key;
+}
+
+export function memberKey(member: number): Uint8Array {
+  const key = new Uint8Array(5);
+  key[0] = tables.members;
+  put32(key, 1, member);
   return key;
 }
 

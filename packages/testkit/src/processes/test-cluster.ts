@@ -23,6 +23,16 @@ interface MemberPlan {
   readonly clientPort: number;
   readonly peerPort: number;
   readonly directory: string;
+  /** Of a member that joins. Null: a founder. */
+  readonly token: string | null;
+}
+
+/** Where a member that is to come will be found. */
+export interface Site {
+  readonly clientPort: number;
+  readonly peerPort: number;
+  /** As `conclave member add` takes it. */
+  readonly urls: string;
 }
 
 /** Far more than an election takes on a loaded machine. */
@@ -33,26 +43,28 @@ export class TestCluster implements AsyncDisposable {
   readonly directory: TemporaryDirectory;
   /** By the id of the member that peers reach through it. */
   readonly links: ReadonlyMap<number, Proxy>;
-  readonly #plans: readonly MemberPlan[];
+  readonly #plans: MemberPlan[];
+  /** What all members are started with. */
   readonly #flags: readonly string[];
+  /** All founders, also those that were removed: from them the cluster has its id. */
+  #founders: readonly string[];
+  /** Where members that joined are told the others are, since all have moved. */
+  #moved: readonly string[] = [];
   readonly #running = new Map<number, Child>();
 
   private constructor(
     directory: TemporaryDirectory,
-    plans: readonly MemberPlan[],
+    plans: MemberPlan[],
     links: ReadonlyMap<number, Proxy>,
     { allowOrigin, electionMs = 500, heartbeatMs = 50 }: ClusterOptions,
   ) {
     this.directory = directory;
     this.links = links;
     this.#plans = plans;
-    const members = plans.flatMap(({ clientPort, id, peerPort }) => {
-      const peer = links.get(id)?.port ?? peerPort;
-      return ['--member', `${id}=ws://127.0.0.1:${clientPort},ws://127.0.0.1:${peer}`];
-    });
     const times = ['--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
     const origins = allowOrigin === undefined ? [] : ['--allow-origin', allowOrigin];
-    this.#flags = ['--cluster', this.name, ...members, ...times, ...origins, '--log-level', 'warn'];
+    this.#founders = this.#flagsOf(plans);
+    this.#flags = [...times, ...origins, '--log-level', 'warn'];
   }
 
   /** Resolves when a leader serves. */
@@ -65,6 +77,7 @@ export class TestCluster implements AsyncDisposable {
       clientPort: ports[2 * at] ?? 0,
       peerPort: ports[2 * at + 1] ?? 0,
       directory: join(directory.path, `member-${at + 1}`),
+      token: null,
     }));
     const links = new Map<number, Proxy>();
     if (options.proxied === true) {
@@ -108,9 +121,49 @@ export class TestCluster implements AsyncDisposable {
 
   /** What follows `conclave` to run this member. */
   commandOf(id: number): string[] {
-    const { directory, peerPort } = this.#plan(id);
+    const { directory, peerPort, token } = this.#plan(id);
+    if (token !== null) return ['server', '--data', directory, '--join', token, ...this.#moved, ...this.#flags];
     const listen = this.links.size === 0 ? [] : ['--listen-peer', `127.0.0.1:${peerPort}`];
-    return ['server', '--data', directory, '--id', `${id}`, ...this.#flags, ...listen];
+    const cluster = ['--cluster', this.name, ...this.#founders];
+    return ['server', '--data', directory, '--id', `${id}`, ...cluster, ...this.#flags, ...listen];
+  }
+
+  #flagsOf(plans: readonly MemberPlan[]): string[] {
+    return plans.flatMap(({ id }) => ['--member', `${id}=${this.urlsOf(id).join(',')}`]);
+  }
+
+  /** For clients, and for peers. */
+  urlsOf(id: number): [string, string] {
+    const peerPort = this.links.get(id)?.port ?? this.#plan(id).peerPort;
+    return [this.endpoint(id), `ws://127.0.0.1:${peerPort}`];
+  }
+
+  /** For a member that is to be added. */
+  async site(): Promise<Site> {
+    const [clientPort = 0, peerPort = 0] = await stablePorts(2);
+    return { clientPort, peerPort, urls: `ws://127.0.0.1:${clientPort},ws://127.0.0.1:${peerPort}` };
+  }
+
+  /** Runs a member that was added. */
+  join(id: number, token: string, { clientPort, peerPort }: Site): Child {
+    this.#plans.push({ id, clientPort, peerPort, directory: join(this.directory.path, `member-${id}`), token });
+    return this.run(id);
+  }
+
+  /** It was removed, and its process is ended. */
+  async discard(id: number): Promise<void> {
+    if (this.#running.has(id)) await this.kill(id);
+    this.#plans.splice(this.#plans.indexOf(this.#plan(id)), 1);
+  }
+
+  /** Gives all members, of which none runs and no founder was removed, other addresses: their command lines tell of them. */
+  async move(): Promise<void> {
+    const ports = await stablePorts(2 * this.#plans.length);
+    for (const [at, plan] of this.#plans.entries()) {
+      this.#plans[at] = { ...plan, clientPort: ports[2 * at] ?? 0, peerPort: ports[2 * at + 1] ?? 0 };
+    }
+    this.#founders = this.#flagsOf(this.#plans.filter(({ token }) => token === null));
+    this.#moved = this.#flagsOf(this.#plans);
   }
 
   member(id: number): Child {

@@ -1,0 +1,37 @@
+import type { Acknowledged, MemberId } from '@conclave/core';
+import type { LogStore } from '@conclave/storage';
+import type { Membership } from '../membership/membership.ts';
+import type { MemberSettings } from '../settings.ts';
+import { Admission, encodeHello, type PeerHello } from './hello.ts';
+
+type Own = MemberSettings & { readonly storeUuid: string; readonly bootId: number };
+
+/** Where links between members begin: what this member says of itself, and whom it lets in. */
+export class Door {
+  readonly #own: Own;
+  readonly #membership: Membership;
+  readonly #admission: Admission;
+
+  constructor(own: Own, membership: Membership, log: LogStore, hash: (bytes: Uint8Array) => Uint8Array) {
+    this.#own = own;
+    this.#membership = membership;
+    this.#admission = new Admission(own, membership.directory, log, hash);
+  }
+
+  hello(to: MemberId, acknowledged: Acknowledged): Uint8Array {
+    const { bootId, clusterId, id, joinSecret, peerUrl, storeUuid } = this.#own;
+    const { changedAt, own } = this.#membership.directory;
+    const who = { clusterId, memberId: id, to, storeUuid, bootId, acknowledged };
+    return encodeHello({ ...who, membersChangedAt: changedAt, peerUrl: peerUrl ?? own.peerUrl, joinSecret });
+  }
+
+  /** Rejects with PeerRefusedError when the peer may not take part. */
+  async admit(hello: PeerHello): Promise<void> {
+    await this.#admission.admit(hello);
+    this.#membership.announced(hello.memberId, hello.peerUrl);
+  }
+
+  witness(peer: MemberId, acknowledged: Acknowledged): void {
+    this.#admission.witness(peer, acknowledged);
+  }
+}

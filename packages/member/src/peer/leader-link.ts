@@ -1,0 +1,32 @@
+import type { Cancel, Timers } from '../environment.ts';
+import type { Renewals } from '../lease/renewals.ts';
+import type { Mutations } from '../mutations.ts';
+
+/** What waits for the leader while messages to it are lost: tried again a heartbeat later, since at once they would be lost again. */
+export class LeaderLink {
+  readonly #timers: Timers;
+  readonly #heartbeatMs: number;
+  readonly #mutations: Mutations;
+  readonly #renewals: Renewals;
+  #timer: Cancel | null = null;
+
+  constructor(timers: Timers, heartbeatMs: number, mutations: Mutations, renewals: Renewals) {
+    this.#timers = timers;
+    this.#heartbeatMs = heartbeatMs;
+    this.#mutations = mutations;
+    this.#renewals = renewals;
+  }
+
+  lost(): void {
+    this.#mutations.linkToLeaderLost();
+    this.#renewals.linkToLeaderLost();
+    this.#timer ??= this.#timers.after(this.#heartbeatMs, () => {
+      this.#timer = null;
+      this.#mutations.linkMayBeBack();
+    });
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
+}
