@@ -1,4 +1,5 @@
-import { ConclaveError, type Selector, type WatchBatch } from '@conclave/client';
+import type { Selector, WatchBatch } from '@conclave/client';
+import { ConclaveError } from '@conclave/client/internal';
 import { electionKey } from '@conclave/protocol';
 import type { Random } from '../random.ts';
 import type { ClientProcess } from './client-process.ts';
@@ -87,7 +88,8 @@ export class WatchReader {
       for await (const batch of client.watch(selectors, { ...from, maxBufferedBytes, onCompacted, progressMs })) {
         this.#take(batch);
         if (this.#random.chance(leaveShare)) return;
-        if (maxDigestMs > 0 && !this.#isHurrying) await this.#client.process.sleep(this.#random.between(0, maxDigestMs));
+        if (maxDigestMs > 0 && !this.#isHurrying)
+          await this.#client.process.sleep(this.#random.between(0, maxDigestMs));
       }
     } catch (error) {
       if (onCompacted === 'resync' || !ConclaveError.is(error, 'COMPACTED')) throw error;
