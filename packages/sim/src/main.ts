@@ -1,13 +1,19 @@
 // `npm run sim -- --seeds 500` runs many seeds and reports; `npm run sim -- --seed 7 --trace` replays one and prints what happened.
-// With `--whole` it runs whole members with clients, otherwise core alone.
+// Seeds are divided between core alone and whole members with clients; `--core` and `--whole` run one of both.
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { bundleWorker } from './bundle.ts';
 import { simulateMembers } from './members/run.ts';
 import { memberSettingsFor } from './members/settings.ts';
 import { simulate } from './run.ts';
 import { settingsFor } from './swarm.ts';
-import type { Outcome, Share } from './worker.ts';
+import { isWhole, type Outcome, type Parts, type Share } from './worker.ts';
+
+/** Most of what a run allocates is garbage a moment later: with little room for it a tenth of the time goes into collecting it. */
+const workerFlags = ['--max-semi-space-size=64', '--enable-source-maps'];
+
+type Kind = Pick<Share, 'members' | 'safetyMs' | 'parts'>;
 
 await main();
 
@@ -20,17 +26,15 @@ async function main(): Promise<void> {
       members: { type: 'string' },
       seconds: { type: 'string', default: '60' },
       trace: { type: 'boolean', default: false },
+      core: { type: 'boolean', default: false },
       whole: { type: 'boolean', default: false },
     },
   });
-  const { whole } = values;
   const members = values.members === undefined ? null : number('members', values.members);
-  const safetyMs = number('seconds', values.seconds) * 1_000;
-  if (values.seed !== undefined) {
-    await replay(number('seed', values.seed), { members, safetyMs, whole }, values.trace);
-    return;
-  }
-  await runAll(number('from', values.from), number('seeds', values.seeds), { members, safetyMs, whole });
+  const parts: Parts = values.whole === values.core ? 'both' : values.whole ? 'whole' : 'core';
+  const kind: Kind = { members, safetyMs: number('seconds', values.seconds) * 1_000, parts };
+  if (values.seed === undefined) await runAll(number('from', values.from), number('seeds', values.seeds), kind);
+  else await replay(number('seed', values.seed), kind, values.trace);
 }
 
 function number(name: string, text: string): number {
@@ -42,14 +46,9 @@ function number(name: string, text: string): number {
   return value;
 }
 
-/** Most of what a run allocates is garbage a moment later: with little room for it a tenth of the time goes into collecting it. */
-const workerFlags = [...process.execArgv, '--max-semi-space-size=64'];
-
-type Kind = Pick<Share, 'members' | 'safetyMs' | 'whole'>;
-
-async function replay(seed: number, { members, safetyMs, whole }: Kind, trace: boolean): Promise<void> {
+async function replay(seed: number, { members, parts, safetyMs }: Kind, trace: boolean): Promise<void> {
   const print = trace ? (line: string): void => console.log(line) : null;
-  if (whole) {
+  if (isWhole(seed, parts)) {
     const settings = memberSettingsFor(seed, members, safetyMs);
     console.log(JSON.stringify(settings, null, 2));
     console.log(JSON.stringify(await simulateMembers(seed, settings, print), null, 2));
@@ -61,13 +60,14 @@ async function replay(seed: number, { members, safetyMs, whole }: Kind, trace: b
 }
 
 async function runAll(first: number, count: number, kind: Kind): Promise<void> {
-  const began = performance.now();
   const workers = Math.min(availableParallelism(), count);
+  const bundle = await bundleWorker();
+  const began = performance.now();
   const outcomes: Outcome[] = [];
   await Promise.all(
     Array.from({ length: workers }, async (_, at) => {
       const share: Share = { first: first + at, last: first + count - 1, step: workers, ...kind };
-      const worker = fork(new URL('./worker.ts', import.meta.url), [JSON.stringify(share)], { execArgv: workerFlags });
+      const worker = fork(bundle, [JSON.stringify(share)], { execArgv: workerFlags });
       worker.on('message', (outcome: Outcome) => outcomes.push(outcome));
       await new Promise<void>((resolve, reject) => worker.once('exit', () => resolve()).once('error', reject));
     }),
@@ -76,32 +76,36 @@ async function runAll(first: number, count: number, kind: Kind): Promise<void> {
 }
 
 function summarise(outcomes: readonly Outcome[], seeds: number, seconds: number, kind: Kind): void {
-  const totals = new Map<string, number>();
-  const add = (name: string, value: unknown): void => {
-    if (typeof value === 'number') totals.set(name, (totals.get(name) ?? 0) + value);
-    else if (typeof value === 'object' && value !== null)
-      for (const [part, count] of Object.entries(value)) add(`${name}: ${part}`, count);
-  };
-  let failed = 0;
-  for (const outcome of outcomes.toSorted((a, b) => a.seed - b.seed)) {
-    if ('error' in outcome) {
-      failed++;
-      console.log(`seed ${outcome.seed}: ${outcome.error}`);
-      console.log(`    ${commandFor(outcome.seed, kind)}`);
-    } else {
-      for (const [name, value] of Object.entries(outcome.report)) add(name, value);
-    }
+  const failed = outcomes.filter((outcome) => 'error' in outcome).toSorted((a, b) => a.seed - b.seed);
+  for (const { error, seed } of failed) {
+    console.log(`seed ${seed}: ${error}`);
+    console.log(`    ${commandFor(seed, kind)}`);
   }
-  for (const [name, value] of totals) console.log(`${name.padEnd(24)} ${Math.round(value)}`);
-  const simulated = (totals.get('simulatedMs') ?? 0) / 1_000;
-  console.log(
-    `${(simulated / seconds).toFixed(0)} simulated seconds and ${((totals.get('events') ?? 0) / seconds).toFixed(0)} events a second`,
-  );
-  console.log(`${outcomes.length - failed} seeds passed, ${failed} failed, in ${seconds.toFixed(1)} s`);
-  process.exitCode = failed > 0 || outcomes.length < seeds ? 1 : 0;
+  for (const whole of [false, true]) {
+    const ofKind = outcomes.filter(({ seed }) => isWhole(seed, kind.parts) === whole);
+    if (ofKind.length > 0) summariseKind(whole ? 'whole members' : 'core alone', ofKind);
+  }
+  console.log(`${outcomes.length - failed.length} seeds passed, ${failed.length} failed, in ${seconds.toFixed(1)} s`);
+  process.exitCode = failed.length > 0 || outcomes.length < seeds ? 1 : 0;
 }
 
-function commandFor(seed: number, { members, safetyMs, whole }: Kind): string {
+/** What happened in all of them together: a fault that never occurs is not tested. */
+function summariseKind(name: string, outcomes: readonly Outcome[]): void {
+  const totals = new Map<string, number>();
+  const add = (what: string, value: unknown): void => {
+    if (typeof value === 'number') totals.set(what, (totals.get(what) ?? 0) + value);
+    else if (typeof value === 'object' && value !== null)
+      for (const [part, count] of Object.entries(value)) add(`${what}: ${part}`, count);
+  };
+  for (const outcome of outcomes) if ('report' in outcome) add('', { [name]: outcome.report });
+  for (const [what, value] of totals) console.log(`${what.slice(2).padEnd(36)} ${Math.round(value)}`);
+  const cpuSeconds = outcomes.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1_000;
+  const simulated = (totals.get(`: ${name}: simulatedMs`) ?? 0) / 1_000;
+  console.log(`${name}: ${(simulated / cpuSeconds).toFixed(0)} simulated seconds a second of one core`);
+}
+
+function commandFor(seed: number, { members, parts, safetyMs }: Kind): string {
   const size = members === null ? '' : ` --members ${members}`;
-  return `npm run sim --${whole ? ' --whole' : ''} --seed ${seed}${size} --seconds ${safetyMs / 1_000} --trace`;
+  const what = isWhole(seed, parts) ? '--whole' : '--core';
+  return `npm run sim -- ${what} --seed ${seed}${size} --seconds ${safetyMs / 1_000} --trace`;
 }

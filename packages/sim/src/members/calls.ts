@@ -1,4 +1,5 @@
-import { type CallOptions, type Client, ConclaveError, type ConclaveErrorCode } from '@conclave/client';
+import type { CallOptions, Client, ConclaveErrorCode } from '@conclave/client';
+import { ConclaveError } from '@conclave/client/internal';
 import type { Random } from '../random.ts';
 import { Violation } from '../violation.ts';
 import type { ClientProcess } from './client-process.ts';

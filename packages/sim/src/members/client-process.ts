@@ -1,5 +1,5 @@
-import { type Client, ConclaveError, type Session } from '@conclave/client';
-import { createClient, type Environment } from '@conclave/client/internal';
+import type { Client, Session } from '@conclave/client';
+import { ConclaveError, createClient, type Environment } from '@conclave/client/internal';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
@@ -168,7 +168,7 @@ export class ClientProcess {
     if (!this.isReady) return;
     const nowMs = this.process.clock.now();
     // A look at the clock may end some.
-    for (const claim of [...this.#claims.keys()]) {
+    for (const claim of this.#claims.keys()) {
       const untilMs = nowMs + claim.remainingMs();
       if (this.#claims.has(claim)) this.#claims.set(claim, untilMs);
     }

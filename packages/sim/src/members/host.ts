@@ -19,8 +19,6 @@ import type { Microtasks } from './microtasks.ts';
 import type { Oracle } from './oracle.ts';
 import type { MemberRunSettings } from './settings.ts';
 
-/** What arrives within this time is worked on in one turn of the event loop. */
-const maxTurnMs = 0.2;
 const wallBaseMs = 1_700_000_000_000;
 
 type Kind = 'timers' | 'arrivals';
@@ -219,7 +217,7 @@ export class MemberHost {
   #runSoon(run: () => void): void {
     this.#soon.push(run);
     if (this.#soon.length > 1) return;
-    this.#at(this.#world.scheduler.now + this.#random.between(0, maxTurnMs), () =>
+    this.#at(this.#world.scheduler.now + this.#random.between(0, this.#world.settings.maxTurnMs), () =>
       this.enter('timers', () => {
         const turn = this.#soon;
         this.#soon = [];

@@ -7,6 +7,7 @@ import { Trace } from '../trace.ts';
 import { demand, Violation } from '../violation.ts';
 import { type CallCounts, Calls } from './calls.ts';
 import { ClientProcess } from './client-process.ts';
+import { observeElection } from './election-observer.ts';
 import { Holders } from './holders.ts';
 import { MemberHost } from './host.ts';
 import { ExactlyOnce } from './invariants/exactly-once.ts';
@@ -14,7 +15,6 @@ import { Holds } from './invariants/holds.ts';
 import { LeaseTimes } from './invariants/lease-times.ts';
 import { LinearizableKeys } from './invariants/linearizable-keys.ts';
 import { Watches } from './invariants/watches.ts';
-import { LeaderReader } from './leader-reader.ts';
 import { Microtasks } from './microtasks.ts';
 import type { MemberObserver } from './observer.ts';
 import { Oracle } from './oracle.ts';
@@ -237,21 +237,21 @@ class MemberRun {
       const watch = watchSettings(random, clients.watchBufferBytes, this.#oracle.revision);
       this.#readers.push(new WatchReader(client, watch, random.fork('watch'), this.#observers));
     }
-    if (random.chance(observingShare)) new LeaderReader(client, 'l0', this.#observers);
+    if (random.chance(observingShare)) observeElection(client, 'l0', this.#observers);
     this.#workload.begin(client);
   }
 
   #replace(client: ClientProcess): void {
     client.kill();
-    this.#forget(client);
+    this.#clients.splice(this.#clients.indexOf(client), 1);
+    this.#count(client);
     this.#addClient();
   }
 
-  #forget(client: ClientProcess): void {
-    this.#clients.splice(this.#clients.indexOf(client), 1);
-    this.#clientCounts.connections += client.counts.connections;
-    this.#clientCounts.sessions += client.counts.sessions;
-    this.#clientCounts.sessionsLost += client.counts.sessionsLost;
+  #count({ counts }: ClientProcess): void {
+    this.#clientCounts.connections += counts.connections;
+    this.#clientCounts.sessions += counts.sessions;
+    this.#clientCounts.sessionsLost += counts.sessionsLost;
   }
 
   until(timeMs: number): void {
@@ -305,7 +305,7 @@ class MemberRun {
       const isClean = !open.has(client) && timersRunning === 0 && !client.hasConnection;
       demand(isClean, 'clients close', () => `${client.name}: ${open.has(client)}, ${timersRunning} timers`);
     }
-    for (const client of [...this.#clients]) this.#forget(client);
+    for (const client of this.#clients.splice(0)) this.#count(client);
     for (const { checkpoint, id } of this.#hosts) {
       const { digest, position } = checkpoint ?? {};
       if (position?.index === this.#oracle.index && digest !== undefined)

@@ -8,6 +8,8 @@ export interface MemberRunSettings {
   readonly heartbeatMs: number;
   /** What stays of the log for members that lag: if it is little, they get snapshots. */
   readonly keptLog: { readonly entries: number; readonly bytes: number };
+  /** What arrives within this time is worked on in one turn of a member's event loop. */
+  readonly maxTurnMs: number;
   readonly minDelayMs: number;
   readonly meanDelayMs: number;
   /** Of frames between members that the transport says it could not take. */
@@ -54,10 +56,11 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     !calm && random.chance(probability) ? random.between(low, high) : never;
   const heartbeatMs = random.pick([20, 50, 100]);
   return {
-    members: members ?? random.pick([1, 2, 3, 3, 3, 3, 3, 5]),
+    members: members ?? random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]),
     heartbeatMs,
     electionMs: heartbeatMs * random.pick([4, 8, 10]),
     keptLog: { entries: random.fork('log').pick([1, 20, 200, 65_536]), bytes: 67_108_864 },
+    maxTurnMs: random.fork('turns').pick([0.2, 1, 3]),
     minDelayMs: random.between(0.05, 1),
     meanDelayMs: random.pick([0.2, 1, 4]),
     dropRate: !calm && random.chance(0.3) ? random.between(0, 0.02) : 0,

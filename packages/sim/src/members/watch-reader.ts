@@ -1,4 +1,5 @@
-import { ConclaveError, type Selector, type WatchBatch } from '@conclave/client';
+import type { Selector, WatchBatch } from '@conclave/client';
+import { ConclaveError } from '@conclave/client/internal';
 import { electionKey } from '@conclave/protocol';
 import type { Random } from '../random.ts';
 import type { ClientProcess } from './client-process.ts';
