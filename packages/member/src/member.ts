@@ -24,7 +24,7 @@ import { SessionClaims } from './client/session-claims.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { type Counts, clusterStatus, clusterView, Reports, reportToAll } from './cluster-status.ts';
 import { asError, guardedTimers } from './defect.ts';
-import type { Cancel, ClientSocket, Environment, Timers } from './environment.ts';
+import type { Cancel, ClientSocket, Environment, Lane, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
 import { Membership } from './membership/membership.ts';
@@ -166,6 +166,7 @@ export class Member {
     this.#transfers = new Transfers({
       pump: this.#pump,
       timers,
+      electionMs: settings.electionMs,
       hold: (held) => this.#mutations.transferring(held),
       takeRequest: () => this.#links.takeRequest(),
       send: (to, message) => this.#links.send(to, message),
@@ -244,8 +245,6 @@ export class Member {
     };
   }
 
-  // --- Clients ---
-
   connectClient(socket: ClientSocket): ClientConnection {
     return this.#connections.connect(socket, this.#unwelcome);
   }
@@ -279,8 +278,6 @@ export class Member {
     return this.#snapshots.isReplacing ? tooFarBehind : this.removed;
   }
 
-  // --- Peers ---
-
   /** What this member says first on a link to `to`. */
   hello(to: MemberId): Uint8Array {
     return this.#door.hello(to, this.#node.state.acknowledged);
@@ -300,6 +297,11 @@ export class Member {
   /** Those who are to be in the cluster, as far as is known here. */
   get members(): readonly MemberAddress[] {
     return this.#membership.directory.members;
+  }
+
+  /** Why this member cannot serve, although it may know a leader. Null: it can. */
+  get unready(): string | null {
+    return this.#unwelcome;
   }
 
   /** Why this member is none of the cluster's any more. Null: it is one. */
@@ -323,18 +325,17 @@ export class Member {
     }
   }
 
-  peerLost(peer: MemberId): void {
-    this.#pump.push({ type: 'linkClosed', member: peer });
-    this.#reports.lost(peer);
-    this.#messagesDropped(peer);
+  /** The lane of heartbeats says whether a peer lives. Whoever sends snapshots finds out by itself, in a lane that idles for weeks. */
+  peerLost(peer: MemberId, lane: Lane): void {
+    if (lane === 'control') this.#pump.push({ type: 'linkClosed', member: peer });
+    if (lane === 'control') this.#reports.lost(peer);
+    if (lane !== 'snapshot') this.#messagesDropped(peer);
   }
 
   #messagesDropped(peer: MemberId): void {
     this.#pump.unreachable(peer);
-    if (peer === this.#leader) this.#leaderLink.lost();
+    if (peer === this.#leader && !this.#stopped) this.#leaderLink.lost();
   }
-
-  // --- What core decided ---
 
   #turnBegins(): void {
     this.#barrier.turnBegins();
@@ -403,12 +404,11 @@ export class Member {
 
   #sliceEnded(index: Index): void {
     this.#pump.applied(index);
+    this.#snapshots.appliedTo(index);
     this.#barrier.appliedTo(index);
     this.#queries.advanced();
     this.#checkpointer.consider();
   }
-
-  // --- Time ---
 
   #proposeOwn(operation: Uint8Array): void {
     const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;
@@ -420,8 +420,6 @@ export class Member {
     this.#mutations.skippedTo(index);
     this.#membership.changed();
   }
-
-  // --- The end ---
 
   #fatal(error: Error): void {
     if (this.#stopped) return;

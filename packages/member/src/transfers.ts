@@ -13,6 +13,7 @@ interface Waiting {
 export interface TransferParts {
   readonly pump: Pick<Pump, 'push'>;
   readonly timers: Timers;
+  readonly electionMs: number;
   /** Whether proposals are to wait for whoever leads next. */
   hold(held: boolean): void;
   takeRequest(): PeerRequestId;
@@ -25,7 +26,8 @@ export class Transfers {
   readonly #underWay = new Map<TransferId, Waiting>();
   readonly #passedOn = new Map<PeerRequestId, Waiting & { readonly patience: Cancel }>();
   /** Who asked, and waits to hear who leads next. */
-  #curious: ((leader: MemberId) => void)[] = [];
+  #curious: { readonly resolve: (leader: MemberId) => void; readonly reject: (error: TransferError) => void }[] = [];
+  #stopped = false;
   #leader: MemberId | null = null;
   #leads = false;
   #nextId = 1;
@@ -36,6 +38,7 @@ export class Transfers {
 
   /** As leader. Resolves when this member does not lead any more; rejects with TransferError when it still does, or never did. */
   async begin(to: MemberId | null): Promise<void> {
+    if (this.#stopped) throw new TransferError('not-leader');
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#underWay.set(id, { resolve, reject });
@@ -50,7 +53,7 @@ export class Transfers {
     if (before === null) throw new TransferError('not-leader');
     await (this.#leads ? this.begin(to) : this.#ask(before, to));
     if (this.#leader !== null && this.#leader !== before) return this.#leader;
-    return new Promise((resolve) => this.#curious.push(resolve));
+    return new Promise((resolve, reject) => this.#curious.push({ resolve, reject }));
   }
 
   leadership(leader: MemberId | null, leads: boolean): void {
@@ -59,13 +62,14 @@ export class Transfers {
     if (leader === null) return;
     const curious = this.#curious;
     this.#curious = [];
-    for (const tell of curious) tell(leader);
+    for (const { resolve } of curious) resolve(leader);
   }
 
   async #ask(leader: MemberId, to: MemberId | null): Promise<void> {
     return new Promise((resolve, reject) => {
       const request = this.#parts.takeRequest();
-      const patience = this.#parts.timers.after(bounds.forwardPatienceMs, () => {
+      // Longer than the leader takes to give it up: its word is the better one.
+      const patience = this.#parts.timers.after(this.#parts.electionMs + bounds.forwardPatienceMs, () => {
         if (this.#passedOn.delete(request)) reject(new TransferError('transfer-timeout'));
       });
       this.#passedOn.set(request, { resolve, reject, patience });
@@ -103,7 +107,9 @@ export class Transfers {
 
   /** This member stops, and with it all that it was asked. */
   abandon(): void {
-    const all = [...this.#underWay.values(), ...this.#passedOn.values()];
+    this.#stopped = true;
+    const all = [...this.#underWay.values(), ...this.#passedOn.values(), ...this.#curious];
+    this.#curious = [];
     for (const { patience } of this.#passedOn.values()) patience();
     this.#underWay.clear();
     this.#passedOn.clear();

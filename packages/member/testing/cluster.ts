@@ -223,7 +223,7 @@ export class TestCluster {
   isolate(id: number): void {
     this.#isolated.add(id);
     this.#cutOff(id);
-    for (const [other, member] of this.#members) if (other !== id) member.peerLost(id as MemberId);
+    for (const [other, member] of this.#members) if (other !== id) member.peerLost(id as MemberId, 'control');
   }
 
   #cutOff(id: number): void {

@@ -27,8 +27,8 @@ export function answerHttp(
 }
 
 /** Ready: it follows a leader or is one, so that reads and writes through it can be answered. */
-function ready({ removed, status: { leader } }: Member, response: ServerResponse): void {
-  if (removed !== null) return text(response, 503, removed);
+function ready({ status: { leader }, unready }: Member, response: ServerResponse): void {
+  if (unready !== null) return text(response, 503, unready);
   if (leader === null) text(response, 503, 'leader: none is known');
   else text(response, 200, `leader: member ${leader}`);
 }

@@ -106,7 +106,7 @@ export class PeerLink {
     this.#ready = false;
     if (wasReady) {
       this.#log.warn({ reason }, 'link lost');
-      this.#member().peerLost(this.#peer);
+      this.#member().peerLost(this.#peer, this.#lane);
     } else if (reason !== '') {
       this.#log.warn({ reason }, 'the peer refused the link');
     }

@@ -8,6 +8,8 @@ import type { SnapshotChunk, SnapshotEnd, SnapshotOffer } from './message.ts';
 
 export interface SnapshotReceiverListener {
   send(to: MemberId, message: PeerMessage): void;
+  /** Nobody is to be served any more until there is a newer state. */
+  fellBehind(): void;
   /** Complete and durable: core decides whether it is of use. */
   received(snapshot: SnapshotMeta, term: Term): void;
 }
@@ -29,6 +31,8 @@ export class SnapshotReceiver {
   readonly #listener: SnapshotReceiverListener;
   #staging: SnapshotStaging | null = null;
   #term: Term = 0 as Term;
+  /** What the newest offer would bring; 0 when nothing is offered that this member lacks. */
+  #behind = 0;
   #isWorking = false;
   /** As many as a sender has under way; what is more is dropped, and sent again. */
   #waiting: Waiting[] = [];
@@ -40,6 +44,11 @@ export class SnapshotReceiver {
     this.#listener = listener;
   }
 
+  /** A leader has found this member's log too short to go on from, and it has no newer state yet. */
+  get isBehind(): boolean {
+    return this.#behind > 0;
+  }
+
   take(from: MemberId, step: Step): void {
     if (this.#stopped || this.#waiting.length > 2 * bounds.snapshotWindowChunks) return;
     this.#waiting.push({ from, step });
@@ -48,14 +57,21 @@ export class SnapshotReceiver {
 
   /** Core has no use for it: what is staged may go. */
   discard(id: string): void {
+    this.#behind = 0;
     const staging = this.#staging;
     if (staging?.meta.id !== id) return;
     this.#staging = null;
     staging.abort().catch((error: unknown) => this.#log.warn({ reason: asError(error).message }, 'a staging stays'));
   }
 
+  /** Another leader may have gone on where the log ended, without any snapshot. */
+  appliedTo(index: number): void {
+    if (index >= this.#behind) this.#behind = 0;
+  }
+
   /** The log has switched to it. */
   installed(): void {
+    this.#behind = 0;
     this.#staging = null;
   }
 
@@ -90,6 +106,8 @@ export class SnapshotReceiver {
 
   async #offered(from: MemberId, { meta, term }: SnapshotOffer): Promise<void> {
     this.#term = term;
+    if (this.#behind === 0) this.#listener.fellBehind();
+    this.#behind = meta.position.index;
     if (this.#staging?.meta.id !== meta.id) {
       this.#log.info({ from, index: meta.position.index, snapshot: meta.id }, 'receiving a snapshot');
       this.#staging = null;

@@ -67,6 +67,8 @@ export class SnapshotSender {
   }
 
   begin({ atLeast, member, token }: SnapshotSend, term: Term): void {
+    // Core has given the last one up: two would take the receiver from each other, without end.
+    for (const stream of this.#streams.values()) if (stream.member === member) this.#drop(stream);
     const now = this.#clock.nowMs();
     const stream: Stream = {
       token,

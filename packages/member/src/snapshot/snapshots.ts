@@ -32,6 +32,9 @@ export class Snapshots {
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
   #isReplacing = false;
+  /** The load under way; ends also when another snapshot makes it useless. */
+  #loading: Promise<void> = Promise.resolve();
+  #generation = 0;
   #stopped = false;
 
   constructor(
@@ -63,13 +66,14 @@ export class Snapshots {
     );
     this.#receiver = new SnapshotReceiver(() => store.snapshots, log, {
       send,
+      fellBehind: () => listener.replacing(),
       received: (snapshot, term) => listener.push({ type: 'snapshotReceived', snapshot, term }),
     });
   }
 
-  /** From the moment at which the log is about to lose what the state lacks, until the state has it. */
+  /** From the moment at which a leader offers a state, because the log cannot be continued, until it is this member's own. */
   get isReplacing(): boolean {
-    return this.#isReplacing;
+    return this.#isReplacing || this.#receiver.isBehind;
   }
 
   /** Members that are being sent one. */
@@ -90,6 +94,10 @@ export class Snapshots {
     else this.#receiver.take(from, message);
   }
 
+  appliedTo(index: Index): void {
+    this.#receiver.appliedTo(index);
+  }
+
   leadershipChanged(): void {
     this.#sender.abandon();
   }
@@ -97,20 +105,24 @@ export class Snapshots {
   /** Nothing is applied and no checkpoint written until the new state is there. */
   async replacing(): Promise<void> {
     this.#isReplacing = true;
+    this.#generation++;
     this.#applier.suspend();
     this.#listener.replacing();
     await this.#checkpointer.suspend();
+    // What it reads from is about to be closed.
+    await this.#loading;
   }
 
   /** The store has switched: the state machine is loaded from it, and goes on behind it. */
   replaced({ position }: SnapshotMeta): void {
     this.#receiver.installed();
-    loadState(this.#store).then(
-      (loaded) => {
-        if (!this.#stopped) this.#install(loaded, position.index);
-      },
-      (error: unknown) => this.#listener.failed(asError(error)),
-    );
+    const generation = ++this.#generation;
+    this.#loading = loadState(this.#store)
+      .then((loaded) => {
+        // A newer one is on its way, and makes this one useless.
+        if (!this.#stopped && generation === this.#generation) this.#install(loaded, position.index);
+      })
+      .catch((error: unknown) => this.#listener.failed(asError(error)));
   }
 
   #install(loaded: StateMachine, index: Index): void {

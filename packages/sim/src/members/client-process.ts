@@ -213,5 +213,5 @@ export class ClientProcess {
 }
 
 function urlOf(member: number): string {
-  return `ws://m${member}`;
+  return `ws://m${member}:1`;
 }

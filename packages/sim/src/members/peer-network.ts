@@ -191,7 +191,7 @@ export class PeerNetwork {
         }
         from.enter('arrivals', () => {
           side.open = false;
-          from.member?.peerLost(to.id);
+          for (const lane of lanes) from.member?.peerLost(to.id, lane);
           this.#reconnectSoon(link);
         });
       });
