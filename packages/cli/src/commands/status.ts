@@ -14,7 +14,9 @@ export const status: Command = {
     const { clusterId, leader, members, revision, term } = found;
     if (parsed.flag('json')) {
       // What the configuration makes of them, `conclave member list` tells.
-      const shown = members.map(({ standing: _, ...member }) => member);
+      const shown = members.map(({ applied, clientUrl, commit, durable, id, name, peerUrl, pid, role }) => {
+        return { id, name, role, clientUrl, peerUrl, applied, commit, durable, pid };
+      });
       printJson({ clusterId, term, leader, revision, members: shown });
       return exitCode.ok;
     }
