@@ -13,7 +13,11 @@ export const status: Command = {
     const found = await withClient(parsed, (client) => client.status({ timeoutMs }));
     const { clusterId, leader, members, revision, term } = found;
     if (parsed.flag('json')) {
-      printJson({ clusterId, term, leader, revision, members });
+      // What the configuration makes of them, `conclave member list` tells.
+      const shown = members.map(({ applied, clientUrl, commit, durable, id, name, peerUrl, pid, role }) => {
+        return { id, name, role, clientUrl, peerUrl, applied, commit, durable, pid };
+      });
+      printJson({ clusterId, term, leader, revision, members: shown });
       return exitCode.ok;
     }
     console.log(`cluster ${clusterId}   term ${term}   revision ${revision}   leader ${leader ?? 'none'}`);
