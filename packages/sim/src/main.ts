@@ -1,8 +1,9 @@
 // `npm run sim -- --seeds 500` runs many seeds and reports; `npm run sim -- --seed 7 --trace` replays one and prints what happened.
-// With `--whole` it runs whole members with clients, otherwise core alone.
+// With `--whole` it runs whole members with clients, otherwise core alone. `npm run sim -- --bug-bank` plants known bugs and looks for them.
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { bugBank } from './bug-bank/command.ts';
 import { simulateMembers } from './members/run.ts';
 import { memberSettingsFor } from './members/settings.ts';
 import { simulate } from './run.ts';
@@ -15,22 +16,31 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       seeds: { type: 'string', default: '100' },
-      from: { type: 'string', default: '1' },
+      from: { type: 'string' },
       seed: { type: 'string' },
       members: { type: 'string' },
-      seconds: { type: 'string', default: '60' },
+      seconds: { type: 'string' },
       trace: { type: 'boolean', default: false },
       whole: { type: 'boolean', default: false },
+      'bug-bank': { type: 'boolean', default: false },
+      bug: { type: 'string' },
+      starts: { type: 'string', default: '20' },
+      json: { type: 'boolean', default: false },
     },
   });
-  const { whole } = values;
-  const members = values.members === undefined ? null : number('members', values.members);
-  const safetyMs = number('seconds', values.seconds) * 1_000;
-  if (values.seed !== undefined) {
-    await replay(number('seed', values.seed), { members, safetyMs, whole }, values.trace);
+  const { bug = null, json, trace, whole } = values;
+  const seed = values.seed === undefined ? null : number('seed', values.seed);
+  const from = values.from === undefined ? null : number('from', values.from);
+  if (values['bug-bank']) {
+    const safetyMs = number('seconds', values.seconds ?? '20') * 1_000;
+    const starts = number('starts', values.starts);
+    process.exitCode = await bugBank({ bug, seed, from, starts, safetyMs, trace, json });
     return;
   }
-  await runAll(number('from', values.from), number('seeds', values.seeds), { members, safetyMs, whole });
+  const members = values.members === undefined ? null : number('members', values.members);
+  const safetyMs = number('seconds', values.seconds ?? '60') * 1_000;
+  if (seed !== null) await replay(seed, { members, safetyMs, whole }, trace);
+  else await runAll(from ?? 1, number('seeds', values.seeds), { members, safetyMs, whole });
 }
 
 function number(name: string, text: string): number {
