@@ -23,18 +23,18 @@ async function main(): Promise<void> {
       trace: { type: 'boolean', default: false },
       whole: { type: 'boolean', default: false },
       'bug-bank': { type: 'boolean', default: false },
-      bug: { type: 'string' },
+      bug: { type: 'string', multiple: true, default: [] },
       starts: { type: 'string', default: '20' },
       json: { type: 'boolean', default: false },
     },
   });
-  const { bug = null, json, trace, whole } = values;
+  const { bug: names, json, trace, whole } = values;
   const seed = values.seed === undefined ? null : number('seed', values.seed);
   const from = values.from === undefined ? null : number('from', values.from);
   if (values['bug-bank']) {
-    const safetyMs = number('seconds', values.seconds ?? '20') * 1_000;
+    const safetyMs = number('seconds', values.seconds ?? '10') * 1_000;
     const starts = number('starts', values.starts);
-    process.exitCode = await bugBank({ bug, seed, from, starts, safetyMs, trace, json });
+    process.exitCode = await bugBank({ names, seed, from, starts, safetyMs, trace, json });
     return;
   }
   const members = values.members === undefined ? null : number('members', values.members);

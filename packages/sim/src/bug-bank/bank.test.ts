@@ -62,7 +62,7 @@ test('three bugs are found by general invariants, a patch that breaks the progra
   for (const name of cheap) assert.deepEqual([name, byName.get(name)?.missed], [name, null]);
   assert.match(byName.get('broken')?.missed ?? '', /noSuchName is not defined/);
   assert.match(byName.get('gone')?.missed ?? '', /PatchDoesNotApply/);
-  assert.deepEqual([report.control.failure, report.control.seeds], [null, 30]);
+  assert.deepEqual([report.control.failure, report.control.seeds], [null, 15]);
 
   const unfound = await runBank({ ...options, maxSeeds: 2, bugs: [harmless] }, () => {});
   assert.equal(unfound.verdicts[0]?.missed, 'found from 0 of 3 starting seeds');

@@ -70,7 +70,7 @@ export async function runBank(options: BankOptions, judged: (verdict: Verdict) =
 }
 
 /** From each starting seed. */
-const controlSeeds = 10;
+const controlSeeds = 5;
 
 async function drain(work: (() => Promise<void>)[]): Promise<void> {
   for (let next = work.shift(); next !== undefined; next = work.shift()) await next();

@@ -10,7 +10,7 @@ export interface Edit {
  * Runs in which a bug can show itself. The others are not run, to save time, and count as seeds that did not find it: so the number of
  * seeds needed is, if anything, too large.
  */
-export type Circumstance = 'leases' | 'stale leaders with leases' | 'hunted leaders';
+export type Circumstance = 'stale leaders with leases' | 'hunted leaders' | 'busy clients';
 
 /** A bug that somebody had, planted into a copy of the sources: what ships has no switch for it. */
 export interface Bug {

@@ -3,9 +3,9 @@ import { bugs } from './bugs.ts';
 import { replay } from './hunt.ts';
 
 export interface BankCommand {
-  /** Only this one; null for all. */
-  readonly bug: string | null;
-  /** With `bug`: replays this seed instead of looking for one. */
+  /** Only these; all when there is none. */
+  readonly names: readonly string[];
+  /** Replays this seed with the first of `names` planted, instead of looking for one. */
   readonly seed: number | null;
   readonly from: number | null;
   readonly starts: number;
@@ -16,19 +16,22 @@ export interface BankCommand {
 
 /** From one starting seed on, before it counts as one that does not find the bug. */
 const maxSeeds = 1_000;
-/** For one bug. What there was no time for is not counted, and the table says how much was. */
-const budgetMs = 60_000;
+/** Of processor time, for one bug. What there was no time for is not counted, and the table says how much was. */
+const budgetMs = 30_000;
 
 /** Returns the exit code: 1 when a bug was missed, a patch does not apply, or something was found where nothing was planted. */
 export async function bugBank(command: BankCommand): Promise<number> {
-  const { from, json, safetyMs, seed, starts, trace } = command;
-  const chosen = command.bug === null ? bugs : bugs.filter(({ name }) => name === command.bug);
-  const only = chosen[0];
-  if (only === undefined) {
-    console.error(`there is no bug ${command.bug}; there are: ${bugs.map(({ name }) => name).join(', ')}`);
+  const { from, json, names, safetyMs, seed, starts, trace } = command;
+  const unknown = names.find((name) => bugs.every((bug) => bug.name !== name));
+  if (unknown !== undefined || (seed !== null && names.length === 0)) {
+    console.error(`name a bug, not ${unknown ?? 'none'}; there are: ${bugs.map(({ name }) => name).join(', ')}`);
     return 2;
   }
-  if (seed !== null) return replay(only, { seed, safetyMs, trace });
+  const chosen = names.length === 0 ? bugs : bugs.filter(({ name }) => names.includes(name));
+  const [only] = chosen;
+  if (only !== undefined && seed !== null) return replay(only, { seed, safetyMs, trace });
+  // So that the copies are removed on the way out.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   if (!json) console.log(rowOfCells('bug', 'median seeds', 'found from', 'caught by'));
   const options = { bugs: chosen, starts, from, maxSeeds, safetyMs, budgetMs };
   const report = await runBank(options, (verdict) => {

@@ -10,7 +10,7 @@ export interface Hunt {
   readonly maxSeeds: number;
   readonly onlyWith?: Circumstance;
   readonly safetyMs: number;
-  /** After that no further seed begins. */
+  /** Of processor time. After that no further seed begins. */
   readonly budgetMs: number;
 }
 
@@ -27,6 +27,8 @@ export interface Found {
   readonly caught: { readonly seed: number; readonly by: string; readonly says: string } | null;
 }
 
+/** Real time for each millisecond of the budget, on a machine that does other things as well. */
+const patience = 10;
 /** Beyond the budget: to start, and to end a seed. A bug may also make a run endless. */
 const graceMs = 30_000;
 
@@ -38,7 +40,7 @@ export async function hunt(
   using copy = new PlantedCopy(bug.name, bug.edits);
   const order: Hunt = bug.onlyWith === undefined ? hunted : { ...hunted, onlyWith: bug.onlyWith };
   const found: Found[] = [];
-  const { code, stderr } = await runIn(copy, order, (one) => found.push(one), order.budgetMs + graceMs);
+  const { code, stderr } = await runIn(copy, order, (one) => found.push(one), patience * order.budgetMs + graceMs);
   if (code !== 0) throw new Error(`${bug.name}: the copy ended with ${code}: ${stderr}`);
   return found;
 }

@@ -12,12 +12,14 @@ const packages = ['core', 'member', 'protocol', 'sim', 'state-machine', 'storage
 /** The sources with a bug in them, in a directory of their own that goes when this is disposed of. What ships is not touched. */
 export class PlantedCopy implements Disposable {
   readonly directory: string;
+  readonly #remove = (): void => rmSync(this.directory, { recursive: true, force: true });
 
   /** Throws PatchDoesNotApply. Without edits it is the control: the same machinery, and no bug. */
   constructor(bug: string, edits: readonly Edit[]) {
     // Before anything is copied: what is not to be planted leaves nothing behind.
     const patched = patchedSources(bug, edits);
     this.directory = mkdtempSync(join(tmpdir(), 'conclave-bug-'));
+    process.once('exit', this.#remove);
     symlinkSync(join(repository, 'node_modules'), join(this.directory, 'node_modules'));
     for (const name of packages) this.#copy(name);
     for (const [file, text] of patched) writeFileSync(join(this.directory, 'packages', file), text);
@@ -36,7 +38,8 @@ export class PlantedCopy implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.directory, { recursive: true, force: true });
+    process.off('exit', this.#remove);
+    this.#remove();
   }
 }
 

@@ -123,17 +123,4 @@ export const durabilityBugs: readonly Bug[] = [
       },
     ],
   },
-  {
-    name: 'acknowledged-not-recorded',
-    what: 'what was acknowledged is not put on record before the acknowledgement leaves',
-    seenIn: 'etcd #10817, #15699: a disk that lost its end goes unnoticed',
-    onlyWith: 'hunted leaders',
-    edits: [
-      {
-        file: 'core/src/follower.ts',
-        find: 'if (acknowledge(raft, match)) raft.durability.stageHardState();',
-        replace: 'acknowledge(raft, match);',
-      },
-    ],
-  },
 ];

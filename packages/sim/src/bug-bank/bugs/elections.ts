@@ -15,47 +15,6 @@ export const electionBugs: readonly Bug[] = [
     ],
   },
   {
-    name: 'lost-campaign-erases-vote',
-    what: 'a candidate that has lost forgets that it voted for itself',
-    seenIn: 'redpanda #14',
-    onlyWith: 'hunted leaders',
-    edits: [
-      {
-        file: 'core/src/election.ts',
-        find: "  if (result === 'won') becomeLeader(raft);\n  else if (result === 'lost') changeRole(raft, 'follower', null);",
-        replace:
-          "  if (result === 'won') becomeLeader(raft);\n  else if (result === 'lost') {\n    raft.vote = null;\n    changeRole(raft, 'follower', null);\n  }",
-      },
-    ],
-  },
-  {
-    name: 'votes-of-earlier-terms',
-    what: 'a late vote for an earlier campaign counts for this one',
-    seenIn: 'Raft §5.1',
-    onlyWith: 'hunted leaders',
-    edits: [
-      {
-        file: 'core/src/node.ts',
-        find: "if (message.term < raft.term && message.type !== 'preVoteResponse') {",
-        replace:
-          "if (message.term < raft.term && message.type !== 'preVoteResponse' && message.type !== 'voteResponse') {",
-      },
-    ],
-  },
-  {
-    name: 'up-to-date-by-length',
-    what: 'the longer log wins, whatever its last term',
-    seenIn: 'skiff',
-    onlyWith: 'hunted leaders',
-    edits: [
-      {
-        file: 'core/src/log.ts',
-        find: 'return other.term > this.lastTerm || (other.term === this.lastTerm && other.index >= this.lastIndex);',
-        replace: 'return other.index >= this.lastIndex;',
-      },
-    ],
-  },
-  {
     name: 'up-to-date-by-term',
     what: 'the later last term wins, whatever the length',
     seenIn: 'Raft §5.4.1',

@@ -51,28 +51,4 @@ export const snapshotBugs: readonly Bug[] = [
       },
     ],
   },
-  {
-    name: 'unreported-snapshot-waits-for-ever',
-    what: 'a snapshot of which nothing more is heard is never sent again',
-    seenIn: 'etcd #10225, dgraph #2707',
-    edits: [
-      {
-        file: 'core/src/snapshot.ts',
-        find: 'if (raft.now - since > raft.options.snapshotDeadlineMs) progress.pause(raft.now);',
-        replace: 'if (raft.now < since) progress.pause(raft.now);',
-      },
-    ],
-  },
-  {
-    name: 'failed-snapshot-not-repeated',
-    what: 'a snapshot that failed is never sent again',
-    seenIn: 'dgraph #2707',
-    edits: [
-      {
-        file: 'core/src/snapshot.ts',
-        find: 'if (progress.snapshot?.token === token) progress.pause(raft.now);',
-        replace: 'if (progress.snapshot?.token === token) progress.snapshot = { ...progress.snapshot, since: 1e12 };',
-      },
-    ],
-  },
 ];
