@@ -5,7 +5,7 @@ export const durabilityBugs: readonly Bug[] = [
   {
     name: 'ack-before-persist',
     what: 'an acknowledgement of entries leaves before they are on disk',
-    seenIn: 'tikv #994, hashicorp/raft #371',
+    seenIn: 'tikv #994',
     edits: [
       {
         file: 'core/src/raft.ts',

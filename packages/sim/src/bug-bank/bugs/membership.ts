@@ -102,7 +102,7 @@ export const membershipBugs: readonly Bug[] = [
   {
     name: 'cut-keeps-the-configuration',
     what: 'a configuration whose entry was cut from the log stays in force',
-    seenIn: 'Raft §6; canonical/raft #250',
+    seenIn: 'Raft §6',
     edits: [
       {
         file: 'core/src/follower.ts',

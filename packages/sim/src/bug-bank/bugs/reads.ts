@@ -5,7 +5,7 @@ export const readBugs: readonly Bug[] = [
   {
     name: 'reads-without-asking',
     what: 'a leader answers reads without finding out whether it still leads',
-    seenIn: 'etcd #741, consul; Jepsen, 2014',
+    seenIn: 'Jepsen on etcd and consul, 2014',
     onlyWith: 'stale leaders with leases',
     edits: [
       { file: 'core/src/read-index.ts', find: 'if (holdsLease(raft)) {', replace: "if (raft.role === 'leader') {" },

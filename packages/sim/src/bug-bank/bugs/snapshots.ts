@@ -5,7 +5,7 @@ export const snapshotBugs: readonly Bug[] = [
   {
     name: 'snapshot-acknowledged-early',
     what: 'a snapshot is acknowledged before it is durable',
-    seenIn: 'dragonboat #201',
+    seenIn: 'Raft §7',
     edits: [
       {
         file: 'core/src/snapshot.ts',
