@@ -1,8 +1,10 @@
 // `npm run sim -- --seeds 500` runs many seeds and reports; `npm run sim -- --seed 7 --trace` replays one and prints what happened.
-// Seeds are divided between core alone and whole members with clients; `--core` and `--whole` run one of both.
+// Seeds are divided between core alone and whole members with clients; `--core` and `--whole` run one of both. `npm run sim -- --bug-bank` plants
+// known bugs and looks for them.
 import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { bugBank } from './bug-bank/command.ts';
 import { bundleWorker } from './bundle.ts';
 import { simulateMembers } from './members/run.ts';
 import { memberSettingsFor } from './members/settings.ts';
@@ -21,20 +23,33 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       seeds: { type: 'string', default: '100' },
-      from: { type: 'string', default: '1' },
+      from: { type: 'string' },
       seed: { type: 'string' },
       members: { type: 'string' },
-      seconds: { type: 'string', default: '60' },
+      seconds: { type: 'string' },
       trace: { type: 'boolean', default: false },
       core: { type: 'boolean', default: false },
       whole: { type: 'boolean', default: false },
+      'bug-bank': { type: 'boolean', default: false },
+      bug: { type: 'string', multiple: true, default: [] },
+      starts: { type: 'string', default: '20' },
+      json: { type: 'boolean', default: false },
     },
   });
+  const { bug: names, json } = values;
+  const seed = values.seed === undefined ? null : number('seed', values.seed);
+  const from = values.from === undefined ? null : number('from', values.from);
+  if (values['bug-bank']) {
+    const safetyMs = number('seconds', values.seconds ?? '10') * 1_000;
+    const starts = number('starts', values.starts);
+    process.exitCode = await bugBank({ names, seed, from, starts, safetyMs, trace: values.trace, json });
+    return;
+  }
   const members = values.members === undefined ? null : number('members', values.members);
   const parts: Parts = values.whole === values.core ? 'both' : values.whole ? 'whole' : 'core';
-  const kind: Kind = { members, safetyMs: number('seconds', values.seconds) * 1_000, parts };
-  if (values.seed === undefined) await runAll(number('from', values.from), number('seeds', values.seeds), kind);
-  else await replay(number('seed', values.seed), kind, values.trace);
+  const kind: Kind = { members, safetyMs: number('seconds', values.seconds ?? '60') * 1_000, parts };
+  if (seed === null) await runAll(from ?? 1, number('seeds', values.seeds), kind);
+  else await replay(seed, kind, values.trace);
 }
 
 function number(name: string, text: string): number {

@@ -1,0 +1,16 @@
+import type { Bug } from './bug.ts';
+import { durabilityBugs } from './bugs/durability.ts';
+import { electionBugs } from './bugs/elections.ts';
+import { logBugs } from './bugs/log.ts';
+import { membershipBugs } from './bugs/membership.ts';
+import { readBugs } from './bugs/reads.ts';
+import { snapshotBugs } from './bugs/snapshots.ts';
+
+export const bugs: readonly Bug[] = [
+  ...electionBugs,
+  ...durabilityBugs,
+  ...logBugs,
+  ...readBugs,
+  ...membershipBugs,
+  ...snapshotBugs,
+];
