@@ -24,8 +24,8 @@ async function grantedAfter(
     holds,
     waiters: new Map(),
     ledger: new SequenceLedger(),
-    send: async (_mutation: unknown, _waiting: unknown, { sequence }: { sequence(): number }) => {
-      sequence();
+    send: async (_mutation: unknown, _waiting: unknown, numbering: { sequence(): number }) => {
+      numbering.sequence();
       const result = encodeResult({ type: 'lockAcquire', revision: 7, state: 'held', fence: 7 });
       const message = { type: 'result', id: 1, stalenessMs: null, result } as const;
       return { message, sentMs: nowMs - ageMs, firstSentMs: nowMs - ageMs };
