@@ -169,3 +169,12 @@ test('one that is silent for long is given up; all are when leadership is lost',
   assert.deepEqual(other.outcomes, []);
   assert.equal(other.released, 1);
 });
+
+test('a stream that core has given up is not continued beside the next one to the same member', async () => {
+  const bench = new Bench();
+  await bench.begin(1);
+  await bench.hear(0);
+  await bench.begin(2);
+  assert.equal(bench.sender.count, 1);
+  assert.equal(bench.released, 1);
+});
