@@ -40,32 +40,38 @@ test('between a put that arrives and its answer that leaves, an fdatasync of the
     await child.ended(patienceMs);
   }
   const calls = readTrace(readFileSync(trace, 'utf8'));
-  const answers = answersOf(calls, clientPort, join(data, 'log/')).slice(handshakeAnswers);
-  assert.ok(answers.length >= puts, `${answers.length} answers are in the trace`);
-  const unsynced = answers.slice(0, puts).filter(({ synced }) => !synced);
+  const answers = answersOf(calls, clientPort, join(data, 'log/')).slice(-puts);
+  assert.equal(answers.length, puts, 'requests with an answer in the trace');
   assert.deepEqual(
-    unsynced.map(({ line }) => line),
+    answers.filter(({ synced }) => !synced).map(({ line }) => line),
     [],
   );
 });
 
-/** Of the connection: 101 Switching Protocols, and the welcome. */
-const handshakeAnswers = 2;
+/** A masked close frame with a status code: the client's last word, which is no request. */
+const closeFrameBytes = 8;
 
-/** Every write to a client; `synced`: since the last thing that was read from it, an fdatasync of the log has begun and finished. */
+/**
+ * The answer to everything that was read from the client; `synced`: after that read an fdatasync of the log has begun and finished.
+ * The client has one request outstanding, so its answer is the last write before the next read. A write before that one
+ * is a push (the members' addresses have changed), which promises nothing. The last `puts` of them are the puts;
+ * the first put may have come in one read with the hello.
+ */
 function answersOf(
   calls: readonly SystemCall[],
   clientPort: number,
   log: string,
 ): { readonly line: string; readonly synced: boolean }[] {
   const isClients = ({ target }: SystemCall): boolean => target.includes(`127.0.0.1:${clientPort}->`);
-  const requests = calls.filter((call) => call.name === 'read' && call.result > 0 && isClients(call));
+  const reads = calls.filter((call) => call.name === 'read' && call.result > 0 && isClients(call));
+  const requests = reads.filter(({ result }) => result > closeFrameBytes);
   const syncs = calls.filter((call) => call.name === 'fdatasync' && call.result === 0 && call.target.startsWith(log));
   const writes = calls.filter((call) => /^(?:write|send)/.test(call.name) && isClients(call));
-  return writes.map((write) => {
-    const request = requests.findLast(({ finished }) => finished < write.began);
-    const synced =
-      request !== undefined && syncs.some(({ began, finished }) => began > request.finished && finished < write.began);
-    return { line: write.line, synced };
+  return requests.flatMap((request) => {
+    const next = reads.find(({ began }) => began > request.finished)?.began ?? Number.POSITIVE_INFINITY;
+    const answer = writes.findLast(({ began }) => began > request.finished && began < next);
+    if (answer === undefined) return [];
+    const synced = syncs.some(({ began, finished }) => began > request.finished && finished < answer.began);
+    return [{ line: answer.line, synced }];
   });
 }

@@ -12,7 +12,8 @@ export interface SystemCall {
 }
 
 const whole = /^(?<thread>\d+) +(?<name>\w+)\(\d+<(?<target>.*?)>(?:,.*)?\) += (?<result>-?\d+)/;
-const begun = /^(?<thread>\d+) +(?<name>\w+)\(\d+<(?<target>.*?)>.*<unfinished \.\.\.>$/;
+/** The descriptor's `>` is the one before a comma or the mark: a socket's name holds `->`. */
+const begun = /^(?<thread>\d+) +(?<name>\w+)\(\d+<(?<target>.*?)>(?:,.*)? *<unfinished \.\.\.>$/;
 const resumed = /^(?<thread>\d+) +<\.\.\. (?<name>\w+) resumed>.*\) += (?<result>-?\d+)/;
 
 export function readTrace(text: string): SystemCall[] {
@@ -40,7 +41,6 @@ export function readTrace(text: string): SystemCall[] {
   return calls;
 }
 
-/** `TCP:[127.0.0.1:1->127.0.0.1:2]` holds an arrow, which ends a lazy match too early. */
 function targetOf(text: string | undefined): string {
   return (text ?? '').replace(/^TCP:\[/, '');
 }
