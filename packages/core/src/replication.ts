@@ -83,7 +83,7 @@ export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void 
     message.match <= raft.log.lastIndex,
     `member ${message.from} acknowledged ${message.match}, beyond ${raft.log.lastIndex}`,
   );
-  progress.lastContact = raft.now;
+  progress.heard(raft.now);
   progress.audience = message.audience;
   progress.accepted(message.match, { base: raft.log.base.index, last: raft.log.lastIndex }, raft.now);
   advanceCommit(raft);
@@ -96,7 +96,7 @@ export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void 
 export function handleAppendRejected(raft: Raft, message: AppendRejected): void {
   const progress = raft.progress.get(message.from);
   if (progress === undefined) return;
-  progress.lastContact = raft.now;
+  progress.heard(raft.now);
   if (progress.isStaleRejection(message.rejected)) return;
   // Below the base nothing can be compared any more; the log cannot be continued there either.
   const common = raft.log.terms.lastAtMost(message.hintIndex, message.hintTerm);
