@@ -62,3 +62,26 @@ test('a lock goes to the first that asked, then to the next when it is released 
   assert.ok(last.fence > granted.fence);
   assert.equal((await b.wait('sessionEnded')).cause, 'expired');
 });
+
+test('who waits for a renewal when a member stops is told that nothing was confirmed, before it is sent away', async (context) => {
+  const cluster = await TestCluster.start();
+  context.after(() => cluster.stop());
+  const client = new RawClient(cluster.member(1) as Member);
+  await client.wait('welcome');
+  const session = await client.openSession(60_000);
+  for (const id of cluster.ids) {
+    const other = new RawClient(cluster.member(id) as Member);
+    await other.wait('welcome');
+    other.send({ type: 'keepalive', id: 99, leases: [session] });
+    await cluster.kill(id);
+    const last = other.received.slice(-2);
+    assert.deepEqual(
+      last.map(({ type }) => type),
+      ['error', 'goodbye'],
+      `member ${id}`,
+    );
+    assert.ok(last[0]?.type === 'error' && last[0].id === 99 && last[0].error.code === 'UNAVAILABLE');
+    await cluster.restart(id);
+    while (cluster.leader === null) await new Promise((resolve) => setImmediate(resolve));
+  }
+});

@@ -45,3 +45,13 @@ test('what a leader answers to a life of a member that is over renews nothing in
   after.renewals.answered({ type: 'renewed', request: own, ttlsMs: [2_000] });
   assert.deepEqual(after.told, [[2_000]]);
 });
+
+test('when the member stops, whoever waits is told that nothing was confirmed, asked or not', () => {
+  const { ask, renewals, told } = life();
+  ask(7);
+  renewals.renew([8], (ttlsMs) => told.push(ttlsMs));
+  renewals.abandon();
+  assert.deepEqual([...told], [null, null]);
+  renewals.renew([9], (ttlsMs) => told.push(ttlsMs));
+  assert.deepEqual([...told], [null, null, null]);
+});

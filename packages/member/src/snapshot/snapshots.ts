@@ -98,6 +98,10 @@ export class Snapshots {
     this.#receiver.appliedTo(index);
   }
 
+  connected(member: MemberId): void {
+    this.#sender.connected(member);
+  }
+
   leadershipChanged(): void {
     this.#sender.abandon();
   }
