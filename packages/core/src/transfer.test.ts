@@ -186,7 +186,7 @@ test('who is asked to stand in a term that is over, or has no vote, or an unfini
 
 test('nothing is handed to a member that was not heard of for some heartbeats: proposals would wait for it in vain', () => {
   const member = leaderOf();
-  for (let beat = 0; beat < 4; beat++) {
+  for (let beat = 0; beat < 6; beat++) {
     answerHeartbeat(member, 3);
     member.advance(heartbeatMs);
   }
@@ -242,7 +242,7 @@ test('a transfer ends when its target falls silent, long before an election time
   const member = leaderOf();
   member.propose(1);
   member.transfer(7, 2);
-  for (let beat = 0; beat < 4; beat++) {
+  for (let beat = 0; beat < 6; beat++) {
     answerHeartbeat(member, 3);
     member.advance(heartbeatMs);
   }
