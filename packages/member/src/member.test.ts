@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Member } from '@conclave/member';
+import type { Lane, Member, MemberId } from '@conclave/member';
 import { decodeEvents, type Operation } from '@conclave/protocol';
 import { TestCluster } from '../testing/cluster.ts';
 import { bytes, get, put, RawClient } from '../testing/raw-client.ts';
@@ -84,4 +84,26 @@ test('who waits for a renewal when a member stops is told that nothing was confi
     await cluster.restart(id);
     while (cluster.leader === null) await new Promise((resolve) => setImmediate(resolve));
   }
+});
+
+test('only the lane of heartbeats says that a leader may have ended: the others break without anybody asking for votes', async (context) => {
+  // Long enough that nobody misses a leader on a machine that is busy with other things.
+  const cluster = await TestCluster.start(3, undefined, { electionMs: 2_000, heartbeatMs: 200 });
+  context.after(() => cluster.stop());
+  const turn = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  while (!cluster.ids.every((id) => (cluster.member(id)?.status.leader ?? null) !== null)) await turn();
+  const leader = cluster.leader as MemberId;
+  const follower = cluster.member(cluster.ids.find((id) => id !== leader) ?? 0) as Member;
+  /** How many times it must be said before the follower has no leader; `most` when it still has one then. */
+  const timesUntilItActs = async (lane: Lane, most: number): Promise<number> => {
+    let times = 0;
+    for (; times < most && follower.status.leader !== null; times++) {
+      follower.peerLost(leader, lane);
+      await turn();
+    }
+    return times;
+  };
+  assert.equal(await timesUntilItActs('bulk', 500), 500);
+  assert.equal(await timesUntilItActs('snapshot', 500), 500);
+  assert.ok((await timesUntilItActs('control', 100_000)) < 100_000);
 });
