@@ -31,7 +31,7 @@ function refusals(member: Member): (readonly [number, string])[] {
 }
 
 /** Leader 1 has asked 3 to stand, and 3 has not heard of it yet: the request is on its way. */
-function asked(): { readonly cluster: Cluster; readonly leader: Member; readonly request: Message } {
+function askedToStand(): { readonly cluster: Cluster; readonly leader: Member; readonly request: Message } {
   const cluster = three();
   const leader = cluster.elect(1);
   cluster.run(heartbeatMs);
@@ -250,7 +250,7 @@ test('a transfer ends when its target falls silent, long before an election time
 });
 
 test('who is asked follows until a majority agrees: heartbeats of the leader in between take nothing back', () => {
-  const { cluster, leader, request } = asked();
+  const { cluster, leader, request } = askedToStand();
   const target = cluster.member(3);
   target.receive(request);
   target.hear('heartbeat', { from: m(1), term: 1 as Term, commit: i(1), readSequence: 9 });
@@ -260,7 +260,7 @@ test('who is asked follows until a majority agrees: heartbeats of the leader in 
 });
 
 test('a request to stand that comes late or twice unseats nobody: whoever gave the transfer up has appended an entry since', () => {
-  const { cluster, leader, request } = asked();
+  const { cluster, leader, request } = askedToStand();
   leader.step({ type: 'linkClosed', member: m(3) });
   cluster.settle();
   assert.deepEqual(refusals(leader), [[7, 'target-unreachable']]);
@@ -279,7 +279,7 @@ test('a request to stand that comes late or twice unseats nobody: whoever gave t
 });
 
 test('a request to stand that comes late to who knows nothing of the leader since is refused by the others, in the same term', () => {
-  const { cluster, leader, request } = asked();
+  const { cluster, leader, request } = askedToStand();
   cluster.cut(1, 3);
   leader.step({ type: 'linkClosed', member: m(3) });
   cluster.settle();
@@ -299,10 +299,10 @@ test('a request to stand that comes late to who knows nothing of the leader sinc
 });
 
 test('a leader that hands over to nobody agrees to no takeover, whatever the candidate holds', () => {
-  const { cluster, leader, request } = asked();
+  const { cluster, leader, request } = askedToStand();
   const target = cluster.member(3);
   target.receive(request);
-  const [before] = target.said('preVote').filter(({ to }) => to === 1);
+  const before = target.said('preVote').find(({ to }) => to === 1);
   assert.ok(before !== undefined);
   leader.step({ type: 'linkClosed', member: m(3) });
   leader.receive({ ...before, lastIndex: i(99) });
@@ -314,7 +314,7 @@ test('a leader that hands over to nobody agrees to no takeover, whatever the can
 });
 
 test('what the leader appends while the others are asked ends the takeover', () => {
-  const { cluster, request } = asked();
+  const { cluster, request } = askedToStand();
   const target = cluster.member(3);
   target.receive(request);
   target.hear('append', append(1, 1, [1, 1], [1], 1));

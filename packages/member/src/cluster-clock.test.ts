@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClusterClock } from './cluster-clock.ts';
 
-function clockAt(): { readonly clock: ClusterClock; pass(durationMs: number): number } {
+function clockAt(): { readonly clock: ClusterClock; readonly pass: (durationMs: number) => number } {
   let nowMs = 5_000;
   const clock = new ClusterClock({ nowMs: () => nowMs, wallMs: () => 0 });
   return {

@@ -12,7 +12,7 @@ const [leader, member] = [1 as MemberId, 2 as MemberId];
 const keeper = {} as LeaseKeeper;
 
 /** One life of a member that does not lead: what it asks the leader, and what it tells whoever waits. */
-function life(): { ask(lease: number): Renew; renewals: Renewals; told: unknown[] } {
+function life(): { readonly ask: (lease: number) => Renew; renewals: Renewals; told: unknown[] } {
   const soon: (() => void)[] = [];
   const timers: Timers = { after: () => () => {}, soon: (run) => void soon.push(run) };
   const asked: Renew[] = [];

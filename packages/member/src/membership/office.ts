@@ -167,11 +167,11 @@ function successorBefore(
   { configuration, id, peers }: RaftStatus,
   electionMs: number,
 ): MemberId | null {
-  const leaving = [...demote, ...remove];
-  if (!leaving.includes(id)) return null;
+  const leaving = new Set([...demote, ...remove]);
+  if (!leaving.has(id)) return null;
   const mayFollow = ({ id: peer, sinceLastContactMs, state }: RaftStatus['peers'][number]): boolean =>
     configuration.voters.includes(peer) &&
-    !leaving.includes(peer) &&
+    !leaving.has(peer) &&
     state === 'replicate' &&
     sinceLastContactMs <= electionMs;
   return peers.filter(mayFollow).toSorted((a, b) => b.match - a.match)[0]?.id ?? null;
