@@ -247,7 +247,7 @@ export class Member {
   }
 
   connectClient(socket: ClientSocket): ClientConnection {
-    return this.#connections.connect(socket, this.#unwelcome);
+    return this.#connections.connect(socket, this.unready);
   }
 
   #services(): ClientServices {
@@ -271,12 +271,6 @@ export class Member {
       connectionClosed: (connection) => this.#connections.closed(connection),
       failed: (error) => this.#fatal(error),
     };
-  }
-
-  /** Why nobody is served here. */
-  get #unwelcome(): string | null {
-    if (this.#stopped) return 'this member is stopping';
-    return this.#snapshots.isReplacing ? tooFarBehind : this.removed;
   }
 
   /** What this member says first on a link to `to`. */
@@ -303,7 +297,8 @@ export class Member {
 
   /** Why this member cannot serve, although it may know a leader. Null: it can. */
   get unready(): string | null {
-    return this.#unwelcome;
+    if (this.#stopped) return 'this member is stopping';
+    return this.#snapshots.isReplacing ? tooFarBehind : this.removed;
   }
 
   /** Why this member is none of the cluster's any more. Null: it is one. */
