@@ -206,6 +206,7 @@ test('nothing is handed to a member that takes a snapshot, or still loads the on
   member.hear('appendRejected', { from: m(3), term: 2 as Term, rejected: i(3), hintIndex: i(0), hintTerm: 0 as Term });
   assert.equal(member.snapshotSends.length, 1);
   member.transfer(7, 3);
+  assert.deepEqual(refusals(member), [[7, 'target-behind']], 'at once');
   accept(member, 3, 4);
   answerHeartbeat(member, 3, false);
   member.transfer(8, 3);
