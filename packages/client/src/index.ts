@@ -25,8 +25,10 @@ export type {
 } from './keys/txn.ts';
 export type { CompareLost, DeleteDone, DeleteOptions, PutDone, PutOptions } from './keys/write.ts';
 export type { ClientState } from './link/link.ts';
-export type { Guard, Held, Lock } from './lock/lock.ts';
-export type { LockOptions } from './lock/locks.ts';
+export type { Guard, HoldEvents } from './lock/hold.ts';
+export type { Held, Lock } from './lock/lock.ts';
+export type { HoldOptions, LockMode, LockOptions } from './lock/locks.ts';
+export type { PermitOptions, Semaphore, SemaphoreOptions } from './lock/semaphore.ts';
 export type { Session } from './session/session.ts';
 export type { SessionState } from './session/session-core.ts';
 export type {

@@ -39,7 +39,7 @@ test('who does not lead any more proclaims nothing', async (context) => {
   const { client: operator } = await harness.client({ identity: 'idempotency-key' });
   const leadership = await a.election('e').campaign('a');
   const name = { kind: 'election', name: new TextEncoder().encode('e') } as const;
-  await operator.perform({ type: 'lockBreak', name, fence: leadership.fence, now: true });
+  await operator.perform({ type: 'lockBreak', name, fence: leadership.fence, holder: null, now: true });
   await assert.rejects(leadership.proclaim('still me'), { code: 'LOCK_LOST' });
   assert.equal(leadership.signal.aborted, true);
   const leader: LeaderInfo | null = await operator.election('e').leader();

@@ -8,7 +8,7 @@ import { KeySpace } from '../keys/key-space.ts';
 import { type ReadOptions, rangeOperation } from '../keys/read.ts';
 import type { Hold } from '../lock/hold.ts';
 import { type Held, HeldHandle } from '../lock/lock.ts';
-import { type LockOptions, obtain } from '../lock/locks.ts';
+import { type HoldOptions, obtain } from '../lock/locks.ts';
 import { toBytes, toText } from '../text.ts';
 import { openWatch } from '../watch/watcher.ts';
 
@@ -40,7 +40,7 @@ export interface ObserveOptions {
 export interface Election {
   readonly name: string;
   /** Resolves when this candidate leads. Without `timeoutMs` it waits for ever. */
-  campaign(value: string | Uint8Array, options?: LockOptions): Promise<Leadership>;
+  campaign(value: string | Uint8Array, options?: HoldOptions): Promise<Leadership>;
   /** Null: nobody leads. */
   leader(options?: ReadOptions): Promise<LeaderInfo | null>;
   /** The present leader first (null: there is none), then every change. */
@@ -63,9 +63,10 @@ export class ElectionHandle implements Election {
     this.#key = electionKey(name);
   }
 
-  async campaign(value: string | Uint8Array, options: LockOptions = {}): Promise<Leadership> {
+  async campaign(value: string | Uint8Array, options: HoldOptions = {}): Promise<Leadership> {
     const what = `election ${this.name}`;
-    const request = { what, name: this.#lock, wait: true, value: toBytes(value) };
+    const claims = [{ mode: 'exclusive', name: this.#lock }] as const;
+    const request = { what, claims, wait: true, value: toBytes(value) };
     const hold = await obtain(this.#core, request, options);
     if (hold === null) throw new ConclaveError('PROTOCOL', 'a waiting candidate was refused');
     return new LeadershipHandle(this.#core, hold, this.name);

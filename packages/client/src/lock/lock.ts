@@ -1,15 +1,9 @@
-import { encodeOperation, type Fence, type LockName } from '@conclave/protocol';
+import { encodeOperation, type Fence } from '@conclave/protocol';
 import { bounds } from '../bounds.ts';
+import type { Unsubscribe } from '../emitter.ts';
 import type { Environment } from '../environment.ts';
 import { ConclaveError } from '../error.ts';
-import type { Hold } from './hold.ts';
-
-/** A compare that holds while the lock is held under this fence: in a transaction, the cluster itself turns a late writer away. */
-export interface Guard {
-  readonly target: 'lock';
-  readonly name: LockName;
-  readonly fence: Fence;
-}
+import type { Guard, Hold, HoldEvents } from './hold.ts';
 
 /** What is held, and for as long as `signal` has not aborted. */
 export interface Held extends AsyncDisposable {
@@ -24,11 +18,22 @@ export interface Held extends AsyncDisposable {
   assertHeld(): void;
   /** Throws as `assertHeld`. */
   guard(): Guard;
+  /** Somebody waits for it, so that whoever can do with less may give it back early. */
+  readonly isContended: boolean;
+  /** `contended`: the first other one has begun to wait. */
+  on<E extends keyof HoldEvents>(event: E, listener: (...values: HoldEvents[E]) => void): Unsubscribe;
 }
 
 export interface Lock extends Held {
   /** Resolves when the cluster has released it. Once is enough; again does nothing, and never ends a later hold. */
   release(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+const holds = new WeakMap<Held, Hold>();
+
+/** Of a handle that this client gave out. */
+export function holdOf(held: Held): Hold | null {
+  return holds.get(held) ?? null;
 }
 
 /** What lock and leadership have in common. */
@@ -43,6 +48,7 @@ export class HeldHandle implements Lock {
   constructor(environment: Environment, hold: Hold, name: string, check: () => void) {
     this.environment = environment;
     this.hold = hold;
+    holds.set(this, hold);
     this.name = name;
     this.fence = hold.fence;
     this.#check = check;
@@ -65,7 +71,15 @@ export class HeldHandle implements Lock {
 
   guard(): Guard {
     this.assertHeld();
-    return { target: 'lock', name: this.hold.name, fence: this.fence };
+    return this.hold.guard;
+  }
+
+  get isContended(): boolean {
+    return this.hold.isContended;
+  }
+
+  on<E extends keyof HoldEvents>(event: E, listener: (...values: HoldEvents[E]) => void): Unsubscribe {
+    return this.hold.events.on(event, listener);
   }
 
   async release({ timeoutMs = bounds.requestTimeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
@@ -86,11 +100,11 @@ export class HeldHandle implements Lock {
 
   /** Never rejects: asked until it is answered, or the session ends, which releases it too. */
   async #release(): Promise<void> {
-    const { core, fence, name } = this.hold;
+    const { core, fence, sequence } = this.hold;
     // Ours ends here before it ends there.
     this.hold.end('it was released', undefined);
     if (core.isFinal) return;
-    const operation = encodeOperation({ type: 'lockRelease', name, fence });
+    const operation = encodeOperation({ type: 'lockRelease', sequence, fence, heir: null });
     const mutation = { what: `release of ${this.name}`, operation, reason: null };
     try {
       await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
