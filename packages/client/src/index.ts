@@ -1,10 +1,10 @@
 export type { CallOptions, WriteOptions } from './call.ts';
-export type { Client, SessionCallOptions } from './client.ts';
+export type { Client, LockChoice, SessionCallOptions } from './client.ts';
 export type { Config, ConfigChange, ConfigEvents, ConfigOptions } from './config/config.ts';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './config/standard-schema.ts';
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './create-client.ts';
-export type { Election, LeaderInfo, Leadership, ObserveOptions } from './election/election.ts';
+export type { Candidate, Election, LeaderInfo, Leadership, ObserveOptions } from './election/election.ts';
 export type { Unsubscribe } from './emitter.ts';
 export { ConclaveError, type ConclaveErrorCode } from './error.ts';
 export type { Entry, KeyEntry } from './keys/entry.ts';

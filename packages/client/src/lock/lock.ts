@@ -1,4 +1,4 @@
-import { encodeOperation, type Fence } from '@conclave/protocol';
+import { encodeOperation, type Fence, type LockReleaseResult, type LockRequestId } from '@conclave/protocol';
 import { bounds } from '../bounds.ts';
 import type { Unsubscribe } from '../emitter.ts';
 import type { Environment } from '../environment.ts';
@@ -43,7 +43,7 @@ export class HeldHandle implements Lock {
   protected readonly hold: Hold;
   protected readonly environment: Environment;
   readonly #check: () => void;
-  #released: Promise<void> | null = null;
+  #released: Promise<LockReleaseResult['outcome']> | null = null;
 
   constructor(environment: Environment, hold: Hold, name: string, check: () => void) {
     this.environment = environment;
@@ -83,14 +83,13 @@ export class HeldHandle implements Lock {
   }
 
   async release({ timeoutMs = bounds.requestTimeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#released ??= this.#release();
-    const released = this.#released;
+    const released = this.giveBack(null);
     await new Promise<void>((resolve, reject) => {
       const stop = this.environment.timers.after(timeoutMs, () => {
         const message = `release of ${this.name}: not answered within its time; it is asked for until it is`;
         reject(new ConclaveError('DEADLINE_EXCEEDED', message, { outcome: 'unknown' }));
       });
-      void released.finally(stop).then(resolve);
+      void released.finally(stop).then(() => resolve());
     });
   }
 
@@ -98,18 +97,34 @@ export class HeldHandle implements Lock {
     await this.release();
   }
 
-  /** Never rejects: asked until it is answered, or the session ends, which releases it too. */
-  async #release(): Promise<void> {
-    const { core, fence, sequence } = this.hold;
+  /**
+   * To the heir; if that one does not wait any more (`kept`), to the next in turn. Once: later calls get the same promise. It never rejects:
+   * asked until it is answered, or the session ends, which releases it too.
+   */
+  protected async giveBack(heir: LockRequestId | null): Promise<LockReleaseResult['outcome']> {
+    this.#released ??= this.#giveBack(heir);
+    return this.#released;
+  }
+
+  async #giveBack(heir: LockRequestId | null): Promise<LockReleaseResult['outcome']> {
     // Ours ends here before it ends there.
     this.hold.end('it was released', undefined);
-    if (core.isFinal) return;
-    const operation = encodeOperation({ type: 'lockRelease', sequence, fence, heir: null });
+    const outcome = await this.#askRelease(heir);
+    if (outcome === 'kept') await this.#askRelease(null);
+    return outcome;
+  }
+
+  async #askRelease(heir: LockRequestId | null): Promise<LockReleaseResult['outcome']> {
+    const { core, fence, sequence } = this.hold;
+    if (core.isFinal) return 'ended';
+    const operation = encodeOperation({ type: 'lockRelease', sequence, fence, heir });
     const mutation = { what: `release of ${this.name}`, operation, reason: null };
     try {
-      await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
+      const result = await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
+      return result.type === 'lockRelease' ? result.outcome : 'ended';
     } catch {
       // Its session has ended.
+      return 'ended';
     }
   }
 }
