@@ -46,7 +46,9 @@ test('a write through any member is read through any other, and a watch sees it'
 test('a lock goes to the first that asked, then to the next when it is released or its session expires', async (context) => {
   const [a, b, c] = await clientsOf(context);
   const name = { kind: 'lock', name: bytes('deploy') } as const;
-  const acquire: Operation = { type: 'lockAcquire', name, wait: true, value: null, lockDelayMs: 0 };
+  const claims = [{ mode: 'exclusive', name }] as const;
+  const rest = { wait: true, value: null, lockDelayMs: 0, keeping: [] };
+  const acquire: Operation = { type: 'lockAcquire', claims, ...rest };
   const [first, second, third] = [await a.openSession(60_000), await b.openSession(1_000), await c.openSession(60_000)];
   const held = await a.ask(acquire, { session: first, sequence: 1 });
   assert.equal(held.type === 'lockAcquire' && held.state, 'held');
@@ -54,7 +56,7 @@ test('a lock goes to the first that asked, then to the next when it is released 
   assert.deepEqual(queued.type === 'lockAcquire' && queued.state, 'queued');
   await c.ask(acquire, { session: third, sequence: 1 });
   const fence = held.type === 'lockAcquire' && held.state === 'held' ? held.fence : 0;
-  await a.ask({ type: 'lockRelease', name, fence }, { session: first, sequence: 2 });
+  await a.ask({ type: 'lockRelease', sequence: 1, fence, heir: null }, { session: first, sequence: 2 });
   const granted = await b.wait('granted');
   assert.ok(granted.fence > fence);
   // Nobody renews the second session: it expires, and the third gets the lock.

@@ -119,6 +119,7 @@ const queryTypes: ReadonlySet<string> = new Set<Query['type']>([
   'lease',
   'leases',
   'lock',
+  'lockRequest',
   'locks',
   'members',
 ]);
