@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Harness, until } from '../../testing/harness.ts';
-import { breakLock, grantLease, inspectLease, inspectLock, listLeases, listLocks, revokeLease } from './index.ts';
+import { breakLock, grantLease, inspectLease, inspectLock, listLeases, listLocks, revokeLease } from '../admin.ts';
 
 test('a lock is looked into: who holds it, who waits, who held it before', async (context) => {
   const harness = await Harness.start(context);

@@ -55,7 +55,7 @@ function claimOn(state: State, claim: LockClaim): Claim {
     throw new ProtocolError('INVALID_ARGUMENT', message, 'not-applied', { limit: lock.limit });
   }
   if (lock.holders.size + lock.queue.size >= limits.maxLockQueue) {
-    throw limitExceeded('as many requests hold or await this lock as may', limits.maxLockQueue);
+    throw limitExceeded('the lock has as many requests as it may', limits.maxLockQueue);
   }
   return { lock, mode, count };
 }

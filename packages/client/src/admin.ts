@@ -1,5 +1,5 @@
 // What operators do, and what applications that only lock, elect and configure need not load: `@conclave/client/admin`.
-export { grantLease, inspectLease, type LeaseInfo, listLeases, revokeLease } from './leases.ts';
+export { grantLease, inspectLease, type LeaseInfo, listLeases, revokeLease } from './admin/leases.ts';
 export {
   type BreakOptions,
   type Broken,
@@ -12,4 +12,4 @@ export {
   type LockWaiterInfo,
   listLocks,
   type PastHoldInfo,
-} from './locks.ts';
+} from './admin/locks.ts';
