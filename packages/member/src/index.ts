@@ -1,4 +1,7 @@
 export type { Configuration, MemberId } from '@conclave/core';
+export { contentsOf, type StateContents } from './backup/contents.ts';
+export { type Replayed, replay, writeState } from './backup/replay.ts';
+export { type Restored, restoreState, verifySnapshot } from './backup/restore.ts';
 export type { ClientConnection } from './client/connection.ts';
 export {
   type Cancel,

@@ -33,7 +33,7 @@ function forgetMembers({ cluster, ledger, members }: State): void {
   for (const record of members.values()) ledger.drop(record);
   members.clear();
   ledger.drop(cluster);
-  Object.assign(cluster, { nextMember: 0, leaseReads: false, changedAt: 0 });
+  Object.assign(cluster, { nextMember: 0, leaseReads: false, level: 1, changedAt: 0 });
 }
 
 function draftOf(state: State, wallTimeMs: number): Draft {

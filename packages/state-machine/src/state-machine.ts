@@ -14,6 +14,7 @@ import type { Change, Digest } from './checkpoint/ledger.ts';
 import { invariant } from './damage.ts';
 import { type Sweep, sweep } from './keys/compaction.ts';
 import { type HistoryPage, historyPage } from './keys/history.ts';
+import { everyKey } from './keys/key-bytes.ts';
 import { queryRange } from './keys/range.ts';
 import { queryTxn } from './keys/txn.ts';
 import type { ValueSource } from './keys/values.ts';
@@ -100,6 +101,20 @@ export class StateMachine {
   /** Of the last command: a new leader's clock goes on from here. */
   get clusterTimeMs(): number {
     return this.#state.counters.clusterTimeMs;
+  }
+
+  /** Nothing newer than this command version is proposed. */
+  get level(): number {
+    return this.#state.cluster.level;
+  }
+
+  /** `keys`: those of clients. */
+  get counts(): { readonly keys: number; readonly leases: number; readonly sessions: number; readonly holds: number } {
+    const { leases, liveKeys, locks } = this.#state;
+    let [holds, sessions] = [0, 0];
+    for (const lease of leases.values()) if (isSession(lease)) sessions += 1;
+    for (const { holder } of locks.valuesArray()) if (holder !== null) holds += 1;
+    return { keys: liveKeys.count(everyKey), leases: leases.size - sessions, sessions, holds };
   }
 
   get incarnation(): number {

@@ -23,6 +23,7 @@ function hello(changes: Partial<PeerHello> = {}): PeerHello {
     bootId: 7,
     acknowledged: pair(3, 10),
     membersChangedAt: 0,
+    knows: 1,
     peerUrl: 'ws://p2:1',
     joinSecret: null,
     ...changes,
@@ -42,8 +43,8 @@ function hash(bytes: Uint8Array): Uint8Array {
   return Uint8Array.from(bytes, (byte) => byte ^ 0xff);
 }
 
-async function admission(directory = new Directory(self, [], configuration)): Promise<Admission> {
-  return new Admission({ clusterId: 'c', id: self }, directory, await openLog(), hash);
+async function admission(directory = new Directory(self, [], configuration), level = 1): Promise<Admission> {
+  return new Admission({ clusterId: 'c', id: self }, directory, await openLog(), hash, () => level);
 }
 
 test('a hello is read as it was written', () => {
@@ -88,6 +89,7 @@ const table = {
   nextMember: 5,
   changedAt: 40,
   leaseReads: false,
+  level: 1,
   members: [
     { member: 1, name: 'a', clientUrl: 'ws://a:1', peerUrl: 'ws://a:2', role: 'voter', joinSecretHash: null },
     { member: 3, name: 'c', clientUrl: 'ws://c:1', peerUrl: 'ws://c:2', role: 'learner', joinSecretHash: hash(secret) },
@@ -125,4 +127,10 @@ test('a member that is not known here is let in only if it knows more of the mem
   const newer = { memberId: 5 as MemberId };
   await assert.rejects(door.admit(hello({ ...newer, membersChangedAt: 40 })), /member 5 is none of this cluster's/);
   await door.admit(hello({ ...newer, membersChangedAt: 41 }));
+});
+
+test('a member of a release that knows less than the cluster does is refused by name', async () => {
+  const door = await admission(undefined, 2);
+  await assert.rejects(door.admit(hello({ knows: 1 })), /knows commands up to level 1, and the cluster is at 2/);
+  await door.admit(hello({ knows: 2 }));
 });

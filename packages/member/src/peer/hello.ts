@@ -19,6 +19,8 @@ export interface PeerHello {
   readonly acknowledged: Acknowledged;
   /** How new the sender's record of the members is: a log index. */
   readonly membersChangedAt: number;
+  /** The newest commands that the sender knows. */
+  readonly knows: number;
   /** Where the sender is found. */
   readonly peerUrl: string;
   /** Of its join token. Null: a founding member. */
@@ -48,6 +50,7 @@ export function encodeHello(hello: PeerHello): Uint8Array {
   writer.number(hello.acknowledged.term);
   writer.number(hello.acknowledged.index);
   writer.number(hello.membersChangedAt);
+  writer.number(hello.knows);
   writer.bytes(encodeText(hello.peerUrl));
   writer.byte(hello.joinSecret === null ? 0 : 1);
   if (hello.joinSecret !== null) writer.bytes(hello.joinSecret);
@@ -70,6 +73,7 @@ export function decodeHello(bytes: Uint8Array): PeerHello {
     bootId: reader.number(),
     acknowledged: { term: reader.number() as never, index: reader.number() as never },
     membersChangedAt: reader.number(),
+    knows: reader.number(),
     peerUrl: decodeText(reader.bytes()),
     joinSecret: reader.byte() === 0 ? null : reader.bytes().slice(),
   };
@@ -81,6 +85,7 @@ export class Admission {
   readonly #directory: Directory;
   readonly #log: LogStore;
   readonly #hash: (bytes: Uint8Array) => Uint8Array;
+  readonly #level: () => number;
   readonly #witnessed = new Map<MemberId, Acknowledged>();
   readonly #boots = new Map<MemberId, number>();
 
@@ -89,11 +94,13 @@ export class Admission {
     directory: Directory,
     log: LogStore,
     hash: (bytes: Uint8Array) => Uint8Array,
+    level: () => number,
   ) {
     this.#own = own;
     this.#directory = directory;
     this.#log = log;
     this.#hash = hash;
+    this.#level = level;
   }
 
   /** `peer` has acknowledged this to this member. */
@@ -109,6 +116,10 @@ export class Admission {
     if (clusterId !== own) throw new PeerRefusedError(`member ${memberId} is of cluster ${clusterId}, this is ${own}`);
     if (to !== id) throw new PeerRefusedError(`member ${memberId} means to talk to member ${to}, this is ${id}`);
     this.#mustBelong(hello);
+    if (hello.knows < this.#level()) {
+      const what = `knows commands up to level ${hello.knows}, and the cluster is at ${this.#level()}: run a newer release`;
+      throw new PeerRefusedError(`member ${memberId} ${what}`);
+    }
     const known = this.#log.peerStores.get(memberId);
     if (known !== undefined && known !== storeUuid) {
       // Short enough to be told whole where a WebSocket closes: 120 bytes.

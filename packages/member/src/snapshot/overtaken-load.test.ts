@@ -49,7 +49,7 @@ test('a snapshot that comes while an earlier one is loaded waits for that load, 
   const snapshots = new Snapshots(
     { clock, log, store, timers },
     {} as PeerLinks,
-    { machine, applier, checkpointer },
+    { machine, applier, barrier: { wait: () => {} }, checkpointer },
     {
       push: () => {},
       replacing: () => {},

@@ -65,11 +65,12 @@ function writeRequest(writer: RecordWriter, request: LockRequest): void {
   writer.u32(request.lockDelayMs).nullableBlob(request.value);
 }
 
-function writeCluster(writer: RecordWriter, { changedAt, leaseReads, nextMember }: ClusterRecord): void {
+function writeCluster(writer: RecordWriter, { changedAt, leaseReads, level, nextMember }: ClusterRecord): void {
   writer
     .u64(nextMember)
     .u64(changedAt)
-    .u8(leaseReads ? 1 : 0);
+    .u8(leaseReads ? 1 : 0)
+    .u16(level);
 }
 
 function writeMember(writer: RecordWriter, member: MemberRecord): void {

@@ -115,5 +115,11 @@ test('a restored backup knows none of the old members', () => {
   member.machine.reincarnate(1);
   member.checkpoint();
   member.restart();
-  assert.deepEqual(member.machine.membership(), { nextMember: 0, changedAt: 0, leaseReads: false, members: [] });
+  assert.deepEqual(member.machine.membership(), {
+    nextMember: 0,
+    changedAt: 0,
+    leaseReads: false,
+    level: 1,
+    members: [],
+  });
 });
