@@ -1,4 +1,5 @@
 export type { Configuration, MemberId } from '@conclave/core';
+export { DamagedStateError, UnknownCommandError } from '@conclave/state-machine';
 export { contentsOf, type StateContents } from './backup/contents.ts';
 export { type Replayed, replay, writeState } from './backup/replay.ts';
 export { type Restored, restoreState, verifySnapshot } from './backup/restore.ts';

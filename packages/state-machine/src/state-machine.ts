@@ -189,10 +189,10 @@ export class StateMachine {
 
   /**
    * Makes a new cluster's state out of a restored backup, before its first entry: all sessions and leases end, the members are
-   * forgotten, revisions and fences jump by 2^40, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
+   * forgotten, revisions and fences jump by 2^40 for each incarnation, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
    */
-  reincarnate(wallTimeMs: number): void {
-    reincarnate(this.#state, wallTimeMs);
+  reincarnate(wallTimeMs: number, incarnation: number): void {
+    reincarnate(this.#state, wallTimeMs, incarnation);
   }
 
   /** Removes some of what was compacted; the next checkpoint deletes the records. To be called again until `done`. */

@@ -21,6 +21,8 @@ const sweptAtOnce = 10_000;
 export interface Restored {
   readonly head: SnapshotHead;
   readonly records: Batches;
+  /** More than that of the snapshot. */
+  readonly incarnation: number;
   /** The founders of the new cluster. */
   readonly configuration: Configuration;
 }
@@ -31,7 +33,7 @@ export interface Restored {
  */
 export async function restoreState(
   state: StateStore,
-  { configuration, head, records }: Restored,
+  { configuration, head, incarnation, records }: Restored,
 ): Promise<StateMachine> {
   const { digest, meta } = head;
   const position: LogPosition = meta.position;
@@ -40,7 +42,7 @@ export async function restoreState(
     await state.checkpoint({ position, configuration, digest, changes });
   }
   const machine = await loadState({ state });
-  machine.reincarnate(head.savedAtMs);
+  machine.reincarnate(head.savedAtMs, incarnation);
   await writeState(state, machine, configuration);
   // Nobody can read or watch from before the restore: what only history would need goes now.
   while (!machine.sweep(sweptAtOnce).done) await writeState(state, machine, configuration);

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { access, copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { refuseLocked } from '../leveldb/open-level.ts';
 import { StorageError } from '../storage-error.ts';
 import { isErrno } from './errno.ts';
 import { holdDirectory } from './held.ts';
@@ -28,24 +29,48 @@ export async function shadowOf(directory: string): Promise<Shadow> {
   let place: string | null = null;
   try {
     place = await mkdtemp(join(tmpdir(), 'conclave-data-'));
+    await refuseRunning(original, place);
     await fill(original, place);
   } catch (error) {
     release();
     if (place !== null) await rm(place, { recursive: true, force: true });
-    throw error;
+    throw explained(error, place, original);
   }
   const shadow = place;
   return {
     directory: shadow,
-    explain: (error) =>
-      error instanceof StorageError
-        ? new StorageError(error.code, error.found.replaceAll(shadow, original), { cause: error.cause })
-        : error,
+    explain: (error) => explained(error, shadow, original),
     [Symbol.asyncDispose]: async () => {
       release();
       await rm(shadow, { recursive: true, force: true });
     },
   };
+}
+
+function explained(error: unknown, shadow: string | null, original: string): unknown {
+  if (!(error instanceof StorageError) || shadow === null) return error;
+  return new StorageError(error.code, error.found.replaceAll(shadow, original), { cause: error.cause });
+}
+
+/** Before anything is copied: files that come and go under a running member are no damage. */
+async function refuseRunning(original: string, place: string): Promise<void> {
+  const [from, to] = [layoutOf(original).log, layoutOf(place).log];
+  const lock = join(from.directory, 'LOCK');
+  if (!(await exists(lock))) return;
+  await mkdir(to.directory, { mode: directoryMode });
+  await linkLock(lock, join(to.directory, 'LOCK'));
+  await refuseLocked(to);
+  await rm(to.directory, { recursive: true });
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 async function fill(original: string, shadow: string): Promise<void> {
