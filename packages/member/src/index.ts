@@ -16,6 +16,7 @@ export {
   type Store,
   type Timers,
 } from './environment.ts';
+export type { Commands } from './level.ts';
 export { Member } from './member.ts';
 export type { PeerRoute } from './membership/directory.ts';
 export { decodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';

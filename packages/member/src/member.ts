@@ -395,6 +395,7 @@ export class Member {
     if (applied.events !== null) this.#hub.publish(applied.events);
     this.#checkpointer.note(entry.data.length);
     if (applied.membersChanged || entry.kind === EntryKind.Configuration) {
+      refuseNewerState(this.#machine.level, this.#settings);
       this.#membership.changed();
       this.#connections.membersChanged();
     }

@@ -38,7 +38,7 @@ export interface RestoredState {
   /** Where the log begins: behind what the state contains. */
   readonly position: LogPosition;
   /** Writes the state; its last checkpoint must be at `position`, with the configuration of the initialisation. */
-  readonly fill: (state: StateStore) => Promise<void>;
+  readonly writeInto: (state: StateStore) => Promise<void>;
 }
 
 /**
@@ -146,7 +146,7 @@ async function createStores(
   await createStore(stateOf(layout, 0), checkpointKey, encodeCheckpoint(record), async (level) => {
     if (restored === undefined) return;
     const state = new LevelState(level, record);
-    await restored.fill(state);
+    await restored.writeInto(state);
     const { index, term } = state.checkpointed?.position ?? {};
     assertUse(index === base.index && term === base.term, `a restored state at ${index}, and not at ${base.index}`);
   });

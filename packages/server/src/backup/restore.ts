@@ -56,7 +56,7 @@ export async function restoreMember(options: RestoreOptions): Promise<RestoredMe
     ...(reserveBytes === undefined ? {} : { reserveBytes }),
     restored: {
       position: head.meta.position,
-      fill: async (state) => {
+      writeInto: async (state) => {
         contents = contentsOf(
           await restoreState(state, { configuration, head, incarnation, records: source.records() }),
         );

@@ -48,7 +48,7 @@ const checkpoint = { position: position(7, 2), configuration: founders, digest: 
 
 const restored: RestoredState = {
   position: checkpoint.position,
-  fill: async (state: StateStore) => {
+  writeInto: async (state: StateStore) => {
     for (const name of ['a', 'b', 'c']) {
       // A step of its own: the crash comes between two batches.
       await (await promises.open('/dev/null')).close();
