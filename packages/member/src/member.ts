@@ -32,7 +32,7 @@ import { Membership } from './membership/membership.ts';
 import { changeId } from './membership/office.ts';
 import { Mutations } from './mutations.ts';
 import { Door } from './peer/door.ts';
-import { type PeerHello, PeerRefusedError } from './peer/hello.ts';
+import { LostAcknowledgedError, type PeerHello, PeerRefusedError, type Verdict } from './peer/hello.ts';
 import { PeerInbox } from './peer/inbox.ts';
 import { LeaderLink } from './peer/leader-link.ts';
 import { PeerLinks } from './peer/links.ts';
@@ -314,9 +314,10 @@ export class Member {
     return this.#membership.removed;
   }
 
-  /** `by` turned this member away: it was removed. */
-  toldRemoved(by: MemberId): void {
-    this.#membership.toldRemoved(by);
+  /** `by` turned this member away for good. */
+  told(by: MemberId, verdict: Verdict): void {
+    if (verdict === 'removed') this.#membership.toldRemoved(by);
+    else this.#fatal(new LostAcknowledgedError(by));
   }
 
   /** Throws PeerProtocolError: then the link must be closed. */

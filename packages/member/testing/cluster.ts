@@ -202,7 +202,7 @@ export class TestCluster {
     } catch (error) {
       if (!(error instanceof PeerRefusedError)) throw error;
       this.said.push({ by: to, facts: { from }, message: error.message });
-      if (error.isRemoved) caller.toldRemoved(to);
+      if (error.verdict !== null) caller.told(to, error.verdict);
       return false;
     }
     try {

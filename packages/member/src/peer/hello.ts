@@ -27,15 +27,33 @@ export interface PeerHello {
   readonly joinSecret: Uint8Array | null;
 }
 
+/**
+ * Final for the process that hears it. `removed`: it was a member, and never will be one again. `lost`: its disk has lost what it acknowledged; it must
+ * not vote anywhere, also not among peers who know nothing of that.
+ */
+export type Verdict = 'removed' | 'lost';
+
 /** A peer that may not take part, and why: for the log of both. */
 export class PeerRefusedError extends Error {
   override readonly name = 'PeerRefusedError';
-  /** It was a member, and never will be one again. */
-  readonly isRemoved: boolean;
+  /** Null: it may come again. */
+  readonly verdict: Verdict | null;
 
-  constructor(message: string, isRemoved = false) {
+  constructor(message: string, verdict: Verdict | null = null) {
     super(message);
-    this.isRemoved = isRemoved;
+    this.verdict = verdict;
+  }
+}
+
+/** A peer knows better than this disk what it once acknowledged. */
+export class LostAcknowledgedError extends Error {
+  override readonly name = 'LostAcknowledgedError';
+
+  constructor(by: MemberId) {
+    super(
+      `this disk has lost what it acknowledged, says member ${by}: it must not vote. Was an old copy of the directory put back, or does the disk lie? ` +
+        'Replace this member by a new one: `conclave member replace`',
+    );
   }
 }
 
@@ -132,7 +150,7 @@ export class Admission {
     const isNews = this.#boots.get(memberId) !== bootId;
     if (isNews && witnessed !== undefined && isLess(acknowledged, witnessed)) {
       const lost = `${acknowledged.index} in term ${acknowledged.term}, once it was ${witnessed.index} in term ${witnessed.term}`;
-      throw new PeerRefusedError(`member ${memberId} has lost what it acknowledged: its disk says ${lost}`);
+      throw new PeerRefusedError(`member ${memberId} has lost what it acknowledged: its disk says ${lost}`, 'lost');
     }
     if (known === undefined) {
       this.#mustProve(hello);
@@ -146,7 +164,7 @@ export class Admission {
     if (memberId === this.#own.id || standing === 'removed') {
       const isRemoved = standing === 'removed';
       const what = isRemoved ? 'was removed from this cluster' : 'is this one';
-      throw new PeerRefusedError(`member ${memberId} ${what}`, isRemoved);
+      throw new PeerRefusedError(`member ${memberId} ${what}`, isRemoved ? 'removed' : null);
     }
     // Whoever knows more of the members than is known here cannot be judged here: it may be the leader who would tell.
     if (standing === 'member' || membersChangedAt > this.#directory.changedAt) return;

@@ -215,7 +215,7 @@ test('two of three members are lost: what the third has acknowledged goes on in 
   const elsewhere = ['--listen', '127.0.0.1:0', '--listen-peer', '127.0.0.1:0'];
   const ghost = own.map((word) => (word === site.data(`new-${leader}`) ? old : word));
   await using started = conclave([...ghost, ...elsewhere, ...times]);
-  await started.line(/is of cluster test-[0-9a-f]{12}~[0-9a-f]{8}, this is test-[0-9a-f]{12}/, patienceMs);
+  await started.line(/is of cluster test-[0-9a-f]{12}, this is test-[0-9a-f]{12}~[0-9a-f]{8}/, patienceMs);
 });
 
 test('what is wrong with a file or a directory is said by name, with the exit code for it', { timeout }, async () => {
