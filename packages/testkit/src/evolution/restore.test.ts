@@ -12,8 +12,8 @@ const members = ids.map((id) => ({ id, clientUrl: `ws://127.0.0.1:${id}`, peerUr
 
 interface Restoring {
   readonly file: string;
-  restore(name: string, options: Partial<RestoreOptions>): ReturnType<typeof restoreMember>;
-  directory(name: string): string;
+  readonly restore: (name: string, options: Partial<RestoreOptions>) => ReturnType<typeof restoreMember>;
+  readonly directory: (name: string) => string;
 }
 
 function restoring(place: string): Restoring {
