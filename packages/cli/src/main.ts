@@ -3,6 +3,8 @@ import { StorageError } from '@conclave/storage';
 import { ConclaveError, exitCodeOf } from './client.ts';
 import { type Command, helpOf, parse } from './command.ts';
 import { bench } from './commands/bench.ts';
+import { cluster } from './commands/cluster.ts';
+import { data } from './commands/data.ts';
 import { dev } from './commands/dev.ts';
 import { elect } from './commands/elect.ts';
 import { get, list, put, remove } from './commands/keys.ts';
@@ -10,6 +12,7 @@ import { leader } from './commands/leader.ts';
 import { lock } from './commands/lock.ts';
 import { member } from './commands/member.ts';
 import { server } from './commands/server.ts';
+import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { exitCode, UsageError } from './exit.ts';
@@ -19,6 +22,7 @@ const commands: readonly Command[] = [
   server,
   member,
   status,
+  cluster,
   leader,
   put,
   get,
@@ -27,6 +31,8 @@ const commands: readonly Command[] = [
   watch,
   lock,
   elect,
+  snapshot,
+  data,
   bench,
 ];
 

@@ -118,6 +118,11 @@ export interface Client extends AsyncDisposable {
    * there is no such voter, and with UNAVAILABLE when leadership stayed; writes wait meanwhile and are not refused.
    */
   transferLeader(to?: number | null, options?: CallOptions): Promise<{ readonly leader: number }>;
+  /**
+   * A backup of everything that was acknowledged to anybody by now, in chunks that one behind the other make a file for `conclave snapshot`. Rejects with
+   * UNAVAILABLE when the connection is lost: it is begun anew then.
+   */
+  backup(options?: CallOptions): AsyncGenerator<Uint8Array, void, void>;
   /** An operation of the protocol as it is, for what operators do: leases, lists of locks, a forced release, compaction. */
   perform<O extends ClientMutation | Query>(
     operation: O,
@@ -297,6 +302,27 @@ export class ClientHandle implements Client {
     );
     if (message.type !== 'transferred') throw new ConclaveError('PROTOCOL', `answered by ${message.type}`);
     return { leader: message.leaderId };
+  }
+
+  async *backup(options: CallOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    const { exchange } = this.#core;
+    for (let chunk = 0; ; chunk++) {
+      const { message } = await exchange.ask(
+        {
+          what: 'backup',
+          lane: exchange.common,
+          changes: false,
+          // What was begun at one member does not go on at another.
+          repeatable: chunk === 0,
+          bytes: 0,
+          message: (id) => ({ type: 'backupRead', id, chunk }),
+        },
+        waitingFor(this.#core, options),
+      );
+      if (message.type !== 'backupChunk') throw new ConclaveError('PROTOCOL', `answered by ${message.type}`);
+      if (message.bytes === null) return;
+      yield message.bytes;
+    }
   }
 
   async perform<O extends ClientMutation | Query>(

@@ -1,4 +1,10 @@
-import { type ClientMessage, decodeClientFrame, decodeMemberFrame, type MemberMessage } from '@conclave/protocol';
+import {
+  type ClientMessage,
+  decodeClientFrame,
+  decodeMemberFrame,
+  encodeMemberFrame,
+  type MemberMessage,
+} from '@conclave/protocol';
 import type { TestCluster } from '../../member/testing/cluster.ts';
 import type { Environment, Socket, SocketEvents } from '../src/environment.ts';
 
@@ -29,6 +35,8 @@ export class TestNetwork {
   /** Frames of clients, decoded, in the order in which they were sent. */
   readonly framesSent: (readonly ClientMessage[])[] = [];
   filters: Filters = {};
+  /** By member: what its welcomes say, as if the cluster had been restored. */
+  readonly incarnations: Map<number, number> = new Map();
   #heldBack: (() => void)[] | null = null;
   /** Added to both clocks: time that passes at once, as for a process that stood still. */
   skippedMs = 0;
@@ -116,7 +124,7 @@ export class TestNetwork {
         return connection.cut();
       }
       const deliver = (): void => {
-        if (!told && !silenced.toClient) events.received(frame);
+        if (!told && !silenced.toClient) events.received(this.#asRestored(memberId, frame));
       };
       if (this.#heldBack === null) setImmediate(deliver);
       else this.#heldBack.push(deliver);
@@ -173,5 +181,12 @@ export class TestNetwork {
         setImmediate(() => setImmediate(() => accepted.closed()));
       },
     };
+  }
+
+  #asRestored(memberId: number, frame: Uint8Array): Uint8Array {
+    const incarnation = this.incarnations.get(memberId);
+    if (incarnation === undefined) return frame;
+    const messages = decodeMemberFrame(frame);
+    return encodeMemberFrame(messages.map((one) => (one.type === 'welcome' ? { ...one, incarnation } : one)));
   }
 }

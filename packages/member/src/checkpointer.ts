@@ -1,4 +1,5 @@
 import type { Configuration, Index, LogPosition } from '@conclave/core';
+import { ProtocolError } from '@conclave/protocol';
 import type { Checkpoint, CheckpointToken, Digest, StateMachine } from '@conclave/state-machine';
 import type { StateStore } from '@conclave/storage';
 import { asError } from './defect.ts';
@@ -21,6 +22,12 @@ export function decodeDigest(bytes: Uint8Array): Digest {
   return { count: view.getUint32(0), high: view.getUint32(4), low: view.getUint32(8) };
 }
 
+interface Awaited {
+  readonly index: Index;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** Brings the state store up to date in the background: nobody's answer waits for it, because the log remembers what it lacks. */
 export class Checkpointer {
   readonly #machine: StateMachine;
@@ -35,6 +42,8 @@ export class Checkpointer {
   #running: Promise<void> | null = null;
   #suspended = false;
   #stopped = false;
+  /** Who waits for a checkpoint that holds an entry. */
+  #waiting: Awaited[] = [];
 
   constructor(
     machine: StateMachine,
@@ -70,6 +79,31 @@ export class Checkpointer {
       });
   }
 
+  /** Resolves when a durable checkpoint holds entry `index`, which was applied. Rejects when the state is replaced, or this member stops. */
+  async cover(index: Index): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ index, resolve, reject });
+      if (this.#stopped || this.#suspended) this.#disappoint();
+      else this.#hurry();
+    });
+  }
+
+  /** A checkpoint is durable, or somebody waits for one. */
+  #hurry(): void {
+    const reached = this.#store().checkpointed?.position.index ?? -1;
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ index }) => index > reached);
+    for (const { index, resolve } of waiting) if (index <= reached) resolve();
+    const isFree = this.#running === null && !this.#suspended && !this.#stopped;
+    if (this.#waiting.length > 0 && isFree) this.#begin();
+  }
+
+  #disappoint(): void {
+    for (const { reject } of this.#waiting.splice(0)) {
+      reject(new ProtocolError('UNAVAILABLE', 'this member stops, or takes its state from a snapshot'));
+    }
+  }
+
   /** Resolves when the one under way has ended; until `resume` there is no other, because the state is about to be replaced. */
   async suspend(): Promise<void> {
     this.#suspended = true;
@@ -77,6 +111,7 @@ export class Checkpointer {
     this.#timer = null;
     this.#bytes = 0;
     this.#entries = 0;
+    this.#disappoint();
     await this.#running;
   }
 
@@ -88,6 +123,7 @@ export class Checkpointer {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.();
+    this.#disappoint();
     await this.#running;
   }
 
@@ -109,6 +145,7 @@ export class Checkpointer {
     this.#running = null;
     this.#machine.checkpointDurable(token);
     this.#durable(index);
+    this.#hurry();
     this.consider();
   }
 
@@ -116,6 +153,7 @@ export class Checkpointer {
   #broken(error: unknown): void {
     this.#running = null;
     this.#stopped = true;
+    this.#disappoint();
     this.#failed(asError(error));
   }
 

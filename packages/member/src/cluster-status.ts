@@ -1,8 +1,9 @@
-import type { MemberId, RaftStatus } from '@conclave/core';
+import { type Configuration, type MemberId, membersOf, type RaftStatus } from '@conclave/core';
 import type { ClusterStatus, MemberStanding, MemberStatus } from '@conclave/protocol';
 import type { StateMachine } from '@conclave/state-machine';
 import type { ClusterView } from './client/client-services.ts';
 import type { Cancel, Timers } from './environment.ts';
+import { commandsOf } from './level.ts';
 import type { Membership } from './membership/membership.ts';
 import type { PeerLinks } from './peer/links.ts';
 import type { Report } from './peer/message.ts';
@@ -49,9 +50,23 @@ export class Reports {
     this.#reports.delete(peer);
   }
 
-  of(peer: MemberId, nowMs: number): Report | null {
-    const known = this.#reports.get(peer);
-    return known !== undefined && nowMs - known.atMs <= reportLifeMs ? known.report : null;
+  /** Those that still say something. */
+  present(nowMs: number): ReadonlyMap<MemberId, Report> {
+    const present = [...this.#reports].filter(([, { atMs }]) => nowMs - atMs <= reportLifeMs);
+    return new Map(present.map(([peer, { report }]) => [peer, report]));
+  }
+
+  /** The newest commands that all members know, this one among them. Null: one of them was not heard of lately. */
+  commonLevel(configuration: Configuration, own: MemberSettings, nowMs: number): number | null {
+    const reports = this.present(nowMs);
+    let level = commandsOf(own).known;
+    for (const id of membersOf(configuration)) {
+      if (id === own.id) continue;
+      const knows = reports.get(id)?.knows;
+      if (knows === undefined) return null;
+      level = Math.min(level, knows);
+    }
+    return level;
   }
 }
 
@@ -59,8 +74,8 @@ export function clusterStatus(
   settings: MemberSettings,
   membership: Membership,
   raft: RaftStatus,
-  revision: number,
-  reportOf: (peer: MemberId) => Report | null,
+  { incarnation, level, revision }: Pick<StateMachine, 'incarnation' | 'level' | 'revision'>,
+  reports: ReadonlyMap<MemberId, Report>,
 ): ClusterStatus {
   return {
     clusterId: settings.clusterId,
@@ -68,11 +83,14 @@ export function clusterStatus(
     leader: raft.leader,
     revision,
     hasQuorum: raft.leader !== null,
+    incarnation,
+    level,
+    leaseReads: raft.configuration.leaseReads,
     members: membership.directory.present.map(({ clientUrl, id, name, peerUrl }) => {
       const standing = membership.standing(id);
       const one = { id, name, standing, clientUrl, peerUrl };
       if (id === settings.id) return { ...one, ...ownStatus(raft, standing, settings.pid) };
-      return { ...one, ...peerStatus(raft, standing, id, reportOf(id)) };
+      return { ...one, ...peerStatus(raft, standing, id, reports.get(id) ?? null) };
     }),
   };
 }
@@ -124,10 +142,11 @@ export function reportToAll(
   links: Pick<PeerLinks, 'send'>,
   membership: Membership,
   { applied, committed: commit, durable }: RaftStatus,
-  pid: number | null,
+  settings: MemberSettings,
 ): void {
+  const { known: knows } = commandsOf(settings);
   membership.refresh();
   for (const { id } of membership.directory.routes) {
-    links.send(id, { type: 'report', applied, commit, durable, pid: pid ?? 0 });
+    links.send(id, { type: 'report', applied, commit, durable, pid: settings.pid ?? 0, knows });
   }
 }

@@ -1,4 +1,8 @@
 export type { Configuration, MemberId } from '@conclave/core';
+export { DamagedStateError, UnknownCommandError } from '@conclave/state-machine';
+export { contentsOf, type StateContents } from './backup/contents.ts';
+export { type Replayed, replay, writeState } from './backup/replay.ts';
+export { type Restored, restoreState, verifySnapshot } from './backup/restore.ts';
 export type { ClientConnection } from './client/connection.ts';
 export {
   type Cancel,
@@ -12,9 +16,10 @@ export {
   type Store,
   type Timers,
 } from './environment.ts';
+export type { Commands } from './level.ts';
 export { Member } from './member.ts';
 export type { PeerRoute } from './membership/directory.ts';
-export { decodeHello, type PeerHello, PeerRefusedError } from './peer/hello.ts';
+export { decodeHello, type PeerHello, PeerRefusedError, type Verdict } from './peer/hello.ts';
 export { PeerProtocolError } from './peer/wire.ts';
 export type { MemberAddress, MemberSettings } from './settings.ts';
 export { TransferError, type TransferRefusal } from './transfer-refusal.ts';

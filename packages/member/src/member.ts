@@ -27,12 +27,12 @@ import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Lane, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
+import { commandsOf, refuseNewerState } from './level.ts';
 import { Membership } from './membership/membership.ts';
 import { changeId } from './membership/office.ts';
-import { Mutation } from './mutation.ts';
 import { Mutations } from './mutations.ts';
 import { Door } from './peer/door.ts';
-import { type PeerHello, PeerRefusedError } from './peer/hello.ts';
+import { LostAcknowledgedError, type PeerHello, PeerRefusedError, type Verdict } from './peer/hello.ts';
 import { PeerInbox } from './peer/inbox.ts';
 import { LeaderLink } from './peer/leader-link.ts';
 import { PeerLinks } from './peer/links.ts';
@@ -40,14 +40,12 @@ import { Pump } from './pump.ts';
 import { Queries } from './queries.ts';
 import { raftOptions } from './raft-options.ts';
 import type { MemberAddress, MemberSettings } from './settings.ts';
-import { Snapshots } from './snapshot/snapshots.ts';
+import { Snapshots, tooFarBehind } from './snapshot/snapshots.ts';
 import { stalenessMs } from './staleness.ts';
 import { sweepDeadlines } from './sweep.ts';
 import { Transfers } from './transfers.ts';
 import { WatchClient } from './watch/watch-client.ts';
 import { WatchHub } from './watch/watch-hub.ts';
-
-const tooFarBehind = 'this member takes its state from a snapshot, and serves again when it has it';
 
 /** One member of a cluster, without any I/O of its own: everything it knows of the world comes in through its environment. */
 export class Member {
@@ -91,6 +89,7 @@ export class Member {
   private constructor(settings: MemberSettings, environment: Environment, storeUuid: string, booted: Booted) {
     const { clock, log, store, transport } = environment;
     const { machine } = booted;
+    refuseNewerState(machine.level, settings);
     const fatal = (error: Error): void => this.#fatal(error);
     const timers = guardedTimers(environment.timers, fatal);
     this.#timers = timers;
@@ -128,12 +127,13 @@ export class Member {
       this.#links,
       clock,
       () => this.#clusterClock.stamp(),
+      () => machine.level,
       () => this.#pump.wake(),
       (session) => this.#keeper.signOfLife(session),
     );
     this.#queries = new Queries(machine, this.#barrier);
     this.#keeper = new LeaseKeeper(machine, this.#barrier, { clock, timers, log }, settings, (operation) =>
-      this.#proposeOwn(operation),
+      this.#mutations.proposeOwn(operation),
     );
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
     this.#claims = new SessionClaims(machine, this.#barrier, this.#renewals, this.#attachments, environment.hash);
@@ -156,7 +156,7 @@ export class Member {
       },
       fatal,
     );
-    const parts = { machine, applier: this.#applier, checkpointer: this.#checkpointer };
+    const parts = { machine, applier: this.#applier, barrier: this.#barrier, checkpointer: this.#checkpointer };
     this.#snapshots = new Snapshots({ clock, log, store, timers }, this.#links, parts, {
       push: (input) => this.#pump.push(input),
       replacing: () => this.#connections.goodbye(new ProtocolError('UNAVAILABLE', tooFarBehind)),
@@ -171,7 +171,7 @@ export class Member {
       takeRequest: () => this.#links.takeRequest(),
       send: (to, message) => this.#links.send(to, message),
     });
-    this.#reports = new Reports(timers, () => reportToAll(this.#links, this.#membership, this.raft, settings.pid));
+    this.#reports = new Reports(timers, () => reportToAll(this.#links, this.#membership, this.raft, settings));
     this.#membership = new Membership({
       settings,
       timers,
@@ -182,9 +182,10 @@ export class Member {
       committed: () => this.#node.configurationAt(machine.applied.index as Index) ?? this.#node.status().configuration,
       change: (change) =>
         this.#pump.push({ type: 'changeConfiguration', id: changeId, change, context: new Uint8Array(0) }),
-      propose: (operation) => this.#proposeOwn(operation),
+      propose: (operation) => this.#mutations.proposeOwn(operation),
       handOver: async (to) => this.#transfers.begin(to),
-      removed: (why) => this.#sendClientsAway(why),
+      commonLevel: () => this.#reports.commonLevel(this.#node.status().configuration, settings, clock.nowMs()),
+      removed: (why) => this.#connections.sendAway(why),
     });
     const bootId = integerBetween(environment.prng, 1, 2 ** 48);
     this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment.hash);
@@ -223,9 +224,8 @@ export class Member {
   }
 
   get status(): ClusterStatus {
-    const now = this.#environment.clock.nowMs();
-    const reportOf = (peer: MemberId): ReturnType<Reports['of']> => this.#reports.of(peer, now);
-    return clusterStatus(this.#settings, this.#membership, this.raft, this.#machine.revision, reportOf);
+    const reports = this.#reports.present(this.#environment.clock.nowMs());
+    return clusterStatus(this.#settings, this.#membership, this.raft, this.#machine, reports);
   }
 
   /** Last entry that is in the state. */
@@ -263,6 +263,9 @@ export class Member {
       renewals: this.#renewals,
       attachments: this.#attachments,
       claims: this.#claims,
+      backups: this.#snapshots.backups,
+      commands: commandsOf(this.#settings),
+      level: () => this.#machine.level,
       watches: (outbox) => new WatchClient(this.#hub, outbox),
       cluster: () => clusterView(this.#settings, this.members, this.#machine, this.#leader),
       status: () => this.status,
@@ -298,7 +301,9 @@ export class Member {
   /** Why this member cannot serve, although it may know a leader. Null: it can. */
   get unready(): string | null {
     if (this.#stopped) return 'this member is stopping';
-    return this.#snapshots.isReplacing ? tooFarBehind : this.removed;
+    // Who joined and has nothing yet does not even know in which incarnation the cluster is.
+    const isEmpty = this.#settings.joinSecret !== null && this.#applier.appliedIndex === 0;
+    return this.#snapshots.isReplacing || isEmpty ? tooFarBehind : this.removed;
   }
 
   /** Why this member is none of the cluster's any more. Null: it is one. */
@@ -306,9 +311,10 @@ export class Member {
     return this.#membership.removed;
   }
 
-  /** `by` turned this member away: it was removed. */
-  toldRemoved(by: MemberId): void {
-    this.#membership.toldRemoved(by);
+  /** `by` turned this member away for good. */
+  told(by: MemberId, verdict: Verdict): void {
+    if (verdict === 'removed') this.#membership.toldRemoved(by);
+    else this.#fatal(new LostAcknowledgedError(by));
   }
 
   /** Throws PeerProtocolError: then the link must be closed. */
@@ -389,16 +395,11 @@ export class Member {
     if (applied.events !== null) this.#hub.publish(applied.events);
     this.#checkpointer.note(entry.data.length);
     if (applied.membersChanged || entry.kind === EntryKind.Configuration) {
+      refuseNewerState(this.#machine.level, this.#settings);
       this.#membership.changed();
       this.#connections.membersChanged();
     }
     if (takesOffice) this.#membership.office.open();
-  }
-
-  /** They have heard where the others are. */
-  #sendClientsAway(why: string): void {
-    this.#connections.membersChanged();
-    this.#connections.goodbye(new ProtocolError('UNAVAILABLE', why));
   }
 
   #sliceEnded(index: Index): void {
@@ -409,14 +410,10 @@ export class Member {
     this.#checkpointer.consider();
   }
 
-  #proposeOwn(operation: Uint8Array): void {
-    const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;
-    this.#mutations.submit(new Mutation(intent, { from: 'office' }, Number.POSITIVE_INFINITY));
-  }
-
   /** Everything that was learnt entry by entry is to be learnt from the state itself. */
   #stateReplaced(index: Index): void {
     this.#mutations.skippedTo(index);
+    refuseNewerState(this.#machine.level, this.#settings);
     this.#membership.changed();
   }
 

@@ -28,6 +28,7 @@ export class Mutations {
   readonly #links: PeerLinks;
   readonly #clock: Clock;
   readonly #stamp: () => Stamp;
+  readonly #level: () => number;
   readonly #wake: () => void;
   readonly #signOfLife: (session: LeaseId) => void;
   readonly #waiting = new FairQueue<Mutation>();
@@ -50,17 +51,19 @@ export class Mutations {
   #nextId = 1;
   #count = 0;
 
-  /** `signOfLife`: a session's mutation is proposed here, so its client was alive when it sent it. */
+  /** `level`: of the cluster, which its commands bear. `signOfLife`: a session's mutation is proposed here, so its client was alive when it sent it. */
   constructor(
     links: PeerLinks,
     clock: Clock,
     stamp: () => Stamp,
+    level: () => number,
     wake: () => void,
     signOfLife: (session: LeaseId) => void,
   ) {
     this.#links = links;
     this.#clock = clock;
     this.#stamp = stamp;
+    this.#level = level;
     this.#wake = wake;
     this.#signOfLife = signOfLife;
   }
@@ -82,6 +85,12 @@ export class Mutations {
     }
     this.#count++;
     this.#enqueue(mutation);
+  }
+
+  /** What a leader decides by itself: nobody waits for it, and it is worth nothing to another leader. */
+  proposeOwn(operation: Uint8Array): void {
+    const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;
+    this.submit(new Mutation(intent, { from: 'office' }, Number.POSITIVE_INFINITY));
   }
 
   forwarded(peer: MemberId, { request, identity, author, reason, operation }: Forward, deadlineMs: number): void {
@@ -120,12 +129,13 @@ export class Mutations {
 
   #propose(mutations: readonly Mutation[]): Proposal[] {
     const { clusterTimeMs, wallTimeMs } = this.#stamp();
+    const version = Math.min(this.#level(), commandVersion);
     return mutations.map((mutation) => {
       const { author, identity, operation, reason } = mutation.intent;
       if (identity.by === 'session') this.#signOfLife(identity.session);
       const id = this.#nextId++;
       this.#proposing.set(id, mutation);
-      const header = { version: commandVersion, clusterTimeMs, wallTimeMs, identity, author, reason };
+      const header = { version, clusterTimeMs, wallTimeMs, identity, author, reason };
       return { id, data: encodeCommand(header, operation) };
     });
   }

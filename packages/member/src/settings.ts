@@ -1,4 +1,5 @@
 import type { MemberId } from '@conclave/core';
+import type { Commands } from './level.ts';
 
 /** A member as the others and the clients find it. */
 export interface MemberAddress {
@@ -21,6 +22,8 @@ export interface MemberSettings {
   readonly heartbeatMs: number;
   /** What stays of the log behind a checkpoint for members that lag; further behind they get a snapshot. Core's defaults if not given. */
   readonly keptLog?: { readonly entries: number; readonly bytes: number };
+  /** What this release knows, unless a test says otherwise. */
+  readonly commands?: Commands;
   /** Process id, shown in the status. Null where there is none. */
   readonly pid: number | null;
 }

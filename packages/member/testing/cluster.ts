@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Configuration, configurationOf, emptyConfiguration, type MemberId } from '@conclave/core';
 import {
+  type Commands,
   decodeHello,
   type Environment,
   Member,
@@ -43,6 +44,8 @@ export class TestCluster {
   readonly #open = new Set<string>();
   readonly #opening = new Set<string>();
   readonly said: Said[] = [];
+  /** Of members that run another release than this one, from their next start on. */
+  readonly commands: Map<number, Commands> = new Map();
   #stores = 0;
 
   /** `urls`: where the members are said to serve clients, one each. */
@@ -136,6 +139,7 @@ export class TestCluster {
         throw error;
       },
     };
+    const commands = this.commands.get(id);
     const settings = {
       id: memberId,
       clusterId,
@@ -150,6 +154,7 @@ export class TestCluster {
       electionMs,
       heartbeatMs,
       pid: null,
+      ...(commands === undefined ? {} : { commands }),
       ...this.#options,
     };
     const member = await Member.open(settings, environment, storage.storeUuid);
@@ -197,7 +202,7 @@ export class TestCluster {
     } catch (error) {
       if (!(error instanceof PeerRefusedError)) throw error;
       this.said.push({ by: to, facts: { from }, message: error.message });
-      if (error.isRemoved) caller.toldRemoved(to);
+      if (error.verdict !== null) caller.told(to, error.verdict);
       return false;
     }
     try {

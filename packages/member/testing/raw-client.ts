@@ -66,6 +66,11 @@ export class RawClient {
     this.#connection.receive(encodeClientFrame(messages));
   }
 
+  /** Its connection is gone. */
+  close(): void {
+    this.#connection.closed();
+  }
+
   async wait<T extends MemberMessage['type']>(
     type: T,
     fits: (message: Extract<MemberMessage, { type: T }>) => boolean = () => true,

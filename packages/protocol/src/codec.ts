@@ -83,12 +83,12 @@ export function decodeClientQuery(bytes: Uint8Array): Query | Txn {
 }
 
 /**
- * A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay, and puts
- * the founding members on record.
+ * A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay, puts
+ * the founding members on record, and raises the cluster's level.
  */
 export type ClientOperation = Exclude<
   Operation,
-  { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' | 'memberSeed' }
+  { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' | 'memberSeed' | 'clusterLevel' }
 >;
 
 export type ClientMutation = Exclude<ClientOperation, Query>;
@@ -102,6 +102,7 @@ const membersOnly: ReadonlySet<string> = new Set<Exclude<Operation, ClientOperat
   'leaseExpire',
   'lockDelayEnd',
   'memberSeed',
+  'clusterLevel',
 ]);
 
 function isQuery(value: Operation): value is Query {
@@ -179,7 +180,7 @@ export function decodeCommand(bytes: Uint8Array): Command {
   }
   const raw = unpackPrefix(bytes, end);
   const version: unknown = Array.isArray(raw) ? raw[0] : null;
-  if (typeof version === 'number' && version !== commandVersion) {
+  if (typeof version === 'number' && version > commandVersion) {
     throw new ProtocolError('UNSUPPORTED_VERSION', `command version ${version}; this member knows ${commandVersion}`);
   }
   return { header: readRaw(commandHeader, raw, 'INTERNAL', 'command'), operation: bytes.subarray(end) };

@@ -19,7 +19,7 @@ export const identity: Union<Identity> = union<Identity, 'by'>('Identity', 'by',
 export const commandHeader: Structure<CommandHeader> = structure<CommandHeader>(
   'CommandHeader',
   {
-    version: integer('version', commandVersion, commandVersion),
+    version: integer('version', 1, commandVersion),
     clusterTimeMs: integer('ms of cluster time', 0),
     wallTimeMs: shared.wallTimeMs,
     identity,

@@ -1,8 +1,19 @@
 // What stands in a log entry: a header that the leader writes, and behind it the operation exactly as the client encoded it.
-import type { LeaseId } from './operation.ts';
+import type { LeaseId, Mutation } from './operation.ts';
 
-/** Grows when the meaning of an entry changes. A member that meets a version it does not know stops. */
+/**
+ * The newest commands that this release knows: grows when the meaning of an entry changes, or a new kind of it comes. A member that meets
+ * a newer one stops. So nothing newer than the cluster's level is proposed, and that rises only when all members know it.
+ */
 export const commandVersion = 1;
+
+/** Kinds of mutations that came after the first release, and with which version. */
+const since: Readonly<Partial<Record<Mutation['type'], number>>> = {};
+
+/** The level that a cluster must have for a mutation to be proposed. */
+export function levelOf(type: Mutation['type']): number {
+  return since[type] ?? 1;
+}
 
 /** How a command is recognised when it comes again. */
 export type Identity =

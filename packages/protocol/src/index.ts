@@ -1,4 +1,5 @@
 export * from './byte-order.ts';
+export type { BackupChunk, BackupRead } from './client/backup.ts';
 export type {
   ClusterStatus,
   Goodbye,
@@ -58,6 +59,7 @@ export type {
   WatchSynced,
 } from './client/watch.ts';
 export { wireLimits } from './client/wire-limits.ts';
+export { foundedClusterId, restoredClusterId } from './cluster-id.ts';
 export {
   type ClientMutation,
   type ClientOperation,

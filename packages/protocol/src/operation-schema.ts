@@ -187,6 +187,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   leaseExpire: { tag: 49, fields: { lease: shared.leaseId, generation: integer('generation', 0), term } },
   lockDelayEnd: { tag: 50, fields: { session: shared.leaseId, sequence: shared.sequence, term } },
   memberSeed: { tag: 51, fields: { members: list(seedMember, limits.maxVoters + limits.maxLearners) } },
+  clusterLevel: { tag: 52, fields: { level: integer('level', 1, 0xffff) } },
 });
 
 function mustBeElection(name: LockName): void {

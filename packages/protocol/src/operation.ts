@@ -241,6 +241,14 @@ export interface SeedMember {
   readonly role: WantedRole;
 }
 
+/**
+ * Proposed by the leader alone, when all members have said that they know the commands of this level. It only rises; a lower one does nothing.
+ */
+export interface ClusterLevel {
+  readonly type: 'clusterLevel';
+  readonly level: number;
+}
+
 /** Proposed by the leader alone, named by the term in which it decided so; does nothing in another term or generation. */
 export interface LeaseExpire {
   readonly type: 'leaseExpire';
@@ -277,7 +285,8 @@ export type Mutation =
   | ClusterSet
   | LeaseExpire
   | LockDelayEnd
-  | MemberSeed;
+  | MemberSeed
+  | ClusterLevel;
 
 // --- Queries -------------------------------------------------------------------------------------------------------------
 

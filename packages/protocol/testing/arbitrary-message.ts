@@ -77,6 +77,7 @@ export const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof<fc.Arbitrary<
   typed('watchCancel', { watch: uint32 }),
   typed('statusRequest', { id: uint32 }),
   typed('transferLeader', { id: uint32, to: orNull(id) }),
+  typed('backupRead', { id: uint32, chunk: upTo(0xffff_ffff) }),
 );
 
 const status: fc.Arbitrary<ClusterStatus> = record({
@@ -85,6 +86,9 @@ const status: fc.Arbitrary<ClusterStatus> = record({
   leader: orNull(id),
   revision,
   hasQuorum: bool,
+  incarnation: id,
+  level: upTo(0xffff),
+  leaseReads: bool,
   members: fc.array(
     record({
       id,
@@ -143,6 +147,7 @@ export const memberMessage: fc.Arbitrary<MemberMessage> = fc.oneof<fc.Arbitrary<
   typed('watchEnded', { watch: uint32, error: orNull(error) }),
   typed('status', { id: uint32, status }),
   typed('transferred', { id: uint32, leaderId: id }),
+  typed('backupChunk', { id: uint32, bytes: orNull(bytes) }),
   typed('membersChanged', { leaderId: orNull(id), members: fc.array(member, few) }),
   typed('goodbye', { error, retryAfterMs: orNull(revision) }),
 );

@@ -198,6 +198,7 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   typed('memberRole', { member: memberId, role: memberRole }),
   typed('clusterSet', { leaseReads: orNull(bool) }),
   typed('memberSeed', { members: fc.array(record({ ...described, role: wantedRole }), { maxLength: 4 }) }),
+  typed('clusterLevel', { level: fc.integer({ min: 1, max: 0xffff }) }),
   record({ type: fc.constant('members' as const) }),
   typed('lease', { lease: id }),
   typed('leases', { after: revision, limit: fc.integer({ min: 0, max: limits.maxListEntries }) }),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { MemberAddress, MemberId } from '@conclave/member';
+import type { Configuration, MemberAddress, MemberId } from '@conclave/member';
 import { memberUrlProblem } from '@conclave/protocol';
 import { decodeJoinToken } from './join-token.ts';
 import { OptionError } from './option-error.ts';
@@ -90,6 +90,12 @@ function foundingIdentity({ cluster, id, members }: FoundingOptions): MemberIden
     peerUrl: own.peerUrl,
     joinSecret: null,
   };
+}
+
+/** A founding member's configuration is that of the founding; one that joins knows nobody, and waits for a leader to find it. */
+export function foundingConfiguration({ joinSecret, members }: MemberIdentity): Configuration {
+  const voters = joinSecret === null ? members.map(({ id }) => id).toSorted((a, b) => a - b) : [];
+  return { voters, votersOutgoing: [], learners: [], learnersNext: [], leaseReads: false };
 }
 
 function joiningIdentity({ join, members = [] }: JoiningOptions): MemberIdentity {

@@ -2,7 +2,7 @@ import { decodeHello, type Lane, type Member, type MemberId } from '@conclave/me
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import { bounds } from './bounds.ts';
-import { peerSubprotocol, removedCode } from './peer-listener.ts';
+import { peerSubprotocol, verdictCodes } from './peer-listener.ts';
 import type { SilenceWatch } from './silence.ts';
 
 /** One lane to one peer: dialled, greeted, and dialled again when it breaks. Only sends. */
@@ -59,7 +59,9 @@ export class PeerLink {
     socket.on('message', (data: Buffer) => this.#greeted(socket, data));
     socket.on('error', (error) => this.#log.debug({ error: error.message }, 'link failed'));
     socket.on('close', (code, reason) => {
-      if (code === removedCode) this.#member().toldRemoved(this.#peer);
+      for (const verdict of ['removed', 'lost'] as const) {
+        if (code === verdictCodes[verdict]) this.#member().told(this.#peer, verdict);
+      }
       this.#broken(socket, reason.toString());
     });
   }

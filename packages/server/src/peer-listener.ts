@@ -1,5 +1,12 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { decodeHello, type Member, type MemberId, PeerRefusedError, type PeerRoute } from '@conclave/member';
+import {
+  decodeHello,
+  type Member,
+  type MemberId,
+  PeerRefusedError,
+  type PeerRoute,
+  type Verdict,
+} from '@conclave/member';
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { bounds } from './bounds.ts';
@@ -9,8 +16,8 @@ import { type SilenceBounds, SilenceWatch } from './silence.ts';
 
 export const peerSubprotocol = 'conclave-peer.v1';
 
-/** Of a WebSocket that is closed because its member was removed from the cluster. */
-export const removedCode = 4001;
+/** Of a WebSocket that is closed because its member was turned away for good. */
+export const verdictCodes: Readonly<Record<Verdict, number>> = { removed: 4001, lost: 4002 };
 const policyCode = 1008;
 
 /** Of both ends of a link. */
@@ -114,8 +121,9 @@ export class PeerListener {
   }
 
   #refuse(socket: WebSocket, error: unknown): void {
-    const isRemoved = error instanceof PeerRefusedError && error.isRemoved;
-    this.#drop(socket, error instanceof Error ? error.message : String(error), isRemoved ? removedCode : policyCode);
+    const verdict = error instanceof PeerRefusedError ? error.verdict : null;
+    const code = verdict === null ? policyCode : verdictCodes[verdict];
+    this.#drop(socket, error instanceof Error ? error.message : String(error), code);
   }
 
   #drop(socket: WebSocket, reason: string, code = policyCode): void {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Configuration, type Environment, Member, type MemberAddress } from '@conclave/member';
-import { initStorage, openStorage, type Storage } from '@conclave/storage';
+import { type Environment, Member, type MemberAddress } from '@conclave/member';
+import { foundedClusterId } from '@conclave/protocol';
+import { initStorage, openStorage, readIdentity, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
 import { bounds } from './bounds.ts';
@@ -13,6 +14,7 @@ import { OptionError } from './option-error.ts';
 import {
   type Endpoint,
   endpointOf,
+  foundingConfiguration,
   identityOf,
   isLoopback,
   type MemberIdentity,
@@ -48,7 +50,7 @@ export async function startMember(options: MemberOptions): Promise<RunningMember
   const log = logger(options);
   const storage = await openOrInit(options.directory, identity);
   try {
-    return await run(options, identity, storage, log);
+    return await run(options, { ...identity, clusterId: storage.identity.clusterId }, storage, log);
   } catch (error) {
     await storage.close();
     throw error;
@@ -152,21 +154,20 @@ function lifecycle(
   return { member, clientPort, peerPort, stopped, stop, retire, [Symbol.asyncDispose]: stop };
 }
 
-/** A founding member's configuration is that of the founding; one that joins knows nobody, and waits for a leader to find it. */
 async function openOrInit(directory: string, identity: MemberIdentity): Promise<Storage> {
-  const own = { clusterId: identity.clusterId, memberId: identity.id };
-  if (!existsSync(join(directory, 'member.json'))) {
-    const founders = identity.joinSecret === null ? identity.members.map(({ id }) => id) : [];
-    const configuration: Configuration = {
-      voters: founders.toSorted((a, b) => a - b),
-      votersOutgoing: [],
-      learners: [],
-      learnersNext: [],
-      leaseReads: false,
-    };
-    await initStorage({ ...own, directory, configuration });
+  const memberId = identity.id;
+  if (existsSync(join(directory, 'member.json'))) {
+    return openStorage({ directory, memberId, clusterId: await ownClusterId(directory, identity) });
   }
+  const own = { clusterId: identity.clusterId, memberId };
+  await initStorage({ ...own, directory, configuration: foundingConfiguration(identity) });
   return openStorage({ ...own, directory });
+}
+
+/** Name and founders are those of the command line; that the cluster was restored, only the directory knows. */
+async function ownClusterId(directory: string, { clusterId, joinSecret }: MemberIdentity): Promise<string> {
+  const { clusterId: found } = await readIdentity(directory);
+  return joinSecret === null && foundedClusterId(found) === clusterId ? found : clusterId;
 }
 
 function ownAddress({ id, members }: MemberIdentity): MemberAddress {

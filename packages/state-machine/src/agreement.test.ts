@@ -259,6 +259,7 @@ function compareLists(member: Member, model: Model): void {
   assert.deepEqual(machine.query({ type: 'members' }), {
     type: 'members',
     leaseReads: model.leaseReads,
+    level: model.level,
     members: model.members,
   });
   const { changedAt, nextMember } = machine.membership();

@@ -29,7 +29,7 @@ test('a restored state is a new incarnation: no session, no hold, later fences, 
   member.do(acquire(lock('delayed'), { lockDelayMs: 900 }), session(3, 1));
   member.do(expire(3, 1));
   const before = member.machine.revision;
-  member.machine.reincarnate(5);
+  member.machine.reincarnate(5, 2);
   member.checkpoint();
   while (!member.machine.sweep(10).done);
   member.checkpoint();

@@ -1,18 +1,20 @@
 import { commit } from './apply/commit.ts';
 import { Draft } from './apply/draft.ts';
+import { invariant } from './damage.ts';
 import { endLease } from './leases/lease-end.ts';
 import { endDelay, leaveQueue } from './locks/grant.ts';
 import type { State } from './state.ts';
 
-/** Revisions that a restore leaves out: more than the lost part of the old cluster's life can have used. A safe integer has room for 8,000. */
-const revisionsLeftOut = 2 ** 40;
+/** Revisions that an incarnation has for itself: more than the lost part of the old cluster's life can have used. A safe integer has room for 8,000. */
+const revisionsPerIncarnation = 2 ** 40;
 
 /**
  * A backup becomes a new cluster: sessions and leases end, with what hangs on them; the revision, and with it every fence, jumps beyond
- * whatever the old cluster gave out after the backup; earlier history counts as compacted, so that no watch goes on across the restore.
+ * whatever the old cluster gave out after the backup, and whatever another restore of the same backup did, if it was of a lower incarnation; earlier history counts as compacted, so that no watch goes on across the restore.
  */
-export function reincarnate(state: State, wallTimeMs: number): void {
+export function reincarnate(state: State, wallTimeMs: number, incarnation: number): void {
   const { counters } = state;
+  invariant(incarnation > counters.incarnation, `incarnation ${incarnation} after ${counters.incarnation}`);
   for (const lease of state.leases.values()) {
     for (const request of lease.session?.requests.values() ?? []) if (request.isWaiting) leaveQueue(state, request);
   }
@@ -27,9 +29,9 @@ export function reincarnate(state: State, wallTimeMs: number): void {
   for (const past of state.past.values()) state.ledger.drop(past);
   state.past.clear();
   forgetMembers(state);
-  counters.revision += revisionsLeftOut;
+  counters.revision += revisionsPerIncarnation * (incarnation - counters.incarnation);
   counters.compacted = counters.revision;
-  counters.incarnation += 1;
+  counters.incarnation = incarnation;
 }
 
 /** Their identities stay with the old cluster: the new one's founders are put on record by its first leader. */
@@ -37,7 +39,7 @@ function forgetMembers({ cluster, ledger, members }: State): void {
   for (const record of members.values()) ledger.drop(record);
   members.clear();
   ledger.drop(cluster);
-  Object.assign(cluster, { nextMember: 0, leaseReads: false, changedAt: 0 });
+  Object.assign(cluster, { nextMember: 0, leaseReads: false, level: 1, changedAt: 0 });
 }
 
 function draftOf(state: State, wallTimeMs: number): Draft {

@@ -5,6 +5,7 @@ import type { Change, Digest } from './checkpoint/ledger.ts';
 import { invariant } from './damage.ts';
 import { type Sweep, sweep } from './keys/compaction.ts';
 import { type HistoryPage, historyPage } from './keys/history.ts';
+import { everyKey } from './keys/key-bytes.ts';
 import { queryRange } from './keys/range.ts';
 import { queryTxn } from './keys/txn.ts';
 import type { ValueSource } from './keys/values.ts';
@@ -93,6 +94,20 @@ export class StateMachine {
     return this.#state.counters.clusterTimeMs;
   }
 
+  /** Nothing newer than this command version is proposed. */
+  get level(): number {
+    return this.#state.cluster.level;
+  }
+
+  /** `keys`: those of clients. */
+  get counts(): { readonly keys: number; readonly leases: number; readonly sessions: number; readonly holds: number } {
+    const { leases, liveKeys, locks } = this.#state;
+    let [holds, sessions] = [0, 0];
+    for (const lease of leases.values()) if (isSession(lease)) sessions += 1;
+    for (const { holders } of locks.valuesArray()) for (const { isDelayed } of holders) if (!isDelayed) holds += 1;
+    return { keys: liveKeys.count(everyKey), leases: leases.size - sessions, sessions, holds };
+  }
+
   get incarnation(): number {
     return this.#state.counters.incarnation;
   }
@@ -165,10 +180,10 @@ export class StateMachine {
 
   /**
    * Makes a new cluster's state out of a restored backup, before its first entry: all sessions and leases end, the members are
-   * forgotten, revisions and fences jump by 2^40, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
+   * forgotten, revisions and fences jump by 2^40 for each incarnation, earlier history counts as compacted. Not part of any log: to be done once, and then checkpointed.
    */
-  reincarnate(wallTimeMs: number): void {
-    reincarnate(this.#state, wallTimeMs);
+  reincarnate(wallTimeMs: number, incarnation: number): void {
+    reincarnate(this.#state, wallTimeMs, incarnation);
   }
 
   /** Removes some of what was compacted; the next checkpoint deletes the records. To be called again until `done`. */

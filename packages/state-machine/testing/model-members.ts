@@ -2,7 +2,10 @@
 import { type Mutation, ProtocolError, type Result } from '@conclave/protocol';
 import type { Model, ModelMember } from './model.ts';
 
-type OnMembers = Extract<Mutation, { type: 'memberAdd' | 'memberUpdate' | 'memberRole' | 'clusterSet' | 'memberSeed' }>;
+type OnMembers = Extract<
+  Mutation,
+  { type: 'memberAdd' | 'memberUpdate' | 'memberRole' | 'clusterSet' | 'memberSeed' | 'clusterLevel' }
+>;
 
 const room = { voter: 9, learner: 32 };
 const removedKept = 64;
@@ -12,6 +15,12 @@ export function runOnMembers(model: Model, operation: OnMembers): Result | null 
     const ids = operation.members.map(({ member }) => member);
     const isSound = new Set(ids).size === ids.length && operation.members.some(({ role }) => role === 'voter');
     if (model.nextMember === 0 && isSound) settle(model, operation.members, Math.max(...ids) + 1);
+    return null;
+  }
+  if (operation.type === 'clusterLevel') {
+    if (model.nextMember === 0 || operation.level <= model.level) return null;
+    model.level = operation.level;
+    settle(model, model.members, model.nextMember);
     return null;
   }
   if (model.nextMember === 0) throw new ProtocolError('NOT_FOUND', '');

@@ -65,6 +65,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     case 'memberRole':
     case 'clusterSet':
     case 'memberSeed':
+    case 'clusterLevel':
       return runOnMembers(model, operation);
     case 'members':
     case 'range':

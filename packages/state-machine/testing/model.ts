@@ -99,6 +99,7 @@ export class Model {
   members: readonly ModelMember[] = [];
   nextMember = 0;
   leaseReads = false;
+  level = 1;
   membersChangedAt = 0;
   readonly revisions: ModelRevision[] = [];
 

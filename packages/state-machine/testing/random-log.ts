@@ -178,6 +178,7 @@ const onMembers: fc.Arbitrary<Resolve<Operation>> = fc.oneof(
       (model: Model): Operation => ({ type: 'memberRole', member: memberIn(model, at), role }),
   ),
   fc.option(fc.boolean()).map((leaseReads) => (): Operation => ({ type: 'clusterSet', leaseReads })),
+  fc.integer({ min: 1, max: 4 }).map((level) => (): Operation => ({ type: 'clusterLevel', level })),
   fc.array(fc.tuple(fc.integer({ min: 1, max: 4 }), joiningRole), { maxLength: 3 }).map(
     (of) => (): Operation => ({
       type: 'memberSeed',

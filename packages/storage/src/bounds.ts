@@ -46,8 +46,8 @@ export const maxSnapshotChunkBytes: number = 256 * kib;
 /** A snapshot's id: printable ASCII without spaces. */
 export const maxSnapshotIdBytes = 64;
 
-/** Snapshots open for export at a time. Each keeps LevelDB from forgetting what has changed since. Several peers may share one. */
-export const maxSnapshotExports = 2;
+/** Snapshots open for export at a time: two for peers, several of which may share one, and a backup. Each keeps LevelDB from forgetting what has changed since. */
+export const maxSnapshotExports = 3;
 
 /** Of a snapshot being received: one synced batch each, so that the page cache never holds much of it. */
 export const stagingBatchBytes: number = mib;

@@ -6,8 +6,16 @@ export {
   maxSnapshotExports,
   maxValueBytes,
 } from './bounds.ts';
-export { type InitOptions, initStorage } from './init.ts';
-export { type OpenOptions, openStorage } from './open.ts';
+export { type Shadow, shadowOf } from './directory/shadow.ts';
+export { type InitOptions, initStorage, type RestoredState } from './init.ts';
+export { type OpenOptions, openStorage, readIdentity } from './open.ts';
+export type { SnapshotHead } from './snapshot/head.ts';
+export {
+  openSnapshotFile,
+  type SnapshotFile,
+  type SnapshotSummary,
+  writeSnapshotFile,
+} from './snapshot/snapshot-file.ts';
 export type {
   Checkpoint,
   Identity,

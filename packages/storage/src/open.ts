@@ -5,10 +5,10 @@ import { defaultLowSpaceBytes, defaultReserveBytes, stateWriteBufferBytes } from
 import { holdDirectory } from './directory/held.ts';
 import { isStateName, type Layout, layoutOf, stateOf } from './directory/layout.ts';
 import { type Member, readMemberFile } from './directory/member-file.ts';
+import { directoryMode } from './directory/mode.ts';
 import { dropReserve, freeBytes, reserveIntact } from './directory/reserve.ts';
 import { survey } from './directory/survey.ts';
 import { assertIdentity, describeIdentity, sameIdentity } from './identity.ts';
-import { directoryMode } from './init.ts';
 import { LevelStorage } from './level-storage.ts';
 import { asStorageError } from './leveldb/failure.ts';
 import type { Inspection } from './leveldb/inspect.ts';
@@ -116,8 +116,24 @@ async function open(
   return storage;
 }
 
-/** Whose directory is this? Changes nothing. */
+/**
+ * Whose directory this is, as its member file says. Changes nothing. Rejects with `not-initialised`, `half-restored`, `unknown-format` or
+ * `corrupt`.
+ */
+export async function readIdentity(directory: string): Promise<Identity & { readonly storeUuid: string }> {
+  return readMember(layoutOf(resolve(directory)));
+}
+
 async function identify(layout: Layout, expected: Identity): Promise<Member> {
+  const member = await readMember(layout);
+  if (sameIdentity(member, expected)) return member;
+  throw new StorageError(
+    'wrong-member',
+    `${layout.directory} belongs to ${describeIdentity(member)}, and ${describeIdentity(expected)} was asked for`,
+  );
+}
+
+async function readMember(layout: Layout): Promise<Member> {
   const found = await survey(layout);
   switch (found.kind) {
     case 'absent':
@@ -127,17 +143,14 @@ async function identify(layout: Layout, expected: Identity): Promise<Member> {
       throw new StorageError('not-initialised', `${layout.directory} holds no member's data`);
     case 'interrupted':
       throw new StorageError('not-initialised', `The initialisation of ${layout.directory} was interrupted`);
+    case 'half-restored':
+      throw new StorageError('half-restored', `The restore of ${layout.directory} was interrupted`);
     case 'headless':
       throw new StorageError('corrupt', `${layout.directory} holds ${found.found.join(', ')} but no member.json`);
     case 'initialised':
       break;
   }
-  const member = await readMemberFile(layout.memberFile);
-  if (sameIdentity(member, expected)) return member;
-  throw new StorageError(
-    'wrong-member',
-    `${layout.directory} belongs to ${describeIdentity(member)}, and ${describeIdentity(expected)} was asked for`,
-  );
+  return readMemberFile(layout.memberFile);
 }
 
 interface Examination {

@@ -2,6 +2,7 @@ export type StorageErrorCode =
   | 'not-initialised'
   | 'already-initialised'
   | 'foreign-directory'
+  | 'half-restored'
   | 'wrong-member'
   | 'unknown-format'
   | 'locked'
@@ -12,6 +13,7 @@ export type StorageErrorCode =
   | 'no-space'
   | 'write-failed'
   | 'bad-chunk'
+  | 'bad-snapshot'
   | 'unusable'
   | 'closed'
   | 'misuse';
@@ -24,6 +26,7 @@ const nextStep: Readonly<Record<StorageErrorCode, string>> = {
   'not-initialised': 'Initialise the directory first, or correct the path: nothing was created or changed.',
   'already-initialised': 'Open it instead; to start over, move the directory away by hand.',
   'foreign-directory': 'Name an empty directory, or the one that belongs to this member.',
+  'half-restored': 'Run the same `conclave snapshot restore` again: it starts over.',
   'wrong-member': "Start this member with its own directory. Never edit member.json to make another member's data fit.",
   'unknown-format': 'Run the release that wrote it, or a newer one.',
   locked: 'Another process has it open: stop that one first. Never remove the LOCK file.',
@@ -41,6 +44,8 @@ const nextStep: Readonly<Record<StorageErrorCode, string>> = {
   'no-space': 'Free some space and start the member again; nothing that was acknowledged is lost.',
   'write-failed': 'Whether the write reached the disk is unknown. Stop the process, check the disk, and start again.',
   'bad-chunk': 'Ask the sender for this part of the snapshot again, or begin it anew: nothing was changed.',
+  'bad-snapshot':
+    'Nothing was changed. Use another backup, or take this one again: no part of a damaged file is restored.',
   unusable: 'Check the permissions of the directory and the disk below it.',
   closed: 'It was closed before.',
   misuse: 'This is a defect of the calling program; nothing was written.',
@@ -53,12 +58,15 @@ const nextStep: Readonly<Record<StorageErrorCode, string>> = {
 export class StorageError extends Error {
   override readonly name = 'StorageError';
   readonly code: StorageErrorCode;
+  /** What was found: the beginning of `message`. */
+  readonly found: string;
   /** What the operator does next; also the end of `message`. */
   readonly action: string;
 
   constructor(code: StorageErrorCode, found: string, options?: { readonly cause?: unknown }) {
     super(`${found}. ${nextStep[code]}`, options);
     this.code = code;
+    this.found = found;
     this.action = nextStep[code];
   }
 }

@@ -11,9 +11,9 @@ export const status: Command = {
   run: async (parsed) => {
     const timeoutMs = timeoutOf(parsed);
     const found = await withClient(parsed, (client) => client.status({ timeoutMs }));
-    const { clusterId, leader, members, revision, term } = found;
+    const { clusterId, incarnation, leader, leaseReads, level, members, revision, term } = found;
     if (parsed.flag('json')) {
-      // What the configuration makes of them, `conclave member list` tells.
+      // What the configuration makes of them, `conclave member list` tells; what holds for all, `conclave cluster`.
       const shown = members.map(({ applied, clientUrl, commit, durable, id, name, peerUrl, pid, role }) => {
         return { id, name, role, clientUrl, peerUrl, applied, commit, durable, pid };
       });
@@ -21,6 +21,7 @@ export const status: Command = {
       return exitCode.ok;
     }
     console.log(`cluster ${clusterId}   term ${term}   revision ${revision}   leader ${leader ?? 'none'}`);
+    console.log(`incarnation ${incarnation}   level ${level}   lease reads ${leaseReads ? 'on' : 'off'}`);
     const shown = (value: number | null): string => (value === null ? '-' : `${value}`);
     printTable([
       ['ID', 'ROLE', 'CLIENTS', 'PEERS', 'APPLIED', 'COMMIT', 'DURABLE', 'PID'],

@@ -45,6 +45,7 @@ export class Exchange implements LinkUser {
   #windowRequests = 0;
   #windowBytes = 0;
   #nextId = 1;
+  #incarnation = 0;
   #isClosed = false;
   #pumpScheduled = false;
 
@@ -100,10 +101,21 @@ export class Exchange implements LinkUser {
   }
 
   connected(welcome: Welcome): void {
+    if (this.#incarnation !== 0 && this.#incarnation !== welcome.incarnation) this.#restored();
+    this.#incarnation = welcome.incarnation;
     this.#windowRequests = welcome.windowRequests;
     this.#windowBytes = welcome.windowBytes;
     // Not at once: others learn of the connection first, and sessions open their lanes.
     this.#pumpSoon();
+  }
+
+  /** A restored cluster remembers no answers: what was sent to the one before, and sent again to this one, could apply twice. */
+  #restored(): void {
+    for (const request of [...[...this.#lanes].flatMap((lane) => lane.all()), ...this.#resting]) {
+      if (request.outcome !== 'unknown') continue;
+      const message = `${request.spec.what}: the cluster was restored from a backup before it was answered`;
+      request.fail(new ConclaveError('OUTCOME_UNKNOWN', message, { outcome: 'unknown' }));
+    }
   }
 
   disconnected(): void {

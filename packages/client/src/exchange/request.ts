@@ -1,4 +1,5 @@
 import type {
+  BackupChunk,
   ClientMessage,
   ErrorBody,
   ErrorMessage,
@@ -14,7 +15,13 @@ import type { Cancel } from '../environment.ts';
 import { ConclaveError, fromBody } from '../error.ts';
 import type { Lane } from './lane.ts';
 
-export type AnswerMessage = ResultMessage | KeepaliveAnswer | SessionsResumed | StatusMessage | Transferred;
+export type AnswerMessage =
+  | ResultMessage
+  | KeepaliveAnswer
+  | SessionsResumed
+  | StatusMessage
+  | Transferred
+  | BackupChunk;
 
 /** `sentMs`: when the sending that was answered left. `firstSentMs`: when the request left first, perhaps on another connection. */
 export interface Answered<M extends AnswerMessage = AnswerMessage> {
@@ -135,6 +142,7 @@ const replies: ReadonlySet<string> = new Set<Reply['type']>([
   'sessionsResumed',
   'status',
   'transferred',
+  'backupChunk',
 ]);
 
 export function isReply(message: MemberMessage): message is Reply {

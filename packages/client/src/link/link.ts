@@ -139,7 +139,7 @@ export class Link {
         this.#lastReceivedMs = this.#environment.clock.nowMs();
         this.#options.arriving();
       },
-      welcomed: (welcome, helloSentMs) => this.#welcomed(welcome, helloSentMs),
+      welcomed: (welcome, helloSentMs) => this.#welcomed(connection, welcome, helloSentMs),
       message: (message) => this.#message(message),
       ended: (end) => this.#ended(connection, end),
     });
@@ -150,7 +150,12 @@ export class Link {
     });
   }
 
-  #welcomed(welcome: Welcome, helloSentMs: number): void {
+  #welcomed(connection: Connection, welcome: Welcome, helloSentMs: number): void {
+    if (welcome.incarnation < this.#incarnation) {
+      // What is left of the cluster from before a restore: its revisions mean something else.
+      const reason = `it is of incarnation ${welcome.incarnation}, and the cluster is in ${this.#incarnation}`;
+      return connection.end({ reason, error: null, retryAfterMs: bounds.backoffCapMs });
+    }
     this.#timer?.();
     this.#timer = null;
     this.#clusterId = welcome.clusterId;

@@ -1,6 +1,8 @@
 import type { ClusterStatus, MemberAddress } from '@conclave/protocol';
+import type { Backups } from '../backup/backups.ts';
 import type { Clock, Logger, Timers } from '../environment.ts';
 import type { Renewals } from '../lease/renewals.ts';
+import type { Commands } from '../level.ts';
 import type { Mutations } from '../mutations.ts';
 import type { Queries } from '../queries.ts';
 import type { WatchClient } from '../watch/watch-client.ts';
@@ -32,6 +34,10 @@ export interface ClientServices {
   readonly renewals: Renewals;
   readonly attachments: Attachments;
   readonly claims: SessionClaims;
+  readonly backups: Backups;
+  readonly commands: Commands;
+  /** Of the cluster. */
+  level(): number;
   watches(outbox: Outbox): WatchClient;
   cluster(): ClusterView;
   status(): ClusterStatus;

@@ -1,4 +1,5 @@
 import {
+  type BackupRead,
   type Broken,
   type ClientMessage,
   type Contended,
@@ -7,6 +8,7 @@ import {
   decodeClientOperation,
   encodeOperation,
   encodeResult,
+  foundedClusterId,
   type Granted,
   type Hello,
   isReadOnly,
@@ -30,6 +32,7 @@ import {
 import { protocolError, type Response } from '@conclave/state-machine';
 import { asError } from '../defect.ts';
 import type { Cancel, ClientSocket } from '../environment.ts';
+import { mustHaveLevel } from '../level.ts';
 import { Mutation, type Settled } from '../mutation.ts';
 import { bounds } from '../settings.ts';
 import { TransferError } from '../transfer-refusal.ts';
@@ -104,6 +107,7 @@ export class ClientConnection implements Attached {
     for (const session of this.#sessions) this.#services.attachments.detach(session, this);
     this.#services.mutations.clientGone(this.#lane);
     this.#services.queries.clientGone(this.#lane);
+    this.#services.backups.gone(this);
     this.#services.connectionClosed(this);
   }
 
@@ -186,6 +190,8 @@ export class ClientConnection implements Attached {
         return this.#outbox.add({ type: 'status', id: message.id, status: this.#services.status() });
       case 'transferLeader':
         return this.#transferLeader(message, bytes);
+      case 'backupRead':
+        return this.#readBackup(message, bytes);
     }
   }
 
@@ -201,6 +207,18 @@ export class ClientConnection implements Attached {
       .catch((error: unknown) => this.#services.failed(asError(error)));
   }
 
+  #readBackup({ chunk, id }: BackupRead, bytes: number): void {
+    const leave = this.#window.enter(bytes);
+    this.#services.backups
+      .read(this, chunk)
+      .then(
+        (read) => this.#outbox.add({ type: 'backupChunk', id, bytes: read }),
+        (error: unknown) => this.#refuse(id, error),
+      )
+      .finally(leave)
+      .catch((error: unknown) => this.#services.failed(asError(error)));
+  }
+
   #hello({ author, clusterId, maxVersion, minVersion, sessions }: Hello): void {
     if (this.#state !== 'new') throw new ProtocolError('PROTOCOL', 'hello: it was said before');
     const version = commonVersion(minVersion, maxVersion);
@@ -210,7 +228,8 @@ export class ClientConnection implements Attached {
       throw new ProtocolError('UNSUPPORTED_VERSION', message);
     }
     const own = this.#services.cluster().clusterId;
-    if (clusterId !== null && clusterId !== own) {
+    // A cluster that was restored is the same to its clients: the incarnation tells them what it means for them.
+    if (clusterId !== null && foundedClusterId(clusterId) !== foundedClusterId(own)) {
       throw new ProtocolError('INVALID_ARGUMENT', `this is cluster ${own}, not ${clusterId}`);
     }
     this.#state = 'greeting';
@@ -247,7 +266,9 @@ export class ClientConnection implements Attached {
 
   #mutate({ deadlineMs, id, identity, operation, reason }: Mutate, bytes: number): void {
     try {
-      if (isReadOnly(decodeClientOperation(operation))) {
+      const decoded = decodeClientOperation(operation);
+      if (!isReadOnly(decoded)) mustHaveLevel(decoded.type, this.#services.level(), this.#services.commands);
+      else {
         throw new ProtocolError('INVALID_ARGUMENT', 'operation: it only reads, and is asked for by a query');
       }
       if (identity.by === 'session' && !this.#services.attachments.isAttached(identity.session, this)) {

@@ -36,6 +36,12 @@ export class Connections {
     for (const connection of this.#connections) connection.membersChanged();
   }
 
+  /** They have heard where the others are. */
+  sendAway(why: string): void {
+    this.membersChanged();
+    this.goodbye(new ProtocolError('UNAVAILABLE', why));
+  }
+
   goodbye(why: ProtocolError): void {
     for (const connection of this.#connections) connection.goodbye(why, 0);
   }

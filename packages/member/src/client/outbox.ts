@@ -83,6 +83,7 @@ function elementsOf(message: MemberMessage): number {
     case 'watchProgress':
       // One value each: of 4,096 watches, the most that there can be, one message must fit.
       return message.watches.length / valuesPerElement;
+    case 'backupChunk':
     case 'broken':
     case 'contended':
     case 'error':

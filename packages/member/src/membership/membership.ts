@@ -2,11 +2,13 @@ import { type Configuration, type MemberId, membersOf } from '@conclave/core';
 import type { MemberStanding } from '@conclave/protocol';
 import type { Membership as Table } from '@conclave/state-machine';
 import type { Logger, PeerTransport } from '../environment.ts';
+import { commandsOf } from '../level.ts';
 import type { MemberAddress, MemberSettings } from '../settings.ts';
 import { Directory, type Standing } from './directory.ts';
 import { MembershipOffice, type OfficeWorld } from './office.ts';
 
-export interface MembershipWorld extends Omit<OfficeWorld, 'founders' | 'membership' | 'electionMs' | 'lookEveryMs'> {
+export interface MembershipWorld
+  extends Omit<OfficeWorld, 'founders' | 'membership' | 'electionMs' | 'knows' | 'lookEveryMs'> {
   readonly log: Logger;
   readonly transport: PeerTransport;
   readonly settings: MemberSettings;
@@ -35,6 +37,7 @@ export class Membership {
     this.office = new MembershipOffice({
       ...world,
       founders: settings.members,
+      knows: commandsOf(settings).known,
       membership: () => this.#table,
       electionMs: settings.electionMs,
       lookEveryMs: settings.heartbeatMs,
@@ -46,6 +49,11 @@ export class Membership {
   /** Why this member is none any more. Null: it is one. */
   get removed(): string | null {
     return this.#removed;
+  }
+
+  /** Of the cluster: nothing newer than these commands is proposed. */
+  get level(): number {
+    return this.#table.level;
   }
 
   start(): void {

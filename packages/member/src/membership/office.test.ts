@@ -26,6 +26,8 @@ class Bench {
       lookEveryMs: 100,
       electionMs: 1_000,
       founders: [],
+      knows: 1,
+      commonLevel: () => 1,
       raft: () => this.#raft(),
       membership: () => this.#table(),
       change: (change) => this.changes.push(change),
@@ -54,7 +56,7 @@ class Bench {
 
   #table(): Membership {
     const members = Object.entries(this.roles).map(([id, role]) => ({ member: Number(id), role }));
-    return { changedAt: 1, nextMember: 5, leaseReads: false, members } as object as Membership;
+    return { changedAt: 1, nextMember: 5, leaseReads: false, level: 1, members } as object as Membership;
   }
 
   want(roles: Record<number, Role>): void {

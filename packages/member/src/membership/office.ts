@@ -27,6 +27,10 @@ export interface OfficeWorld {
   readonly membership: () => Membership;
   /** The members as the command line names them. */
   readonly founders: readonly MemberAddress[];
+  /** The newest commands that all members know. Null: one of them was not heard of lately. */
+  readonly commonLevel: () => number | null;
+  /** The newest that this member knows. */
+  readonly knows: number;
   /** Hands it to core, under `changeId`. */
   readonly change: (change: ConfigurationChange) => void;
   readonly propose: (operation: Uint8Array) => void;
@@ -47,6 +51,8 @@ export class MembershipOffice {
   #isStuck = false;
   #timer: Cancel | null = null;
   #told: string | null = null;
+  /** Proposed already. */
+  #levelAsked = 0;
 
   constructor(world: OfficeWorld) {
     this.#world = world;
@@ -65,6 +71,7 @@ export class MembershipOffice {
     this.#isUnderWay = false;
     this.#isStuck = false;
     this.#told = null;
+    this.#levelAsked = 0;
     this.#timer?.();
     this.#timer = null;
   }
@@ -109,9 +116,11 @@ export class MembershipOffice {
     this.#timer?.();
     this.#timer = null;
     if (!this.#isOpen || this.#isUnderWay) return;
-    const { leaseReads, members, nextMember } = this.#world.membership();
+    const { leaseReads, level, members, nextMember } = this.#world.membership();
     const { configuration, id, peers } = this.#world.raft();
     if (nextMember === 0 || isJoint(configuration)) return;
+    const mayRise = level < this.#world.knows;
+    if (mayRise) this.#raise(level);
     const roles = new Map(
       members.flatMap(({ member, role }) => (role === 'removed' ? [] : [[member as MemberId, role] as const])),
     );
@@ -123,7 +132,16 @@ export class MembershipOffice {
     const { change, waitsFor } = planChange(configuration, { roles, leaseReads }, { reachable, caughtUp });
     this.#tell(waitsFor);
     if (change !== null) this.#begin(change);
-    if (change !== null || waitsFor !== null) this.#lookAgain();
+    if (change !== null || waitsFor !== null || mayRise) this.#lookAgain();
+  }
+
+  /** When the last member runs a release that knows more, nobody has to say so. */
+  #raise(present: number): void {
+    const level = this.#world.commonLevel() ?? 0;
+    if (level <= present || level <= this.#levelAsked) return;
+    this.#levelAsked = level;
+    this.#world.log.info({ level }, 'all members know newer commands: the cluster rises to their level');
+    this.#world.propose(encodeOperation({ type: 'clusterLevel', level }));
   }
 
   #begin(change: ConfigurationChange): void {

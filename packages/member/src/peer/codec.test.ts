@@ -118,7 +118,14 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     request: number,
     ttlsMs: fc.option(fc.array(ttl, { maxLength: 9 })),
   }),
-  fc.record({ type: fc.constant('report' as const), applied: number, commit: number, durable: number, pid: number }),
+  fc.record({
+    type: fc.constant('report' as const),
+    applied: number,
+    commit: number,
+    durable: number,
+    pid: number,
+    knows: number,
+  }),
   fc.record({ type: fc.constant('handOver' as const), request: number, to: fc.option(fc.constant(from)) }),
   fc.record({
     type: fc.constant('handOverEnded' as const),

@@ -79,7 +79,8 @@ function writeMessage(message: PeerMessage): void {
       writer.number(message.applied);
       writer.number(message.commit);
       writer.number(message.durable);
-      return writer.number(message.pid);
+      writer.number(message.pid);
+      return writer.number(message.knows);
     case 'handOver':
       writer.number(message.request);
       return writer.number(message.to ?? 0);
@@ -162,8 +163,8 @@ function readMessage(reader: FrameReader, from: MemberId, to: MemberId): PeerMes
       return { type: 'renewed', request, ttlsMs: confirmed ? ttlsMs : null };
     }
     case tags.report: {
-      const [applied, commit, durable, pid] = [reader.number(), reader.number(), reader.number(), reader.number()];
-      return { type: 'report', applied, commit, durable, pid };
+      const [applied, commit, durable] = [reader.number(), reader.number(), reader.number()];
+      return { type: 'report', applied, commit, durable, pid: reader.number(), knows: reader.number() };
     }
     case tags.handOver: {
       const [request, target] = [reader.number(), reader.number()];

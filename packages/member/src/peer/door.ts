@@ -1,5 +1,6 @@
 import type { Acknowledged, MemberId } from '@conclave/core';
 import type { LogStore } from '@conclave/storage';
+import { commandsOf } from '../level.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { MemberSettings } from '../settings.ts';
 import { Admission, encodeHello, type PeerHello } from './hello.ts';
@@ -15,13 +16,13 @@ export class Door {
   constructor(own: Own, membership: Membership, log: LogStore, hash: (bytes: Uint8Array) => Uint8Array) {
     this.#own = own;
     this.#membership = membership;
-    this.#admission = new Admission(own, membership.directory, log, hash);
+    this.#admission = new Admission(own, membership.directory, log, hash, () => membership.level);
   }
 
   hello(to: MemberId, acknowledged: Acknowledged): Uint8Array {
     const { bootId, clusterId, id, joinSecret, peerUrl, storeUuid } = this.#own;
     const { changedAt, own } = this.#membership.directory;
-    const who = { clusterId, memberId: id, to, storeUuid, bootId, acknowledged };
+    const who = { clusterId, memberId: id, to, storeUuid, bootId, acknowledged, knows: commandsOf(this.#own).known };
     return encodeHello({ ...who, membersChangedAt: changedAt, peerUrl: peerUrl ?? own.peerUrl, joinSecret });
   }
 

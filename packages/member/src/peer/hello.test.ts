@@ -23,6 +23,7 @@ function hello(changes: Partial<PeerHello> = {}): PeerHello {
     bootId: 7,
     acknowledged: pair(3, 10),
     membersChangedAt: 0,
+    knows: 1,
     peerUrl: 'ws://p2:1',
     joinSecret: null,
     ...changes,
@@ -42,8 +43,8 @@ function hash(bytes: Uint8Array): Uint8Array {
   return Uint8Array.from(bytes, (byte) => byte ^ 0xff);
 }
 
-async function admission(directory = new Directory(self, [], configuration)): Promise<Admission> {
-  return new Admission({ clusterId: 'c', id: self }, directory, await openLog(), hash);
+async function admission(directory = new Directory(self, [], configuration), level = 1): Promise<Admission> {
+  return new Admission({ clusterId: 'c', id: self }, directory, await openLog(), hash, () => level);
 }
 
 test('a hello is read as it was written', () => {
@@ -71,7 +72,7 @@ test('a process whose disk brought back less than it once acknowledged is refuse
   await door.admit(hello());
   door.witness(peer, pair(3, 12));
   await assert.rejects(door.admit(hello({ bootId: 8, acknowledged: pair(3, 11) })), /has lost what it acknowledged/);
-  await assert.rejects(door.admit(hello({ bootId: 8, acknowledged: pair(2, 50) })), /has lost what it acknowledged/);
+  await assert.rejects(door.admit(hello({ bootId: 8, acknowledged: pair(2, 50) })), { verdict: 'lost' });
   await door.admit(hello({ bootId: 8, acknowledged: pair(3, 12) }));
 });
 
@@ -88,6 +89,7 @@ const table = {
   nextMember: 5,
   changedAt: 40,
   leaseReads: false,
+  level: 1,
   members: [
     { member: 1, name: 'a', clientUrl: 'ws://a:1', peerUrl: 'ws://a:2', role: 'voter', joinSecretHash: null },
     { member: 3, name: 'c', clientUrl: 'ws://c:1', peerUrl: 'ws://c:2', role: 'learner', joinSecretHash: hash(secret) },
@@ -115,7 +117,7 @@ test('whoever joins proves it once, to everybody who meets it for the first time
 test('a removed member is refused as such, also one that is no longer remembered, but not while the configuration counts it', async () => {
   for (const memberId of [2, 4] as MemberId[]) {
     const door = await admission(seeded());
-    await assert.rejects(door.admit(hello({ memberId, membersChangedAt: 99 })), { isRemoved: true });
+    await assert.rejects(door.admit(hello({ memberId, membersChangedAt: 99 })), { verdict: 'removed' });
     await (await admission(seeded([1, memberId]))).admit(hello({ memberId }));
   }
 });
@@ -130,14 +132,14 @@ test('a member that is not known here is let in only if it knows more of the mem
 test('with a new peer the stores of removed members are forgotten: a cluster may replace its members without end', async () => {
   const log = await openLog();
   const directory = new Directory(self, [], configuration);
-  const door = new Admission({ clusterId: 'c', id: self }, directory, log, hash);
+  const door = new Admission({ clusterId: 'c', id: self }, directory, log, hash, () => 1);
   const present = (id: number): object => ({ ...table.members[0], member: id });
   for (let id = 2; id < 1_100; id++) {
     directory.update({ ...table, nextMember: id + 1, members: [present(1), present(id)] as never }, [self]);
     await door.admit(hello({ memberId: id as MemberId }));
   }
   assert.deepEqual([...log.peerStores.keys()], [1_099]);
-  await assert.rejects(door.admit(hello({ memberId: 500 as MemberId })), { isRemoved: true });
+  await assert.rejects(door.admit(hello({ memberId: 500 as MemberId })), { verdict: 'removed' });
 });
 
 test('two stores at once under one id: the second is refused, and that is no failure of this member', async () => {
@@ -149,4 +151,10 @@ test('two stores at once under one id: the second is refused, and that is no fai
     ['fulfilled', 'rejected'],
   );
   assert.equal(both[1]?.status === 'rejected' && (both[1].reason as Error).name, 'PeerRefusedError');
+});
+
+test('a member of a release that knows less than the cluster does is refused by name', async () => {
+  const door = await admission(undefined, 2);
+  await assert.rejects(door.admit(hello({ knows: 1 })), /knows commands up to level 1, and the cluster is at 2/);
+  await door.admit(hello({ knows: 2 }));
 });

@@ -19,21 +19,41 @@ export interface PeerHello {
   readonly acknowledged: Acknowledged;
   /** How new the sender's record of the members is: a log index. */
   readonly membersChangedAt: number;
+  /** The newest commands that the sender knows. */
+  readonly knows: number;
   /** Where the sender is found. */
   readonly peerUrl: string;
   /** Of its join token. Null: a founding member. */
   readonly joinSecret: Uint8Array | null;
 }
 
+/**
+ * Final for the process that hears it. `removed`: it was a member, and never will be one again. `lost`: its disk has lost what it acknowledged; it must
+ * not vote anywhere, also not among peers who know nothing of that.
+ */
+export type Verdict = 'removed' | 'lost';
+
 /** A peer that may not take part, and why: for the log of both. */
 export class PeerRefusedError extends Error {
   override readonly name = 'PeerRefusedError';
-  /** It was a member, and never will be one again. */
-  readonly isRemoved: boolean;
+  /** Null: it may come again. */
+  readonly verdict: Verdict | null;
 
-  constructor(message: string, isRemoved = false) {
+  constructor(message: string, verdict: Verdict | null = null) {
     super(message);
-    this.isRemoved = isRemoved;
+    this.verdict = verdict;
+  }
+}
+
+/** A peer knows better than this disk what it once acknowledged. */
+export class LostAcknowledgedError extends Error {
+  override readonly name = 'LostAcknowledgedError';
+
+  constructor(by: MemberId) {
+    super(
+      `this disk has lost what it acknowledged, says member ${by}: it must not vote. Was an old copy of the directory put back, or does the disk lie? ` +
+        'Replace this member by a new one: `conclave member replace`',
+    );
   }
 }
 
@@ -48,6 +68,7 @@ export function encodeHello(hello: PeerHello): Uint8Array {
   writer.number(hello.acknowledged.term);
   writer.number(hello.acknowledged.index);
   writer.number(hello.membersChangedAt);
+  writer.number(hello.knows);
   writer.bytes(encodeText(hello.peerUrl));
   writer.byte(hello.joinSecret === null ? 0 : 1);
   if (hello.joinSecret !== null) writer.bytes(hello.joinSecret);
@@ -70,6 +91,7 @@ export function decodeHello(bytes: Uint8Array): PeerHello {
     bootId: reader.number(),
     acknowledged: { term: reader.number() as never, index: reader.number() as never },
     membersChangedAt: reader.number(),
+    knows: reader.number(),
     peerUrl: decodeText(reader.bytes()),
     joinSecret: reader.byte() === 0 ? null : reader.bytes().slice(),
   };
@@ -81,6 +103,7 @@ export class Admission {
   readonly #directory: Directory;
   readonly #log: LogStore;
   readonly #hash: (bytes: Uint8Array) => Uint8Array;
+  readonly #level: () => number;
   readonly #witnessed = new Map<MemberId, Acknowledged>();
   readonly #boots = new Map<MemberId, number>();
 
@@ -89,11 +112,13 @@ export class Admission {
     directory: Directory,
     log: LogStore,
     hash: (bytes: Uint8Array) => Uint8Array,
+    level: () => number,
   ) {
     this.#own = own;
     this.#directory = directory;
     this.#log = log;
     this.#hash = hash;
+    this.#level = level;
   }
 
   /** `peer` has acknowledged this to this member. */
@@ -109,6 +134,10 @@ export class Admission {
     if (clusterId !== own) throw new PeerRefusedError(`member ${memberId} is of cluster ${clusterId}, this is ${own}`);
     if (to !== id) throw new PeerRefusedError(`member ${memberId} means to talk to member ${to}, this is ${id}`);
     this.#mustBelong(hello);
+    if (hello.knows < this.#level()) {
+      const what = `knows commands up to level ${hello.knows}, and the cluster is at ${this.#level()}: run a newer release`;
+      throw new PeerRefusedError(`member ${memberId} ${what}`);
+    }
     const known = this.#log.peerStores.get(memberId);
     if (known !== undefined && known !== storeUuid) {
       // Short enough to be told whole where a WebSocket closes: 120 bytes.
@@ -121,7 +150,7 @@ export class Admission {
     const isNews = this.#boots.get(memberId) !== bootId;
     if (isNews && witnessed !== undefined && isLess(acknowledged, witnessed)) {
       const lost = `${acknowledged.index} in term ${acknowledged.term}, once it was ${witnessed.index} in term ${witnessed.term}`;
-      throw new PeerRefusedError(`member ${memberId} has lost what it acknowledged: its disk says ${lost}`);
+      throw new PeerRefusedError(`member ${memberId} has lost what it acknowledged: its disk says ${lost}`, 'lost');
     }
     if (known === undefined) {
       this.#mustProve(hello);
@@ -152,7 +181,7 @@ export class Admission {
     if (memberId === this.#own.id || standing === 'removed') {
       const isRemoved = standing === 'removed';
       const what = isRemoved ? 'was removed from this cluster' : 'is this one';
-      throw new PeerRefusedError(`member ${memberId} ${what}`, isRemoved);
+      throw new PeerRefusedError(`member ${memberId} ${what}`, isRemoved ? 'removed' : null);
     }
     // Whoever knows more of the members than is known here cannot be judged here: it may be the leader who would tell.
     if (standing === 'member' || membersChangedAt > this.#directory.changedAt) return;

@@ -55,6 +55,8 @@ export interface Report {
   readonly durable: number;
   /** Process id; 0 where there is none. */
   readonly pid: number;
+  /** The newest commands that it knows. */
+  readonly knows: number;
 }
 
 /** A client of the asking member wants leadership to move. */

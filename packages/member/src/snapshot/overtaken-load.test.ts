@@ -17,7 +17,7 @@ function snapshotAt(index: number): SnapshotMeta {
 /** A state behind `index` entries that mean nothing, as it is stored. */
 function stateAt(index: number): Checkpoint {
   const machine = new StateMachine({ values: { read: () => undefined } });
-  machine.reincarnate(1);
+  machine.reincarnate(1, 2);
   for (let at = 1; at <= index; at++) machine.apply(at, 1, null);
   return machine.takeCheckpoint();
 }
@@ -50,7 +50,7 @@ test('a snapshot that comes while an earlier one is loaded waits for that load, 
   const snapshots = new Snapshots(
     { clock, log, store, timers },
     {} as PeerLinks,
-    { machine, applier, checkpointer },
+    { machine, applier, barrier: { wait: () => {} }, checkpointer },
     {
       push: (input) => pushed.push(input),
       replacing: () => {},

@@ -1,6 +1,8 @@
 import type { Index, Input, MemberId, SnapshotMeta, SnapshotSend, Term } from '@conclave/core';
 import type { StateMachine } from '@conclave/state-machine';
 import type { Applier } from '../applier.ts';
+import { Backups } from '../backup/backups.ts';
+import type { Barrier } from '../barrier.ts';
 import { loadState } from '../boot.ts';
 import type { Checkpointer } from '../checkpointer.ts';
 import { asError } from '../defect.ts';
@@ -20,7 +22,10 @@ export interface SnapshotsListener {
   failed(error: Error): void;
 }
 
-/** Whole states: sent to members that lag, received when this one does, and put in the place of its own. */
+/** Why a member serves nobody meanwhile. */
+export const tooFarBehind = 'this member takes its state from a snapshot, and serves again when it has it';
+
+/** Whole states: sent to members that lag and to backups, received when this one lags, and put in the place of its own. */
 export class Snapshots {
   readonly #store: Environment['store'];
   readonly #log: Environment['log'];
@@ -31,6 +36,7 @@ export class Snapshots {
   readonly #listener: SnapshotsListener;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
+  readonly backups: Backups;
   #isReplacing = false;
   /** The load under way; ends also when another snapshot makes it useless. */
   #loading: Promise<void> = Promise.resolve();
@@ -42,9 +48,15 @@ export class Snapshots {
     links: PeerLinks,
     {
       applier,
+      barrier,
       checkpointer,
       machine,
-    }: { readonly machine: StateMachine; readonly applier: Applier; readonly checkpointer: Checkpointer },
+    }: {
+      readonly machine: StateMachine;
+      readonly applier: Applier;
+      readonly barrier: Pick<Barrier, 'wait'>;
+      readonly checkpointer: Checkpointer;
+    },
     listener: SnapshotsListener,
   ) {
     this.#store = store;
@@ -54,6 +66,7 @@ export class Snapshots {
     this.#applier = applier;
     this.#checkpointer = checkpointer;
     this.#listener = listener;
+    this.backups = new Backups(() => store.snapshots, machine, barrier, checkpointer, { clock, timers });
     const send = (to: MemberId, message: PeerMessage): void => this.#links.send(to, message);
     this.#sender = new SnapshotSender(
       () => store.snapshots,
@@ -143,5 +156,6 @@ export class Snapshots {
     this.#stopped = true;
     this.#sender.abandon();
     this.#receiver.stop();
+    this.backups.stop();
   }
 }

@@ -6,7 +6,6 @@ import { clusterId, type MemberAddress, memberAddress, memberId } from './handsh
 import { type ErrorBody, errorBody, requestId } from './request.ts';
 import { wireLimits } from './wire-limits.ts';
 
-/** Answered by `status` without asking the log: also where there is no quorum. */
 /** Hand leadership to another voter. Any member passes it on to the leader. */
 export interface TransferLeader {
   readonly type: 'transferLeader';
@@ -22,6 +21,7 @@ export interface Transferred {
   readonly leaderId: number;
 }
 
+/** Answered by `status` without asking the log: also where there is no quorum. */
 export interface StatusRequest {
   readonly type: 'statusRequest';
   readonly id: number;
@@ -58,6 +58,12 @@ export interface ClusterStatus {
   readonly revision: number;
   /** The member that answers has heard from a leader lately. */
   readonly hasQuorum: boolean;
+  /** Grows with each restore from a backup. */
+  readonly incarnation: number;
+  /** The newest commands that all members know, and that are proposed therefore. */
+  readonly level: number;
+  /** The leader answers linearizable reads from its lease: what the configuration in force says. */
+  readonly leaseReads: boolean;
   readonly members: readonly MemberStatus[];
 }
 
@@ -103,6 +109,9 @@ export const clusterStatus: Structure<ClusterStatus> = structure<ClusterStatus>(
   leader: nullable(memberId),
   revision: shared.revision,
   hasQuorum: boolean,
+  incarnation: integer('incarnation', 1),
+  level: integer('level', 1, 0xffff),
+  leaseReads: boolean,
   members: list(memberStatus, wireLimits.maxMembers),
 });
 

@@ -1,5 +1,6 @@
 // All messages of the connection between a client and a member. A tag says who sends it: 1 to 63 the client, 64 to 127 the member.
 import { type Union, union } from '../schema/structure.ts';
+import { type BackupChunk, type BackupRead, backupChunkCase, backupReadCase } from './backup.ts';
 import {
   type Goodbye,
   goodbyeCase,
@@ -77,7 +78,8 @@ export type ClientMessage =
   | WatchCredit
   | WatchCancel
   | StatusRequest
-  | TransferLeader;
+  | TransferLeader
+  | BackupRead;
 
 export type MemberMessage =
   | Welcome
@@ -98,6 +100,7 @@ export type MemberMessage =
   | StatusMessage
   | MembersChanged
   | Transferred
+  | BackupChunk
   | Goodbye;
 
 export const clientMessage: Union<ClientMessage> = union<ClientMessage, 'type'>('client message', 'type', {
@@ -112,6 +115,7 @@ export const clientMessage: Union<ClientMessage> = union<ClientMessage, 'type'>(
   watchCancel: watchCancelCase,
   statusRequest: statusRequestCase,
   transferLeader: transferLeaderCase,
+  backupRead: backupReadCase,
 });
 
 export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>('member message', 'type', {
@@ -133,5 +137,6 @@ export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>(
   status: statusCase,
   membersChanged: membersChangedCase,
   transferred: transferredCase,
+  backupChunk: backupChunkCase,
   goodbye: goodbyeCase,
 });

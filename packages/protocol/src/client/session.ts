@@ -141,7 +141,7 @@ export const grantedCase: CaseTable<Granted, 'type'> = {
 };
 
 export const contendedCase: CaseTable<Contended, 'type'> = {
-  tag: 82,
+  tag: 83,
   fields: { session: shared.leaseId, sequence: shared.sequence },
 };
 

@@ -20,6 +20,8 @@ export const wireLimits = {
   /** The pieces of one revision, joined: `limits.maxEventBytesPerEntry` twice, with what was there before, and the rest of the encoding. */
   maxRevisionBytes: 37_748_736,
   maxSnapshotChunkEntries: 10_000,
+  /** One chunk of a backup. */
+  maxBackupChunkBytes: 262_144,
   /** Flow control: what a watch may have outstanding. */
   maxCreditBytes: 67_108_864,
   maxDeadlineMs: 3_600_000,

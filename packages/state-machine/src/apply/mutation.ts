@@ -6,7 +6,14 @@ import { txn } from '../keys/txn.ts';
 import { leaseExpire, leaseGrant, leaseRevoke, sessionClose, sessionOpen } from '../leases/lease-operations.ts';
 import { lockAcquire } from '../locks/lock-acquire.ts';
 import { lockBreak, lockCancel, lockDelayEnd, lockRelease, proclaim } from '../locks/lock-operations.ts';
-import { clusterSet, memberAdd, memberRole, memberSeed, memberUpdate } from '../members/member-operations.ts';
+import {
+  clusterLevel,
+  clusterSet,
+  memberAdd,
+  memberRole,
+  memberSeed,
+  memberUpdate,
+} from '../members/member-operations.ts';
 import { type Response, refusal } from '../response.ts';
 import type { State } from '../state.ts';
 import type { Draft } from './draft.ts';
@@ -63,6 +70,9 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
       return clusterSet(state, draft, operation);
     case 'memberSeed':
       memberSeed(state, draft, operation);
+      return null;
+    case 'clusterLevel':
+      clusterLevel(state, draft, operation);
       return null;
     case 'leaseExpire':
       leaseExpire(state, draft, operation);

@@ -72,11 +72,12 @@ function writeRequest(writer: RecordWriter, request: LockRequest): void {
   for (const sequence of request.keeping) writer.u64(sequence);
 }
 
-function writeCluster(writer: RecordWriter, { changedAt, leaseReads, nextMember }: ClusterRecord): void {
+function writeCluster(writer: RecordWriter, { changedAt, leaseReads, level, nextMember }: ClusterRecord): void {
   writer
     .u64(nextMember)
     .u64(changedAt)
-    .u8(leaseReads ? 1 : 0);
+    .u8(leaseReads ? 1 : 0)
+    .u16(level);
 }
 
 function writeMember(writer: RecordWriter, member: MemberRecord): void {

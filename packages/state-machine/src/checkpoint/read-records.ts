@@ -135,6 +135,7 @@ export function loadCluster(cluster: ClusterRecord, key: Uint8Array, value: Uint
   cluster.nextMember = reader.u64();
   cluster.changedAt = reader.u64();
   cluster.leaseReads = reader.u8() === 1;
+  cluster.level = reader.u16();
   close(reader, cluster);
 }
 

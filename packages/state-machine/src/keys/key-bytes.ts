@@ -37,6 +37,9 @@ export interface Span {
   readonly high: string;
 }
 
+/** All that are not reserved. */
+export const everyKey: Span = { low: behindReserved, high: behindLastKey };
+
 /** A range that begins at the empty key begins behind the reserved ones: those are reached only by naming them. */
 export function spanOf(range: KeyRange): Span {
   const key = latin1Of(range.key);

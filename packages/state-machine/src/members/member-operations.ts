@@ -1,4 +1,5 @@
 import {
+  type ClusterLevel,
   type ClusterSet,
   type ClusterSetResult,
   limits,
@@ -85,6 +86,13 @@ export function clusterSet(state: State, draft: Draft, { leaseReads }: ClusterSe
   state.cluster.leaseReads = leaseReads;
   changed(state, draft);
   return { type: 'clusterSet', changed: true };
+}
+
+/** All members know the commands of this level: from now on they may stand in the log. */
+export function clusterLevel(state: State, draft: Draft, { level }: ClusterLevel): void {
+  if (!state.cluster.isSeeded || level <= state.cluster.level) return;
+  state.cluster.level = level;
+  changed(state, draft);
 }
 
 function put(state: State, record: MemberRecord): void {

@@ -8,6 +8,8 @@ export interface Membership {
   /** Log index of the last change. */
   readonly changedAt: number;
   readonly leaseReads: boolean;
+  /** Nothing newer than this command version is proposed. */
+  readonly level: number;
   /** In the order of their ids; removed ones too. */
   readonly members: readonly (MemberDescription & { readonly joinSecretHash: Uint8Array | null })[];
 }
@@ -17,12 +19,12 @@ export function listMembers(state: State): MemberListResult {
 }
 
 export function membershipOf(state: State): Membership {
-  const { changedAt, leaseReads, nextMember } = state.cluster;
+  const { changedAt, leaseReads, level, nextMember } = state.cluster;
   const members = describe(state).map((one) => ({
     ...one,
     joinSecretHash: state.members.get(one.member)?.joinSecretHash ?? null,
   }));
-  return { nextMember, changedAt, leaseReads, members };
+  return { nextMember, changedAt, leaseReads, level, members };
 }
 
 /** In the order of their ids: only a seed puts several in, and sorts them. */

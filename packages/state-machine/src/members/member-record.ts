@@ -40,6 +40,8 @@ export class ClusterRecord {
   /** Every id below it was given out, or is none. 0: no members are on record yet. */
   nextMember = 0;
   leaseReads = false;
+  /** Nothing newer than this command version is proposed. */
+  level = 1;
   /** Log index of the last change of a member: of two members with different tables the one with the larger index knows better. */
   changedAt = 0;
 

@@ -112,8 +112,14 @@ test('only the first seed counts, and nobody is added before it', () => {
 test('a restored backup knows none of the old members', () => {
   const member = seeded(1, 2, 3);
   member.do(role(3, 'removed'));
-  member.machine.reincarnate(1);
+  member.machine.reincarnate(1, 2);
   member.checkpoint();
   member.restart();
-  assert.deepEqual(member.machine.membership(), { nextMember: 0, changedAt: 0, leaseReads: false, members: [] });
+  assert.deepEqual(member.machine.membership(), {
+    nextMember: 0,
+    changedAt: 0,
+    leaseReads: false,
+    level: 1,
+    members: [],
+  });
 });

@@ -8,6 +8,8 @@ export interface Layout {
   readonly memberFile: string;
   /** What becomes the member file as the last step of an initialisation. */
   readonly initialising: string;
+  /** The same of a restore: what it leaves half done must not be taken for nothing. */
+  readonly restoring: string;
   readonly anchor: string;
   readonly reserve: string;
   readonly log: LevelOptions;
@@ -36,6 +38,7 @@ export function layoutOf(directory: string): Layout {
     directory,
     memberFile: join(directory, 'member.json'),
     initialising: join(directory, 'member.json.initialising'),
+    restoring: join(directory, 'member.json.restoring'),
     anchor: join(directory, 'anchor'),
     reserve: join(directory, 'reserve'),
     log: {

@@ -9,6 +9,8 @@ export type Survey =
   | { readonly kind: 'empty' }
   /** An initialisation began and did not end; nothing in it was ever relied on. */
   | { readonly kind: 'interrupted' }
+  /** A restore began and did not end: whoever runs here expects data that are not here. */
+  | { readonly kind: 'half-restored' }
   | { readonly kind: 'initialised' }
   /** Parts of a member without its member file: someone removed it, or the disk did. */
   | { readonly kind: 'headless'; readonly found: readonly string[] }
@@ -21,6 +23,7 @@ export async function survey(layout: Layout): Promise<Survey> {
   const found = await listing(layout.directory);
   if (found === null) return { kind: 'absent' };
   if (found.includes(basename(layout.memberFile))) return { kind: 'initialised' };
+  if (found.includes(basename(layout.restoring))) return { kind: 'half-restored' };
   if (found.includes(basename(layout.initialising))) return { kind: 'interrupted' };
   if (found.length === 0) return { kind: 'empty' };
   const parts = new Set(['log', basename(layout.anchor)]);

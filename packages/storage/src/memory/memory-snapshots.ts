@@ -63,7 +63,7 @@ export class MemorySnapshots implements SnapshotStore, MemoryBeside {
       const { position, configuration, digest } = checkpoint;
       const meta: SnapshotMeta = { id: this.#disk.nextSnapshotId(), position, configuration };
       const bytes = records.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
-      const head = { clusterId: this.#disk.image.owner.clusterId, meta, digest, bytes };
+      const head = { clusterId: this.#disk.image.owner.clusterId, meta, digest, bytes, savedAtMs: 0 };
       const source = {
         read: async (from: Uint8Array) => {
           state.assertOpen();

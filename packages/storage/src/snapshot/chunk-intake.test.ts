@@ -11,7 +11,7 @@ import { encodeHead, encodeTrailer } from './head.ts';
 
 const meta = { id: 'made-up', position: position(9, 2), configuration: founders };
 const expected = { clusterId: 'intake', meta };
-const head = { ...expected, digest: bytes('digest'), bytes: 100 };
+const head = { ...expected, digest: bytes('digest'), bytes: 100, savedAtMs: 0 };
 
 /** Seals one chunk behind the other, and offers each to an intake. */
 class Sender {

@@ -1,8 +1,7 @@
-import type { SnapshotMeta } from '@conclave/core';
 import { maxKeyBytes, maxValueBytes } from '../bounds.ts';
 import type { StateRecord } from '../storage.ts';
 import { badChunk, ChunkKind, type Crc32, readChunk, viewOf } from './chunk.ts';
-import { decodeHead, decodeTrailer, type SnapshotHead } from './head.ts';
+import { decodeHead, decodeTrailer, type ExpectedSnapshot, type SnapshotHead, type SnapshotTrailer } from './head.ts';
 
 /** A value of which chunks brought a part. */
 interface Partial {
@@ -22,7 +21,7 @@ const recordHeaderBytes = 8;
 
 /** Records out of chunks: the other side of `ChunkedExport`. A chunk that is refused leaves it as it was. */
 export class ChunkIntake {
-  readonly #expected: { readonly clusterId: string; readonly meta: SnapshotMeta };
+  readonly #expected: ExpectedSnapshot | null;
   readonly #crc32: Crc32;
   #next = 0;
   #crc = 0;
@@ -30,7 +29,8 @@ export class ChunkIntake {
   #progress: Progress = { records: 0, bytes: 0, lastKey: null, partial: null };
   #complete = false;
 
-  constructor(expected: { readonly clusterId: string; readonly meta: SnapshotMeta }, crc32: Crc32) {
+  /** Null: a snapshot of whatever cluster. */
+  constructor(expected: ExpectedSnapshot | null, crc32: Crc32) {
     this.#expected = expected;
     this.#crc32 = crc32;
   }
@@ -48,6 +48,16 @@ export class ChunkIntake {
   get complete(): SnapshotHead {
     if (!this.#complete || this.#head === null) throw badChunk(this.#next, 'it has not come, and it is not the end');
     return this.#head;
+  }
+
+  get isComplete(): boolean {
+    return this.#complete;
+  }
+
+  /** What came so far. */
+  get counts(): SnapshotTrailer {
+    const { records, bytes } = this.#progress;
+    return { records, bytes };
   }
 
   /** The records that are whole with this chunk; views into it where a value was not cut. Throws `bad-chunk`. */

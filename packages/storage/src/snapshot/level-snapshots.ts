@@ -68,7 +68,7 @@ export class LevelSnapshots implements SnapshotStore, StateBeside {
       const { checkpoint, source, bytes } = await this.#state.view();
       const { position, configuration, digest } = checkpoint;
       const meta: SnapshotMeta = { id: randomUUID(), position, configuration };
-      const head = { clusterId: this.#options.member.clusterId, meta, digest, bytes };
+      const head = { clusterId: this.#options.member.clusterId, meta, digest, bytes, savedAtMs: Date.now() };
       const made: SnapshotExport = new ChunkedExport(head, source, crc32, () => this.#exports.delete(made));
       this.#exports.add(made);
       return made;
