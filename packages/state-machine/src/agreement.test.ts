@@ -259,11 +259,10 @@ function compareLists(member: Member, model: Model): void {
   assert.deepEqual(machine.query({ type: 'members' }), {
     type: 'members',
     leaseReads: model.leaseReads,
-    level: model.level,
     members: model.members,
   });
-  const { changedAt, nextMember } = machine.membership();
-  assert.deepEqual([changedAt, nextMember], [model.membersChangedAt, model.nextMember]);
+  const { changedAt, level, nextMember } = machine.membership();
+  assert.deepEqual([changedAt, level, nextMember], [model.membersChangedAt, model.level, model.nextMember]);
   for (const name of names) {
     compareLock(machine.query({ type: 'lock', name }), model, name);
   }

@@ -109,7 +109,7 @@ function acquire(model: Model, operation: LockAcquire): LockState {
     order,
     value,
     lockDelayMs,
-    keeping,
+    keeping: keeping.filter((one) => (model.request(session, one)?.fence ?? 0) > 0),
     fence: 0,
     sinceWallMs: header!.wallTimeMs,
     delayMs: 0,

@@ -6,6 +6,7 @@ import { KeyNode, living, pushVersion, VersionKind } from '../keys/key-version.t
 import type { ValueSource } from '../keys/values.ts';
 import { attach, detach } from '../keys/write.ts';
 import {
+  byTurn,
   fits,
   type Lock,
   type LockRequest,
@@ -73,7 +74,7 @@ export class StateLoader {
     const state = this.#state;
     if (!state.counters.stored) throw new DamagedStateError('there is no record of the counters');
     this.#chain.end();
-    for (const request of this.#requests.toSorted(byTurn)) place(state, request);
+    for (const request of this.#requests.toSorted(holdersFirst)) place(state, request);
     for (const request of this.#requests) keep(request);
     for (const keyed of this.#keyed.toSorted((a, b) => a.order - b.order)) state.keyed.set(keyed.key, keyed);
     for (const past of this.#past.toSorted((a, b) => a.index - b.index || a.sub - b.sub))
@@ -235,9 +236,8 @@ class RevisionChain {
 }
 
 /** Holders by their grants, then those who wait by their turns. */
-function byTurn(a: LockRequest, b: LockRequest): number {
-  if (a.isWaiting !== b.isWaiting) return a.isWaiting ? 1 : -1;
-  return a.fence - b.fence || a.order - b.order;
+function holdersFirst(a: LockRequest, b: LockRequest): number {
+  return a.isWaiting === b.isWaiting ? byTurn(a, b) : Number(a.isWaiting) - Number(b.isWaiting);
 }
 
 function place(state: State, request: LockRequest): void {

@@ -4,7 +4,7 @@ import type { Draft, SessionEnd } from '../apply/draft.ts';
 import { bytesOf, latin1Of } from '../keys/key-bytes.ts';
 import { deleteKey } from '../keys/write.ts';
 import { endHold, grantWaiting, leaveQueue, locksOf } from '../locks/grant.ts';
-import type { LockRequest } from '../locks/lock.ts';
+import { byTurn, type LockRequest } from '../locks/lock.ts';
 import type { State } from '../state.ts';
 import { isSession, type Lease, type SessionLease } from './lease.ts';
 
@@ -32,15 +32,10 @@ function endRequests(state: State, draft: Draft, { session, ttlMs }: SessionLeas
   for (const request of waiting) leaveQueue(state, request);
   // Whoever stood behind one that has left may fit where that did not.
   grantWaiting(state, draft, waiting.flatMap(locksOf));
-  const holds = requests.filter(({ isWaiting }) => !isWaiting).toSorted(byFence);
+  const holds = requests.filter(({ isWaiting }) => !isWaiting).toSorted(byTurn);
   for (const hold of holds) {
     endHold(state, draft, hold, { end, cause: 'lease', delayMs: delayAfter(hold, ttlMs, end), heir: null });
   }
-}
-
-/** One entry may have granted several holds at one revision: then their order in the log decides. */
-function byFence(a: LockRequest, b: LockRequest): number {
-  return a.fence - b.fence || a.order - b.order;
 }
 
 /**

@@ -2,7 +2,7 @@
 // request that waits only when that one has been granted, if its session said that it keeps the hold meanwhile. Only an acquire
 // that keeps something can close a cycle, so that it alone looks.
 import { maxDeadlockSteps } from '../bounds.ts';
-import { type Claim, type LockRequest, requestName } from './lock.ts';
+import { type Claim, inTurn, type LockRequest, requestName } from './lock.ts';
 
 /** The requests of a cycle through `start`, each waiting for the next. Null: there is none, or it is further away than is looked. */
 export function cycleThrough(start: LockRequest): readonly LockRequest[] | null {
@@ -45,7 +45,7 @@ function* waitsFor(search: Search, request: LockRequest): Generator<LockRequest,
     }
     for (const holder of blockers(claim)) {
       if (!mayStep(search)) return;
-      for (const waiting of byOrder(holder.keptBy)) {
+      for (const waiting of inTurn(holder.keptBy)) {
         if (!mayStep(search)) return;
         yield waiting;
       }
@@ -65,12 +65,7 @@ function mayStep(search: Search): boolean {
 function blockers({ lock, mode }: Claim): readonly LockRequest[] {
   if (mode === 'permits' && lock.holders.size > 1) return [];
   if (mode === 'shared' && !lock.isExclusive) return [];
-  return [...lock.holders].filter(({ isDelayed }) => !isDelayed);
-}
-
-/** Not the order of memory, which differs between a member that replayed and one that loaded. */
-function byOrder(requests: Iterable<LockRequest>): LockRequest[] {
-  return [...requests].toSorted((a, b) => a.order - b.order);
+  return inTurn(lock.holders).filter(({ isDelayed }) => !isDelayed);
 }
 
 /** For people: `lock "a" (7:3) → lock "b" (9:1) → lock "a" (7:3)`, with session and sequence of each request. */

@@ -14,7 +14,7 @@ import type { State } from '../state.ts';
 import { cycleText, cycleThrough } from './deadlock.ts';
 import { checkElectionValue, sessionOfDraft } from './draft-rules.ts';
 import { grant, mayHoldAtOnce } from './grant.ts';
-import { type Claim, Lock, LockRequest, lockKey, requestEventBytes, requestWeight } from './lock.ts';
+import { type Claim, inTurn, Lock, LockRequest, lockKey, requestEventBytes, requestWeight } from './lock.ts';
 
 export function lockAcquire(state: State, draft: Draft, operation: LockAcquire): LockAcquireResult {
   const session = sessionOfDraft(draft, 'lockAcquire');
@@ -42,7 +42,9 @@ function requestFor(state: State, draft: Draft, session: SessionLease, operation
   const claims = operation.claims.map((claim) => claimOn(state, claim));
   const kept = value === null ? null : value.slice();
   const { sequence, index, wallTimeMs } = draft;
-  return new LockRequest(claims, session.id, session, sequence, index, lockDelayMs, kept, keeping, wallTimeMs);
+  // What is no hold now never counts as kept, also not when a later acquire takes that sequence.
+  const held = keeping.filter((one) => session.session.requests.get(one)?.isWaiting === false);
+  return new LockRequest(claims, session.id, session, sequence, index, lockDelayMs, kept, held, wallTimeMs);
 }
 
 function claimOn(state: State, claim: LockClaim): Claim {
@@ -89,7 +91,7 @@ function enqueue(draft: Draft, request: LockRequest): LockState {
 }
 
 function notifyContended(draft: Draft, { holders }: Lock): void {
-  for (const { isDelayed, owner, sequence } of holders) {
+  for (const { isDelayed, owner, sequence } of inTurn(holders)) {
     if (!isDelayed) draft.notify({ type: 'contended', session: owner, sequence });
   }
 }

@@ -21,7 +21,7 @@ import { Remembered } from '../sessions/remembered.ts';
 import type { State } from '../state.ts';
 import { checkElectionValue, sessionOfDraft } from './draft-rules.ts';
 import { endDelay, endHold, grantWaiting, leaveQueue, locksOf, publish, sessionOf } from './grant.ts';
-import { type LockRequest, lockKey, requestName } from './lock.ts';
+import { inTurn, type LockRequest, lockKey, requestName } from './lock.ts';
 
 /** Releases by request and fence, not by name: a repeated release cannot end a later hold, also not of the same session (etcd#22082). */
 export function lockRelease(state: State, draft: Draft, operation: LockRelease): LockReleaseResult {
@@ -109,7 +109,7 @@ export function holdsOf(state: State, name: LockName, fence: Fence, holder: Lock
   const lock = state.locks.get(lockKey(name));
   if (lock === undefined) return [];
   const isMeant = (request: LockRequest): boolean => request.fence === fence && !request.isDelayed;
-  if (holder === null) return [...lock.holders].filter(isMeant);
+  if (holder === null) return inTurn(lock.holders).filter(isMeant);
   const request = requestOf(state, holder);
   return request !== undefined && lock.holders.has(request) && isMeant(request) ? [request] : [];
 }

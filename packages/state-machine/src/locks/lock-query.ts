@@ -13,7 +13,7 @@ import {
 } from '@conclave/protocol';
 import { latin1Of } from '../keys/key-bytes.ts';
 import type { State } from '../state.ts';
-import { kindPrefix, type Lock, type LockRequest, lockKey } from './lock.ts';
+import { byTurn, inTurn, kindPrefix, type Lock, type LockRequest, lockKey } from './lock.ts';
 import { requestState } from './lock-acquire.ts';
 import { requestOf } from './lock-operations.ts';
 
@@ -28,9 +28,9 @@ export function queryLock(state: State, { name }: LockQuery): LockQueryResult {
           name,
           limit: name.kind === 'semaphore' ? lock.limit : null,
           holding: holdingOf(lock),
-          holders: inOrder(lock.holders).map((request) => holderOf(lock, request)),
+          holders: listed(lock.holders).map((request) => holderOf(lock, request)),
           waiting: lock.queue.size,
-          queue: inOrder(lock.queue).map((request) => waiterOf(lock, request)),
+          queue: listed(lock.queue).map((request) => waiterOf(lock, request)),
           past,
         };
   return { type: 'lock', lock: described };
@@ -69,7 +69,7 @@ function summaryOf(lock: Lock): LockSummary {
 function firstHolder({ holders }: Lock): LockRequest | null {
   let first: LockRequest | null = null;
   for (const request of holders) {
-    if (!request.isDelayed && (first === null || byFence(request, first) < 0)) first = request;
+    if (!request.isDelayed && (first === null || byTurn(request, first) < 0)) first = request;
   }
   return first;
 }
@@ -80,14 +80,9 @@ function holdingOf({ holders }: Lock): number {
   return holding;
 }
 
-/** Several may have been granted at one revision. */
-function byFence(a: LockRequest, b: LockRequest): number {
-  return a.fence - b.fence || a.order - b.order;
-}
-
-/** The order of their turns, whatever the order of memory; no more than an answer may hold. */
-function inOrder(requests: Iterable<LockRequest>): LockRequest[] {
-  return [...requests].toSorted(byFence).slice(0, limits.maxListEntries);
+/** No more than an answer may hold. */
+function listed(requests: Iterable<LockRequest>): LockRequest[] {
+  return inTurn(requests).slice(0, limits.maxListEntries);
 }
 
 function waiterOf(lock: Lock, { claims, owner, sequence, sinceWallMs }: LockRequest): LockWaiter {

@@ -17,7 +17,7 @@ export class Lock {
   readonly name: LockName;
   /** Of a semaphore: its permits, as long as it exists. */
   readonly limit: number;
-  /** In the order of their grants; those whose delay runs keep their place. */
+  /** Those whose delay runs keep their place. In no order that all members have in common: see `inTurn`. */
   readonly holders: Set<LockRequest> = new Set();
   /** In the order in which the log brought them. A set: a session that ends leaves from the middle. */
   readonly queue: Set<LockRequest> = new Set();
@@ -133,6 +133,18 @@ export function vacate(request: LockRequest): void {
     if (mode === 'exclusive') lock.isExclusive = false;
     if (mode === 'permits') lock.taken -= count;
   }
+}
+
+/**
+ * By fence; of those granted at one revision, and those that wait, by their place in the log. The order of a set will not do: it differs between a
+ * member that replayed and one that loaded.
+ */
+export function inTurn(requests: Iterable<LockRequest>): LockRequest[] {
+  return [...requests].toSorted(byTurn);
+}
+
+export function byTurn(a: LockRequest, b: LockRequest): number {
+  return a.fence - b.fence || a.order - b.order;
 }
 
 /** Names a request among those of all sessions. */
