@@ -31,6 +31,8 @@ export type DeadlineChange =
   | { readonly type: 'delayBegun'; readonly name: LockName; readonly fence: Fence; readonly delayMs: number }
   | { readonly type: 'delayEnded'; readonly name: LockName; readonly fence: Fence };
 
+const noChanges: readonly PinnedChange[] = [];
+
 /** One entry while it is applied: where it stands, who sent it, and what it has changed so far. */
 export class Draft {
   readonly index: number;
@@ -44,7 +46,7 @@ export class Draft {
   readonly session: SessionLease | null;
   readonly sequence: number;
 
-  readonly changes: PinnedChange[] = [];
+  changes: readonly PinnedChange[] = noChanges;
   grants = 0;
   membersChanged = false;
   notifications: Notification[] | null = null;
@@ -78,6 +80,12 @@ export class Draft {
   /** The store's revision as of what the entry has done so far. */
   get reached(): Revision {
     return this.advances ? this.revision : this.revision - 1;
+  }
+
+  /** Most entries change one key: an array that grows by `push` reserves room for seventeen, until the next checkpoint is durable. */
+  change(change: PinnedChange): void {
+    if (this.changes === noChanges) this.changes = [change];
+    else (this.changes as PinnedChange[]).push(change);
   }
 
   notify(notification: Notification): void {

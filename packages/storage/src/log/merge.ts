@@ -12,7 +12,7 @@ import type {
 } from '@conclave/core';
 import { maxEntryBytes, maxPersistBytes } from '../bounds.ts';
 import { compareAcknowledged } from '../storage.ts';
-import { assertUse } from '../storage-error.ts';
+import { assertUse, refuseUse } from '../storage-error.ts';
 import { runsBefore, runsBehind, runsWith, termAt } from './term-runs.ts';
 
 /** What the store knows of its log without reading it. */
@@ -135,9 +135,9 @@ function assertContiguous(head: LogHead, terms: readonly TermRun[], first: Index
   let term = termAt(terms, head.base, (first - 1) as Index);
   let index: number = first;
   for (const entry of job.entries) {
-    assertUse(entry.index === index, `entry ${entry.index} where ${index} is due`);
-    assertUse(entry.term >= term, `entry ${index} of term ${entry.term} behind one of term ${term}`);
-    assertUse(entry.data.length <= maxEntryBytes, `entry ${index} with ${entry.data.length} bytes of data`);
+    if (entry.index !== index) refuseUse(`entry ${entry.index} where ${index} is due`);
+    if (!(entry.term >= term)) refuseUse(`entry ${index} of term ${entry.term} behind one of term ${term}`);
+    if (entry.data.length > maxEntryBytes) refuseUse(`entry ${index} with ${entry.data.length} bytes of data`);
     term = entry.term;
     index++;
   }
