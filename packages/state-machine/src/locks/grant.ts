@@ -1,6 +1,6 @@
 // How a lock changes hands. A grant happens while an entry is applied, to the first request that waits, and only to a session that is
 // alive then: one whose end the log brought first has left the queue (etcd#11456: granted after waiting, to a lease long gone).
-import { type DeleteCause, electionKey, type Fence, type LeaseId } from '@conclave/protocol';
+import { type DeleteCause, type Fence, type LeaseId } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
 import { invariant } from '../damage.ts';
 import type { KeyNode } from '../keys/key-version.ts';
@@ -52,7 +52,7 @@ export function endHold(state: State, draft: Draft, request: LockRequest, delayM
   if (delayMs > 0) beginDelay(state, draft, lock, request.fence, delayMs);
   if (grantNext(state, draft, lock) || lock.name.kind === 'lock') return;
   const node = publishedNode(state, lock);
-  deleteKey(state, draft, node, electionKey(lock.name.name), cause);
+  deleteKey(state, draft, node, cause);
 }
 
 /** The request waits no more; the lock goes when nothing keeps it. */
@@ -82,7 +82,7 @@ export function publish(
   fresh: boolean,
 ): void {
   const key = publishedKey(name);
-  writeKey(state, draft, key, state.keys.get(key), electionKey(name.name), value, session, fresh);
+  writeKey(state, draft, key, state.keys.get(key), value, session, fresh);
 }
 
 /** The key that the leader of an election publishes under, which exists as long as one leads. */
