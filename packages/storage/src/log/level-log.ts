@@ -138,7 +138,7 @@ export class LevelLog implements LogStore {
     const { hardState, acknowledged, base, tail } = head;
     const before = snapshot === null || generation === null ? this.#meta : this.#replaced(snapshot, generation);
     const chainAtBase = base.index === before.base.index ? before.chainAtBase : await chainAt(this.#level, base);
-    const cut = await this.#truncation(write, before);
+    const cut = appends(write, before) ? appendBehind(before) : await this.#truncation(write, before);
     const { records, chain } = packEntries(entries, cut.chain);
     for (const { first } of records) this.#records.append(first);
     const operations: Operation[] = [];
@@ -167,7 +167,7 @@ export class LevelLog implements LogStore {
     if (snapshot !== null) {
       return { remove: takeReaching(this.#records, before.base.index), rewrite: [], chain: before.chainAtBase };
     }
-    if (from === null || from > before.tail) return { remove: [], rewrite: [], chain: before.chainAtTail };
+    if (from === null) return appendBehind(before);
     return truncate(this.#level, this.#records, before, from);
   }
 
@@ -210,6 +210,15 @@ export class LevelLog implements LogStore {
     if (this.#closed) throw new StorageError('closed', 'The log is closed');
     this.#poison.check();
   }
+}
+
+/** Nothing is read for what comes usually: it reaches LevelDB before `persist` returns. */
+function appends({ from, snapshot }: LogWrite, { tail }: LogMeta): boolean {
+  return snapshot === null && (from === null || from > tail);
+}
+
+function appendBehind({ chainAtTail }: LogMeta): Truncation {
+  return { remove: [], rewrite: [], chain: chainAtTail };
 }
 
 /** Whether a read beside the write may find less than it was promised. */
