@@ -23,7 +23,15 @@ import {
 } from './keys/write.ts';
 import type { ClientState } from './link/link.ts';
 import type { Lock } from './lock/lock.ts';
-import { acquireLock, type LockOptions } from './lock/locks.ts';
+import {
+  acquireLock,
+  acquireLocks,
+  type HoldOptions,
+  type LockMode,
+  type LockOptions,
+  type WantedLock,
+} from './lock/locks.ts';
+import { type Semaphore, SemaphoreHandle, type SemaphoreOptions } from './lock/semaphore.ts';
 import { openSession, type Session } from './session/session.ts';
 import type { WatchBatch } from './watch/batch.ts';
 import { openWatch, runWatch, type Watcher, type WatchOptions, type WatchRun } from './watch/watcher.ts';
@@ -38,6 +46,9 @@ export interface SessionCallOptions extends CallOptions {
 type KeysOnly<O> = O & { readonly keysOnly: true };
 
 /** A connection to a cluster that is always there: it moves to another member when one goes. */
+/** One of several locks: exclusively, unless it says otherwise. */
+export type LockChoice = Key | { readonly name: Key; readonly mode?: LockMode };
+
 export interface Client extends AsyncDisposable {
   readonly state: ClientState;
   on<E extends keyof ClientEvents>(event: E, listener: (...values: ClientEvents[E]) => void): Unsubscribe;
@@ -83,6 +94,11 @@ export interface Client extends AsyncDisposable {
   /** Holds it while `work` runs. */
   withLock<T>(name: Key, work: (lock: Lock) => Promise<T>, options?: LockOptions): Promise<T>;
 
+  /** All of them at one revision, or none: whoever waits for several holds none of them meanwhile. */
+  lockAll(names: readonly LockChoice[], options?: HoldOptions): Promise<Lock>;
+  /** So many permits, held by so many at a time. */
+  semaphore(name: Key, options: SemaphoreOptions): Semaphore;
+
   election(name: Key): Election;
   /** The JSON document under the key `config/NAME`: typed by any Standard Schema, live, always valid. */
   config<Input, Output>(
@@ -112,7 +128,15 @@ export interface Client extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const queries: ReadonlySet<string> = new Set<Query['type']>(['range', 'lease', 'leases', 'lock', 'locks', 'members']);
+const queries: ReadonlySet<string> = new Set<Query['type']>([
+  'range',
+  'lease',
+  'leases',
+  'lock',
+  'lockRequest',
+  'locks',
+  'members',
+]);
 
 export class ClientHandle implements Client {
   readonly #core: ClientCore;
@@ -199,6 +223,20 @@ export class ClientHandle implements Client {
 
   async tryLock(name: Key, options: LockOptions = {}): Promise<Lock | null> {
     return acquireLock(this.#core, this.#space.key(name), false, options);
+  }
+
+  async lockAll(names: readonly LockChoice[], options: HoldOptions = {}): Promise<Lock> {
+    const wanted = names.map((choice): WantedLock => {
+      const { mode = 'exclusive', name } = typeof choice === 'object' && 'name' in choice ? choice : { name: choice };
+      return { mode, name: this.#space.key(name) };
+    });
+    const lock = await acquireLocks(this.#core, wanted, true, options);
+    if (lock === null) throw new ConclaveError('PROTOCOL', 'a waiting acquire was refused');
+    return lock;
+  }
+
+  semaphore(name: Key, options: SemaphoreOptions): Semaphore {
+    return new SemaphoreHandle(this.#core, this.#space.key(name), options);
   }
 
   async withLock<T>(name: Key, work: (lock: Lock) => Promise<T>, options: LockOptions = {}): Promise<T> {

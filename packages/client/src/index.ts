@@ -1,10 +1,10 @@
 export type { CallOptions, WriteOptions } from './call.ts';
-export type { Client, SessionCallOptions } from './client.ts';
+export type { Client, LockChoice, SessionCallOptions } from './client.ts';
 export type { Config, ConfigChange, ConfigEvents, ConfigOptions } from './config/config.ts';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './config/standard-schema.ts';
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './create-client.ts';
-export type { Election, LeaderInfo, Leadership, ObserveOptions } from './election/election.ts';
+export type { Candidate, Election, LeaderInfo, Leadership, ObserveOptions } from './election/election.ts';
 export type { Unsubscribe } from './emitter.ts';
 export { ConclaveError, type ConclaveErrorCode } from './error.ts';
 export type { Entry, KeyEntry } from './keys/entry.ts';
@@ -25,8 +25,10 @@ export type {
 } from './keys/txn.ts';
 export type { CompareLost, DeleteDone, DeleteOptions, PutDone, PutOptions } from './keys/write.ts';
 export type { ClientState } from './link/link.ts';
-export type { Guard, Held, Lock } from './lock/lock.ts';
-export type { LockOptions } from './lock/locks.ts';
+export type { Guard, HoldEvents } from './lock/hold.ts';
+export type { Held, Lock } from './lock/lock.ts';
+export type { HoldOptions, LockMode, LockOptions } from './lock/locks.ts';
+export type { PermitOptions, Semaphore, SemaphoreOptions } from './lock/semaphore.ts';
 export type { Session } from './session/session.ts';
 export type { SessionState } from './session/session-core.ts';
 export type {

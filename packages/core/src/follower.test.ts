@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { append, heartbeatMs, Member } from './member.test-driver.ts';
+import { append, Cluster, heartbeatMs, Member } from './member.test-driver.ts';
 import type { Index, MemberId, Term } from './types.ts';
 
 const i = (index: number): Index => index as Index;
@@ -215,4 +215,49 @@ test('a second leader in one term stops the member (Raft, figure 3: election saf
   const member = new Member();
   member.hear('append', append(2, 1, [0, 0]));
   assert.throws(() => member.hear('append', append(3, 1, [0, 0])), /both lead term 1/);
+});
+
+for (const [bound, options] of [
+  ['entries', { maxUnappliedEntries: 3 }],
+  ['bytes', { maxUnappliedBytes: 3 * 34 }],
+] as const) {
+  test(`a follower that has more ${bound} committed than its state machine takes drops what would come on top, until it has`, () => {
+    const member = new Member({ stateMachineStalls: true, options });
+    member.hear('append', append(2, 1, [0, 0], [1, 1, 1, 1], 4));
+    member.persist();
+    assert.equal(member.said('appendAccepted').length, 1);
+    member.hear('append', append(2, 1, [4, 1], [1], 5));
+    member.persist();
+    assert.deepEqual([member.lastIndex, member.said('appendAccepted').length], [4, 0]);
+    member.hear('append', append(2, 1, [2, 1], [1, 1], 4));
+    assert.equal(member.said('appendAccepted')[0]?.match, 4, 'what it has it acknowledges as often as it is asked');
+    member.apply(null, i(1));
+    member.hear('append', append(2, 1, [4, 1], [1], 5));
+    member.persist();
+    assert.deepEqual([member.lastIndex, member.said('appendAccepted').at(-1)?.match], [5, 5]);
+  });
+}
+
+test('what is not committed keeps nothing out: the entry by which a new leader commits it all must get in', () => {
+  const member = new Member({ log: [1, 1, 1, 1, 1, 1], options: { maxUnappliedEntries: 3 } });
+  member.hear('append', append(2, 2, [6, 1], [2]));
+  member.persist();
+  assert.equal(member.said('appendAccepted')[0]?.match, 7);
+});
+
+test('a leader goes on where a follower stopped that had too much to apply, without being told', () => {
+  const cluster = new Cluster([{}, {}, { stateMachineStalls: true, options: { maxUnappliedEntries: 3 } }]);
+  const chief = cluster.elect(1);
+  const slow = cluster.member(3);
+  for (let id = 1; id <= 20; id++) {
+    chief.propose(id);
+    cluster.settle();
+    cluster.run(heartbeatMs);
+  }
+  assert.equal(chief.commitIndex, 21, 'the others go on');
+  assert.ok(slow.lastIndex <= 5, `${slow.lastIndex}`);
+  while (slow.lastIndex < 21) {
+    slow.apply(null, slow.node.state.log.handedOut);
+    cluster.run(2 * heartbeatMs);
+  }
 });

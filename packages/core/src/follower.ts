@@ -22,11 +22,24 @@ export function handleAppend(raft: Raft, message: Append): void {
     });
     return;
   }
+  if (isOverfull(raft, message)) return;
   const match = Math.max(message.prevIndex + message.entries.length, log.committed) as Index;
   appendMissing(raft, message);
   // Not the end of the log: behind `match` there may be entries of an old term that this leader does not have.
   log.commitTo(Math.min(message.commit, match) as Index);
   accept(raft, message, match);
+}
+
+/**
+ * More is committed here than the state machine has taken, because it loads a snapshot, or is slow. What would come on top of that is as
+ * good as lost: it is not acknowledged, and the leader, whose window it leaves full, tries again with its next heartbeat. Only what is
+ * committed is counted. It will be applied whatever else arrives, which is not true of the rest: the end of that may be what a new leader
+ * must have acknowledged to commit anything.
+ */
+function isOverfull({ log, options }: Raft, { entries }: Append): boolean {
+  const first = log.firstNew(entries);
+  if (first === null || first.index <= log.lastIndex) return false;
+  return log.backlogBytes > options.maxUnappliedBytes || log.backlogEntries > options.maxUnappliedEntries;
 }
 
 /** Cuts the log only where an entry really conflicts: an append that was overtaken must not take back what a later one brought. */
@@ -56,7 +69,8 @@ export function handleHeartbeat(raft: Raft, message: Heartbeat): void {
   hearFromLeader(raft, message.from);
   learnCommit(raft, message);
   const { from, readSequence } = message;
-  send(raft, { type: 'heartbeatResponse', from: raft.options.id, to: from, term: raft.term, readSequence });
+  const canLead = raft.restoring === null;
+  send(raft, { type: 'heartbeatResponse', from: raft.options.id, to: from, term: raft.term, readSequence, canLead });
 }
 
 export function handleCommitNotice(raft: Raft, message: CommitNotice): void {

@@ -54,6 +54,8 @@ export type Input =
   | { readonly type: 'snapshotFailed'; readonly token: SnapshotToken }
   /** A snapshot, sent by the leader of `term`, is staged here completely and durably. Either installed, or named in `discarded`. */
   | { readonly type: 'snapshotReceived'; readonly snapshot: SnapshotMeta; readonly term: Term }
+  /** The state machine holds what the installed snapshot with this id brought: from now on this member can lead. */
+  | { readonly type: 'restored'; readonly id: string }
   /** Messages to this member were dropped before they were sent. */
   | { readonly type: 'unreachable'; readonly member: MemberId }
   /** The connection to this member broke, as it does when its process ends. Only a hint. */

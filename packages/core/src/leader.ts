@@ -86,7 +86,8 @@ export function heartbeat(raft: Raft): ReadSequence {
 export function handleHeartbeatResponse(raft: Raft, message: HeartbeatResponse): void {
   const progress = raft.progress.get(message.from);
   if (progress === undefined) return;
-  progress.lastContact = raft.now;
+  progress.heard(raft.now);
+  progress.canLead = message.canLead;
   if (message.readSequence > progress.readSequence) progress.readSequence = message.readSequence;
   // An append, or its answer, may have been lost with nothing behind it to notice: ask again, within the window or not. Not at every
   // answer: rounds of reads bring them by the thousand, and what left a moment ago is only on its way.

@@ -28,6 +28,7 @@ export class RaftLog {
   #windowStart: Index;
   #windowBytes = 0;
   #unappliedBytes = 0;
+  #backlogBytes = 0;
   #committed: Index;
   #handedOut: Index;
   #applied: Index;
@@ -55,6 +56,7 @@ export class RaftLog {
       this.#windowBytes += sizeOf(entry);
       this.#size.appended(index, sizeOf(entry));
       if (index > this.#applied) this.#unappliedBytes += sizeOf(entry);
+      if (index > this.#applied && index <= this.#committed) this.#backlogBytes += sizeOf(entry);
       index = (index + 1) as Index;
     }
   }
@@ -93,6 +95,15 @@ export class RaftLog {
 
   get unappliedEntries(): number {
     return this.lastIndex - this.#applied;
+  }
+
+  /** What is committed and not applied: of that it is certain that it will be, whatever else arrives. */
+  get backlogBytes(): number {
+    return this.#backlogBytes;
+  }
+
+  get backlogEntries(): number {
+    return this.#committed - this.#applied;
   }
 
   get windowStart(): Index {
@@ -155,6 +166,7 @@ export class RaftLog {
   commitTo(index: Index): void {
     if (index > this.lastIndex)
       fail(`commit index ${index} is beyond the log's end ${this.lastIndex}: it lost entries`);
+    for (let at = this.#committed + 1; at <= index; at++) this.#backlogBytes += sizeOf(this.#inWindow(at as Index));
     if (index > this.#committed) this.#committed = index;
   }
 
@@ -172,7 +184,11 @@ export class RaftLog {
     if (index <= this.base.index) return;
     if (index < this.#applied || index > this.#handedOut)
       fail(`applied ${index} was not handed out: ${this.#handedOut}`);
-    for (let at = this.#applied + 1; at <= index; at++) this.#unappliedBytes -= sizeOf(this.#inWindow(at as Index));
+    for (let at = this.#applied + 1; at <= index; at++) {
+      const bytes = sizeOf(this.#inWindow(at as Index));
+      this.#unappliedBytes -= bytes;
+      this.#backlogBytes -= bytes;
+    }
     this.#applied = index;
   }
 
@@ -212,6 +228,7 @@ export class RaftLog {
     this.#windowStart = (position.index + 1) as Index;
     this.#windowBytes = 0;
     this.#unappliedBytes = 0;
+    this.#backlogBytes = 0;
     this.#committed = position.index;
     this.#handedOut = position.index;
     this.#applied = position.index;

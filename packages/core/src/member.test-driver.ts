@@ -37,13 +37,19 @@ export interface Setup {
   /** The stored hint of what is committed. */
   readonly commit?: number;
   readonly options?: Partial<RaftOptions>;
+  /** Its state machine takes nothing, and loads no snapshot, before the test says so. */
+  readonly stateMachineStalls?: boolean;
   /** Always 0 unless told, so that every election timeout is exactly `electionMs`. */
   readonly random?: () => number;
 }
 
 /** A message without what the test's counterpart fills in. A vote is asked for in a transfer only if it says so. */
-type Said<Type extends Message['type']> = Omit<Extract<Message, { type: Type }>, 'type' | 'to' | 'transfer'> & {
+type Said<Type extends Message['type']> = Omit<
+  Extract<Message, { type: Type }>,
+  'type' | 'to' | 'transfer' | 'canLead'
+> & {
   readonly transfer?: boolean;
+  readonly canLead?: boolean;
 };
 
 export const electionMs = 1_000;
@@ -82,6 +88,7 @@ export class Member {
   readonly discarded: string[] = [];
   readonly #options: RaftOptions;
   readonly #random: () => number;
+  readonly #stateMachineStalls: boolean;
 
   constructor(setup: Setup = {}) {
     const { id = 1, voters = [1, 2, 3], learners = [], log = [], commit = 0, vote = null } = setup;
@@ -94,6 +101,7 @@ export class Member {
       leaseReads: setup.leaseReads ?? false,
     };
     this.#options = { ...defaultOptions, electionMs, heartbeatMs, ...setup.options, id: this.id };
+    this.#stateMachineStalls = setup.stateMachineStalls ?? false;
     this.#random = setup.random ?? ((): number => 0);
     const term = (setup.term ?? log.at(-1) ?? 0) as Term;
     this.disk = {
@@ -181,8 +189,14 @@ export class Member {
     this.snapshotSends.push(...output.snapshotSends);
     this.discarded.push(...output.discarded);
     if (output.snapshotToRestore !== null) this.restored.push(output.snapshotToRestore);
-    const last = output.committed.at(-1);
-    if (last !== undefined) this.step({ type: 'applied', index: last.index });
+    if (!this.#stateMachineStalls)
+      this.apply(output.snapshotToRestore?.id ?? null, output.committed.at(-1)?.index ?? null);
+  }
+
+  /** The state machine has loaded the snapshot, and taken everything up to `index`. */
+  apply(snapshot: string | null, index: Index | null): void {
+    if (index !== null) this.step({ type: 'applied', index });
+    if (snapshot !== null) this.step({ type: 'restored', id: snapshot });
   }
 
   /** The oldest `count` writes reach the disk, and then the member is told; all of them unless told how many. */
@@ -279,7 +293,11 @@ export class Member {
 
 export function messageTo<Type extends Message['type']>(to: number, type: Type, said: Said<Type>): Message {
   // What `said` leaves out is exactly what is added here, which the compiler cannot follow through a generic Omit.
-  return { type, to, ...(type === 'vote' ? { transfer: false } : {}), ...said } as object as Message;
+  const usual = {
+    ...(type === 'vote' || type === 'preVote' ? { transfer: false } : {}),
+    ...(type === 'heartbeatResponse' ? { canLead: true } : {}),
+  };
+  return { type, to, ...usual, ...said } as object as Message;
 }
 
 /** An append as a test writes it: `terms` are those of the entries behind `prev`, which is [index, term]. */

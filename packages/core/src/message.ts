@@ -19,6 +19,8 @@ export interface PreVote extends Envelope {
   readonly campaignTerm: Term;
   readonly lastIndex: Index;
   readonly lastTerm: Term;
+  /** The leader of the present term asked for it: those who hear it need not protect it (see transfer.ts). */
+  readonly transfer: boolean;
 }
 
 export interface PreVoteResponse extends Envelope {
@@ -74,6 +76,8 @@ export interface Heartbeat extends Envelope {
 export interface HeartbeatResponse extends Envelope {
   readonly type: 'heartbeatResponse';
   readonly readSequence: ReadSequence;
+  /** The sender's state is there. While it loads one from a snapshot, the sender would lead without being able to answer anybody. */
+  readonly canLead: boolean;
 }
 
 /** The commit index moved and nothing else is going. Needs no answer: if it is lost, the next heartbeat says the same. */
@@ -97,6 +101,8 @@ export interface ReadIndexResponse extends Envelope {
 /** The receiver's log is complete: it is to stand for election at once (thesis §3.10). */
 export interface TimeoutNow extends Envelope {
   readonly type: 'timeoutNow';
+  /** Where the leader's log ended. A receiver whose log goes on behind it was asked by a leader that has changed its mind since. */
+  readonly lastIndex: Index;
 }
 
 export type Message =

@@ -33,9 +33,9 @@ import {
 } from './read-index.ts';
 import { Reads } from './reads.ts';
 import { entriesLoaded, handleAppendAccepted, handleAppendRejected, replicate, unreachable } from './replication.ts';
-import { snapshotFailed, snapshotReceived, snapshotSent } from './snapshot.ts';
+import { restored, snapshotFailed, snapshotReceived, snapshotSent } from './snapshot.ts';
 import { type RaftStatus, statusOf } from './status.ts';
-import { advanceTransfer, transferLeader, transferTimeout } from './transfer.ts';
+import { advanceTransfer, reviewTransfer, transferLeader, transferTimeout } from './transfer.ts';
 import type { BootState, Configuration, Index, Millis, PersistSequence } from './types.ts';
 
 /**
@@ -75,6 +75,8 @@ export class RaftNode {
       // Where leases are on, it may have heard a leader just before it stopped, and have promised it a lease.
       lastLeaderContact: configurations.latest.leaseReads ? now : Number.NEGATIVE_INFINITY,
       votes: new Map(),
+      takeover: null,
+      restoring: null,
       progress: new Map(),
       heartbeatDeadline: Number.POSITIVE_INFINITY,
       nextToken: 1,
@@ -114,6 +116,7 @@ export class RaftNode {
     leaveJoint(raft);
     advanceReads(raft);
     if (raft.role === 'leader') {
+      reviewTransfer(raft);
       replicate(raft);
       acknowledge(raft, raft.log.lastIndex);
       advanceTransfer(raft);
@@ -188,6 +191,8 @@ export class RaftNode {
         return snapshotFailed(raft, input.token);
       case 'snapshotReceived':
         return snapshotReceived(raft, input.snapshot, input.term);
+      case 'restored':
+        return restored(raft, input.id);
       case 'unreachable':
         return unreachable(raft, input.member);
       case 'linkClosed':

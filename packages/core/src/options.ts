@@ -14,7 +14,8 @@ export interface RaftOptions {
   readonly maxInflightBytes: number;
   /**
    * Entries of the leader that are not committed, or not durable or applied there yet; beyond it proposals are refused as overloaded.
-   * Followers alone can commit: without the other two a leader whose disk or state machine stalls would fill its memory.
+   * Followers alone can commit: without the other two a leader whose disk or state machine stalls would fill its memory. A follower that
+   * has more committed than applied takes no further entries.
    */
   readonly maxUnappliedBytes: number;
   readonly maxUnappliedEntries: number;

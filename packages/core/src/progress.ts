@@ -29,6 +29,10 @@ export class Progress {
   probeSent = false;
   /** When the peer was last heard of in this term. */
   lastContact: Millis;
+  /** The connection to the peer broke, and nothing was heard of it since. */
+  isCut = false;
+  /** As far as it has said: its state is there, so that it could lead. */
+  canLead = true;
   /** When an append last left for the peer, or was accepted by it. */
   lastActivity: Millis;
   /** The newest round of heartbeats it has answered. */
@@ -58,6 +62,11 @@ export class Progress {
 
   get inFlight(): number {
     return this.#inFlight.length;
+  }
+
+  heard(now: Millis): void {
+    this.lastContact = now;
+    this.isCut = false;
   }
 
   mayReceive(options: RaftOptions): boolean {

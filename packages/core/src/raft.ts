@@ -61,6 +61,10 @@ export interface Raft {
   lastLeaderContact: Millis;
   /** Answers to the campaign under way, for as long as there is one. */
   votes: Map<MemberId, boolean>;
+  /** As follower: the leader wants this member to lead, and the others are being asked. Where this member's log ended when it asked. */
+  takeover: Index | null;
+  /** Id of the snapshot that replaced the log, until the state machine holds what it brought. */
+  restoring: string | null;
 
   /** Leader only, for every member but itself. */
   progress: Map<MemberId, Progress>;
@@ -125,6 +129,7 @@ export function changeRole(raft: Raft, role: Role, leader: MemberId | null): voi
   raft.role = role;
   raft.leader = leader;
   raft.votes.clear();
+  raft.takeover = null;
   raft.durability.dropVoteRequests();
   raft.progress.clear();
   raft.heartbeatDeadline = Number.POSITIVE_INFINITY;

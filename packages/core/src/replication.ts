@@ -81,7 +81,7 @@ export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void 
   if (progress === undefined) return;
   if (message.match > raft.log.lastIndex)
     fail(`member ${message.from} acknowledged ${message.match}, beyond ${raft.log.lastIndex}`);
-  progress.lastContact = raft.now;
+  progress.heard(raft.now);
   progress.audience = message.audience;
   progress.accepted(message.match, { base: raft.log.base.index, last: raft.log.lastIndex }, raft.now);
   advanceCommit(raft);
@@ -94,7 +94,7 @@ export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void 
 export function handleAppendRejected(raft: Raft, message: AppendRejected): void {
   const progress = raft.progress.get(message.from);
   if (progress === undefined) return;
-  progress.lastContact = raft.now;
+  progress.heard(raft.now);
   if (progress.isStaleRejection(message.rejected)) return;
   // Below the base nothing can be compared any more; the log cannot be continued there either.
   const common = raft.log.terms.lastAtMost(message.hintIndex, message.hintTerm);

@@ -310,3 +310,44 @@ test('an append that begins before the log does is taken from where it does', ()
   member.persist();
   assert.equal(member.said('appendAccepted').at(-1)?.match, 9);
 });
+
+test('a member that has not loaded the state of its snapshot does not stand for election, asked or not, and says that it cannot lead', () => {
+  const member = new Member({ stateMachineStalls: true });
+  receive(member, snapshotAt(8, 2), 2);
+  member.persist();
+  assert.deepEqual(member.restored.length, 1);
+  member.hear('heartbeat', { from: m(2), term: t(2), commit: i(8), readSequence: 1 });
+  assert.deepEqual(
+    member.said('heartbeatResponse').map(({ canLead }) => canLead),
+    [false],
+  );
+  member.hear('timeoutNow', { from: m(2), term: t(2), lastIndex: i(8) });
+  member.advance(4 * electionMs);
+  member.campaign();
+  assert.deepEqual([member.role, member.said('preVote').length], ['follower', 0]);
+  member.apply('another', null);
+  member.campaign();
+  assert.equal(member.role, 'follower', 'another snapshot says nothing of this one');
+  member.apply('one', null);
+  member.hear('heartbeat', { from: m(2), term: t(2), commit: i(8), readSequence: 2 });
+  assert.deepEqual(
+    member.said('heartbeatResponse').map(({ canLead }) => canLead),
+    [true],
+  );
+  member.advance(4 * electionMs);
+  assert.equal(member.role, 'pre-candidate');
+});
+
+test('while a snapshot is loaded entries are taken, and acknowledged, only up to the bound; then all of them', () => {
+  const member = new Member({ stateMachineStalls: true, options: { maxUnappliedEntries: 3 } });
+  receive(member, snapshotAt(8, 2), 2);
+  for (let index = 8; index < 20; index++) {
+    member.hear('append', append(2, 2, [index, 2], [2], index + 1));
+    member.persist();
+  }
+  assert.equal(member.lastIndex, 12);
+  assert.equal(member.said('appendAccepted').at(-1)?.match, 12);
+  member.apply('one', i(12));
+  member.hear('append', append(2, 2, [12, 2], [2, 2], 14));
+  assert.equal(member.lastIndex, 14);
+});

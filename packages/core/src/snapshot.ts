@@ -47,12 +47,18 @@ export function snapshotReceived(raft: Raft, snapshot: SnapshotMeta, term: Term)
   install(raft, snapshot);
 }
 
+/** Of an earlier one this says nothing: another has taken its place meanwhile. */
+export function restored(raft: Raft, id: string): void {
+  if (raft.restoring === id) raft.restoring = null;
+}
+
 function install(raft: Raft, snapshot: SnapshotMeta): void {
   const { durability, log } = raft;
   const { index } = snapshot.position;
   // A campaign asked for votes with a log that is gone.
   if (raft.role !== 'follower') follow(raft, raft.term, null);
   durability.stageSnapshot(snapshot, log.committed);
+  raft.restoring = snapshot.id;
   log.replaceBy(snapshot.position);
   raft.configurations.replaced(index, snapshot.configuration);
   raft.checkpointed = index;

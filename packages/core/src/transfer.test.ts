@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Cluster, electionMs, heartbeatMs, Member } from './member.test-driver.ts';
+import { append, Cluster, electionMs, heartbeatMs, Member } from './member.test-driver.ts';
+import type { Message } from './message.ts';
 import type { Index, MemberId, Term } from './types.ts';
 
 const i = (index: number): Index => index as Index;
@@ -19,6 +20,25 @@ function leaderOf(): Member {
 
 function accept(member: Member, from: number, match: number): void {
   member.hear('appendAccepted', { from: m(from), term: member.term as Term, match: i(match), audience: true });
+}
+
+function answerHeartbeat(member: Member, from: number, canLead = true): void {
+  member.hear('heartbeatResponse', { from: m(from), term: member.term as Term, readSequence: 0, canLead });
+}
+
+function refusals(member: Member): (readonly [number, string])[] {
+  return member.failed.map(({ id, reason }) => [id, reason] as const);
+}
+
+/** Leader 1 has asked 3 to stand, and 3 has not heard of it yet: the request is on its way. */
+function askedToStand(): { readonly cluster: Cluster; readonly leader: Member; readonly request: Message } {
+  const cluster = three();
+  const leader = cluster.elect(1);
+  cluster.run(heartbeatMs);
+  leader.transfer(7, 3);
+  const [request] = leader.said('timeoutNow');
+  assert.ok(request !== undefined);
+  return { cluster, leader, request };
 }
 
 test('leadership goes to who was named, at once, and everybody follows it (thesis §3.10)', () => {
@@ -72,7 +92,7 @@ test('a transfer that does not succeed within an election time is given up, and 
   member.propose(1);
   member.transfer(7, 2);
   for (let passed = 0; passed < electionMs; passed += heartbeatMs) {
-    member.hear('heartbeatResponse', { from: m(3), term: 1 as Term, readSequence: 0 });
+    for (const from of [2, 3]) answerHeartbeat(member, from);
     member.advance(heartbeatMs);
   }
   assert.deepEqual(
@@ -116,11 +136,20 @@ test('reads go on through rounds while leadership is being transferred', () => {
   assert.deepEqual(member.reads, [{ id: 1, index: 1 }]);
 });
 
-test('who is asked to stand campaigns without asking before, and says so: those who hear the leader vote for it all the same', () => {
+test('who is asked to stand asks the others first and says why: those who hear the leader answer, and vote for it all the same', () => {
   const target = new Member();
   target.hear('heartbeat', { from: m(2), term: 1 as Term, commit: i(0), readSequence: 0 });
   target.persist();
-  target.hear('timeoutNow', { from: m(2), term: 1 as Term });
+  target.hear('timeoutNow', { from: m(2), term: 1 as Term, lastIndex: i(0) });
+  assert.deepEqual(
+    target.said('preVote').map(({ campaignTerm, to, transfer }) => [to, campaignTerm, transfer]),
+    [
+      [2, 2, true],
+      [3, 2, true],
+    ],
+  );
+  assert.deepEqual([target.role, target.leader], ['follower', 2], 'until they agree it follows');
+  target.hear('preVoteResponse', { from: m(3), term: 1 as Term, campaignTerm: 2 as Term, granted: true });
   assert.equal(target.role, 'candidate');
   target.persist();
   assert.deepEqual(
@@ -133,6 +162,12 @@ test('who is asked to stand campaigns without asking before, and says so: those 
   const voter = new Member({ id: 3 });
   voter.hear('heartbeat', { from: m(2), term: 1 as Term, commit: i(0), readSequence: 0 });
   const asked = { from: m(1), term: 2 as Term, lastIndex: i(0), lastTerm: 0 as Term };
+  const before = { from: m(1), term: 1 as Term, campaignTerm: 2 as Term, lastIndex: i(0), lastTerm: 0 as Term };
+  voter.hear('preVote', before);
+  assert.equal(voter.said('preVoteResponse').length, 0, 'without the word it does not even answer');
+  voter.hear('preVote', { ...before, transfer: true });
+  voter.persist();
+  assert.equal(voter.said('preVoteResponse')[0]?.granted, true);
   voter.hear('vote', asked);
   assert.equal(voter.term, 1, 'without the word it protects its leader');
   voter.hear('vote', { ...asked, transfer: true });
@@ -142,8 +177,148 @@ test('who is asked to stand campaigns without asking before, and says so: those 
 
 test('who is asked to stand in a term that is over, or has no vote, or an unfinished write, does not', () => {
   const [late, learner, busy] = [new Member({ term: 5 }), new Member({ id: 4, learners: [4] }), new Member({ id: 3 })];
+  busy.hear('append', append(2, 1, [0, 0], [1]));
   for (const member of [late, learner, busy]) {
-    member.hear('timeoutNow', { from: m(2), term: 1 as Term });
-    assert.equal(member.role, 'follower');
+    member.hear('timeoutNow', { from: m(2), term: 1 as Term, lastIndex: i(0) });
+    assert.deepEqual([member.role, member.said('preVote').length], ['follower', 0]);
   }
+});
+
+test('nothing is handed to a member that was not heard of for some heartbeats: proposals would wait for it in vain', () => {
+  const member = leaderOf();
+  for (let beat = 0; beat < 6; beat++) {
+    answerHeartbeat(member, 3);
+    member.advance(heartbeatMs);
+  }
+  member.transfer(7, 2);
+  assert.deepEqual(refusals(member), [[7, 'target-unreachable']]);
+  member.propose(1);
+  assert.equal(member.accepted.at(-1)?.id, 1);
+  member.transfer(8, 'best');
+  assert.equal(member.node.state.transfer?.to, 3, 'who is heard of is still one');
+});
+
+test('nothing is handed to a member that takes a snapshot, or still loads the one that it took', () => {
+  const member = new Member({ voters: [1, 2, 3], log: [1, 1, 1], options: { keptLogEntries: 1 } });
+  member.lead();
+  accept(member, 2, 4);
+  member.checkpoint(4);
+  member.hear('appendRejected', { from: m(3), term: 2 as Term, rejected: i(3), hintIndex: i(0), hintTerm: 0 as Term });
+  assert.equal(member.snapshotSends.length, 1);
+  member.transfer(7, 3);
+  assert.deepEqual(refusals(member), [[7, 'target-behind']], 'at once');
+  accept(member, 3, 4);
+  answerHeartbeat(member, 3, false);
+  member.transfer(8, 3);
+  member.hear('heartbeatResponse', { from: m(2), term: 2 as Term, readSequence: 0, canLead: false });
+  member.transfer(9, 'best');
+  assert.deepEqual(refusals(member), [
+    [7, 'target-behind'],
+    [8, 'target-behind'],
+    [9, 'target-behind'],
+  ]);
+  answerHeartbeat(member, 3);
+  member.transfer(10, 'best');
+  assert.equal(member.node.state.transfer?.to, 3);
+});
+
+test('a transfer ends at once when the link to its target closes, and nothing is handed there before it is heard of again', () => {
+  const member = leaderOf();
+  member.propose(1);
+  member.transfer(7, 2);
+  member.step({ type: 'linkClosed', member: m(3) });
+  assert.deepEqual(refusals(member), [], 'the link to another says nothing');
+  member.step({ type: 'linkClosed', member: m(2) });
+  assert.deepEqual(refusals(member), [[7, 'target-unreachable']]);
+  member.propose(2);
+  assert.equal(member.accepted.at(-1)?.id, 2);
+  member.transfer(8, 2);
+  assert.deepEqual(refusals(member).at(-1), [8, 'target-unreachable']);
+  answerHeartbeat(member, 2);
+  member.transfer(9, 2);
+  assert.equal(member.node.state.transfer?.to, 2);
+});
+
+test('a transfer ends when its target falls silent, long before an election time', () => {
+  const member = leaderOf();
+  member.propose(1);
+  member.transfer(7, 2);
+  for (let beat = 0; beat < 6; beat++) {
+    answerHeartbeat(member, 3);
+    member.advance(heartbeatMs);
+  }
+  assert.deepEqual(refusals(member), [[7, 'target-unreachable']]);
+});
+
+test('who is asked follows until a majority agrees: heartbeats of the leader in between take nothing back', () => {
+  const { cluster, leader, request } = askedToStand();
+  const target = cluster.member(3);
+  target.receive(request);
+  target.hear('heartbeat', { from: m(1), term: 1 as Term, commit: i(1), readSequence: 9 });
+  assert.deepEqual([target.role, target.leader], ['follower', 1]);
+  cluster.settle();
+  assert.deepEqual([target.role, leader.handedOver], ['leader', [7]]);
+});
+
+test('a request to stand that comes late or twice unseats nobody: whoever gave the transfer up has appended an entry since', () => {
+  const { cluster, leader, request } = askedToStand();
+  leader.step({ type: 'linkClosed', member: m(3) });
+  cluster.settle();
+  assert.deepEqual(refusals(leader), [[7, 'target-unreachable']]);
+  const target = cluster.member(3);
+  assert.equal(target.lastIndex, 2, 'an entry that only says that the leader goes on');
+  target.receive(request);
+  cluster.settle();
+  assert.deepEqual(
+    cluster.members.map(({ role, term }) => [role, term]),
+    [
+      ['leader', 1],
+      ['follower', 1],
+      ['follower', 1],
+    ],
+  );
+});
+
+test('a request to stand that comes late to who knows nothing of the leader since is refused by the others, in the same term', () => {
+  const { cluster, leader, request } = askedToStand();
+  cluster.cut(1, 3);
+  leader.step({ type: 'linkClosed', member: m(3) });
+  cluster.settle();
+  const target = cluster.member(3);
+  assert.equal(target.lastIndex, 1);
+  target.receive(request);
+  assert.equal(target.node.state.takeover, 1);
+  cluster.settle();
+  assert.deepEqual(
+    cluster.members.map(({ role, term }) => [role, term]),
+    [
+      ['leader', 1],
+      ['follower', 1],
+      ['follower', 1],
+    ],
+  );
+});
+
+test('a leader that hands over to nobody agrees to no takeover, whatever the candidate holds', () => {
+  const { cluster, leader, request } = askedToStand();
+  const target = cluster.member(3);
+  target.receive(request);
+  const before = target.said('preVote').find(({ to }) => to === 1);
+  assert.ok(before !== undefined);
+  leader.step({ type: 'linkClosed', member: m(3) });
+  leader.receive({ ...before, lastIndex: i(99) });
+  leader.persist();
+  assert.deepEqual(
+    leader.said('preVoteResponse').map(({ granted }) => granted),
+    [false],
+  );
+});
+
+test('what the leader appends while the others are asked ends the takeover', () => {
+  const { cluster, request } = askedToStand();
+  const target = cluster.member(3);
+  target.receive(request);
+  target.hear('append', append(1, 1, [1, 1], [1], 1));
+  target.hear('preVoteResponse', { from: m(2), term: 1 as Term, campaignTerm: 2 as Term, granted: true });
+  assert.deepEqual([target.role, target.term, target.node.state.takeover], ['follower', 1, null]);
 });

@@ -174,6 +174,10 @@ export type Refusal =
   | 'invalid-change'
   /** Transfers only: there is no such voter. */
   | 'invalid-target'
+  /** Transfers only: the target was not heard of for some heartbeats, or the connection to it broke. */
+  | 'target-unreachable'
+  /** Transfers only: the target is being sent a snapshot, or has not loaded the one that it was sent. */
+  | 'target-behind'
   /** Transfers only: the target did not take over within an election time. */
   | 'transfer-timeout';
 

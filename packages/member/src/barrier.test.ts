@@ -43,3 +43,15 @@ test('a refused round tells all who shared it, and an answer nobody asked for is
   assert.deepEqual(done, [false, false]);
   assert.throws(() => it.refused(1), /nobody asked/);
 });
+
+test('when the member stops, nobody waits any more, whether the round was confirmed or not, and nobody begins to', () => {
+  const { barrier: it } = barrier(4);
+  const done: string[] = [];
+  it.wait((confirmed) => done.push(`parked ${confirmed}`));
+  it.turnBegins();
+  it.readable([{ id: 1, index: 6 as Index }]);
+  it.wait((confirmed) => done.push(`asked ${confirmed}`));
+  it.abandon();
+  it.wait((confirmed) => done.push(`late ${confirmed}`));
+  assert.deepEqual(done.toSorted(), ['asked false', 'late false', 'parked false']);
+});

@@ -18,6 +18,7 @@ export class Barrier {
   readonly #asked = new Map<ReadId, Group>();
   #parked: { readonly index: Index; readonly group: Group }[] = [];
   #applied: Index;
+  #stopped = false;
 
   constructor(pump: Pick<Pump, 'readIndex'>, applied: Index) {
     this.#pump = pump;
@@ -26,6 +27,7 @@ export class Barrier {
 
   /** `done(false)`: leadership could not be confirmed; ask again when there is a leader. */
   wait(done: Done): void {
+    if (this.#stopped) return done(false);
     if (this.#gathering === null) {
       this.#gathering = { waiters: [] };
       // The group is closed when its input is stepped: nothing that comes later may join a round that has begun.
@@ -57,6 +59,16 @@ export class Barrier {
     const due = this.#parked.filter((one) => one.index <= index);
     this.#parked = this.#parked.filter((one) => one.index > index);
     for (const { group } of due) settle(group, true);
+  }
+
+  /** This member stops: nothing is confirmed any more. */
+  abandon(): void {
+    this.#stopped = true;
+    const groups = [...this.#asked.values(), ...this.#parked.map(({ group }) => group)];
+    this.#asked.clear();
+    this.#parked = [];
+    this.#gathering = null;
+    for (const group of groups) settle(group, false);
   }
 
   #take(id: ReadId): Group {

@@ -6,7 +6,7 @@ export interface Stamp {
   readonly wallTimeMs: number;
 }
 
-/** Cluster time goes on from the last command's, by this leader's own clock. */
+/** Cluster time goes on from the last command's, by this leader's own clock. In what one leader stamps it never goes back. */
 export class ClusterClock {
   readonly #clock: Clock;
   #base = { clusterTimeMs: 0, atMs: 0 };
@@ -18,6 +18,11 @@ export class ClusterClock {
   /** This member leads from now on. */
   goOnFrom(clusterTimeMs: number): void {
     this.#base = { clusterTimeMs, atMs: this.#clock.nowMs() };
+  }
+
+  /** It has applied everything from before its own term: what earlier leaders stamped lies behind it now. */
+  atLeast(clusterTimeMs: number): void {
+    if (this.stamp().clusterTimeMs < clusterTimeMs) this.goOnFrom(clusterTimeMs);
   }
 
   stamp(): Stamp {

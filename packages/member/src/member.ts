@@ -183,6 +183,7 @@ export class Member {
       change: (change) =>
         this.#pump.push({ type: 'changeConfiguration', id: changeId, change, context: new Uint8Array(0) }),
       propose: (operation) => this.#proposeOwn(operation),
+      handOver: async (to) => this.#transfers.begin(to),
       removed: (why) => this.#sendClientsAway(why),
     });
     const bootId = integerBetween(environment.prng, 1, 2 ** 48);
@@ -246,7 +247,7 @@ export class Member {
   }
 
   connectClient(socket: ClientSocket): ClientConnection {
-    return this.#connections.connect(socket, this.#unwelcome);
+    return this.#connections.connect(socket, this.unready);
   }
 
   #services(): ClientServices {
@@ -272,12 +273,6 @@ export class Member {
     };
   }
 
-  /** Why nobody is served here. */
-  get #unwelcome(): string | null {
-    if (this.#stopped) return 'this member is stopping';
-    return this.#snapshots.isReplacing ? tooFarBehind : this.removed;
-  }
-
   /** What this member says first on a link to `to`. */
   hello(to: MemberId): Uint8Array {
     return this.#door.hello(to, this.#node.state.acknowledged);
@@ -287,6 +282,7 @@ export class Member {
   async admit(hello: PeerHello): Promise<void> {
     try {
       await this.#door.admit(hello);
+      this.#snapshots.connected(hello.memberId);
     } catch (error) {
       // The peer's store could not be noted: the disk has failed, and a member that never leads or votes again would not notice otherwise.
       if (!(error instanceof PeerRefusedError)) this.#fatal(asError(error));
@@ -301,7 +297,8 @@ export class Member {
 
   /** Why this member cannot serve, although it may know a leader. Null: it can. */
   get unready(): string | null {
-    return this.#unwelcome;
+    if (this.#stopped) return 'this member is stopping';
+    return this.#snapshots.isReplacing ? tooFarBehind : this.removed;
   }
 
   /** Why this member is none of the cluster's any more. Null: it is one. */
@@ -383,8 +380,10 @@ export class Member {
   #applied(entry: Entry, applied: Applied): void {
     // The first entry of its own term that a leader applies: now its state holds everything that earlier leaders acknowledged.
     const takesOffice = entry.term === this.#ledTerm && !this.#keeper.isInOffice;
-    if (takesOffice) this.#keeper.takeOffice(entry.term);
-    else this.#keeper.changed(applied.deadlines);
+    if (takesOffice) {
+      this.#clusterClock.atLeast(this.#machine.clusterTimeMs);
+      this.#keeper.takeOffice(entry.term);
+    } else this.#keeper.changed(applied.deadlines);
     this.#mutations.applied(entry, applied);
     if (applied.notifications.length > 0) this.#attachments.notify(applied.notifications);
     if (applied.events !== null) this.#hub.publish(applied.events);
@@ -440,6 +439,8 @@ export class Member {
     this.#transfers.abandon();
     this.#membership.office.close();
     this.#mutations.abandon();
+    this.#barrier.abandon();
+    this.#renewals.abandon();
     this.#queries.abandon();
     this.#connections.goodbye(why);
   }

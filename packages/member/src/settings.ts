@@ -64,8 +64,12 @@ export const bounds = {
   /** Nothing heard of a receiver for so long: it is asked where it is. And for so long: it is given up, and tried again later. */
   snapshotRepeatMs: 1_000,
   snapshotPatienceMs: 15_000,
-  /** Before a member that could not take a snapshot is offered another: making one costs the leader something each time. */
+  /**
+   * Before a member that could not take a snapshot is offered another: making one costs the leader something each time. Doubled with each
+   * failure, up to the second number; a new connection, and a snapshot that was taken, begin anew.
+   */
   snapshotRetryMs: 5_000,
+  snapshotMaxRetryMs: 60_000,
   /** Expiries proposed in one second. The limit spreads them; it never stops them. */
   maxExpiriesPerSecond: 1_000,
   /** Bytes of events that are sent to one watch from history in one turn. */

@@ -15,7 +15,7 @@ const heartbeatMs = 30;
 const electionMs = 150;
 
 /** Settings of all members. */
-export type TestClusterOptions = Partial<Pick<MemberSettings, 'keptLog'>>;
+export type TestClusterOptions = Partial<Pick<MemberSettings, 'electionMs' | 'heartbeatMs' | 'keptLog'>>;
 
 /** How often somebody knocks at a member that does not run, or did not let it in. */
 const retryMs = 20;

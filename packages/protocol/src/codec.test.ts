@@ -18,7 +18,7 @@ import {
 } from './codec.ts';
 import { ProtocolError } from './error.ts';
 import { limits } from './limits.ts';
-import type { Delete, Operation, Put, Txn } from './operation.ts';
+import type { Delete, LockClaim, LockName, Operation, Put, Txn } from './operation.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
 const put: Put = { type: 'put', key: bytes('k'), value: bytes('v'), lease: null, returnPrevious: false };
@@ -118,7 +118,7 @@ test('decoded keys and values are views: the bytes of the frame are not copied',
 test('a client may not propose what only members propose', () => {
   const own: Operation[] = [
     { type: 'leaseExpire', lease: 1, generation: 1, term: 1 },
-    { type: 'lockDelayEnd', name: { kind: 'lock', name: bytes('a') }, fence: 1, term: 1 },
+    { type: 'lockDelayEnd', session: 1, sequence: 1, term: 1 },
     { type: 'sessionOpen', ttlMs: 15_000, secretHash: new Uint8Array(32), metadata: {} },
   ];
   for (const operation of own) {
@@ -227,11 +227,12 @@ test('a transaction reads no old revision and has a bounded number of operations
 });
 
 test('a campaign publishes a value and a lock does not', () => {
-  const acquire = { type: 'lockAcquire', wait: true, lockDelayMs: 0 } as const;
+  const acquire = { type: 'lockAcquire', wait: true, lockDelayMs: 0, keeping: [] } as const;
+  const alone = (name: LockName): LockClaim[] => [{ mode: 'exclusive', name }];
   const lock = { kind: 'lock', name: bytes('a') } as const;
   const election = { kind: 'election', name: bytes('a') } as const;
-  refuses({ ...acquire, name: lock, value: bytes('v') }, 'INVALID_ARGUMENT', /lockAcquire\.value: /);
-  refuses({ ...acquire, name: election, value: null }, 'INVALID_ARGUMENT', /lockAcquire\.value: /);
+  refuses({ ...acquire, claims: alone(lock), value: bytes('v') }, 'INVALID_ARGUMENT', /lockAcquire\.value: /);
+  refuses({ ...acquire, claims: alone(election), value: null }, 'INVALID_ARGUMENT', /lockAcquire\.value: /);
   refuses({ type: 'proclaim', name: lock, fence: 1, value: bytes('v') }, 'INVALID_ARGUMENT', /proclaim\.name: /);
 });
 

@@ -123,6 +123,7 @@ const queryTypes: ReadonlySet<string> = new Set<Query['type']>([
   'lease',
   'leases',
   'lock',
+  'lockRequest',
   'locks',
   'members',
 ]);

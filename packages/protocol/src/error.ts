@@ -98,6 +98,11 @@ export const errorCodes = {
     retryable: false,
     meaning: 'The session continues on another connection; this one may not use it any more.',
   },
+  DEADLOCK: {
+    number: 20,
+    retryable: false,
+    meaning: 'The request would wait for itself, by way of holds that others keep; the details name the cycle.',
+  },
   INTERNAL: {
     number: 19,
     retryable: false,

@@ -34,6 +34,7 @@ export {
 } from './client/request.ts';
 export type {
   Broken,
+  Contended,
   Granted,
   Keepalive,
   KeepaliveAnswer,

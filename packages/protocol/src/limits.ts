@@ -25,7 +25,16 @@ export const limits = {
   maxTtlMs: 300_000,
   maxLockNameBytes: 1_024,
   maxLockDelayMs: 60_000,
-  /** Requests waiting for one lock. */
+  /** Locks in one acquire. */
+  maxLockClaims: 64,
+  /** Holds that one acquire names as kept while it waits. */
+  maxKeptHolds: 64,
+  /** Of one semaphore. */
+  maxPermits: 1_000_000,
+  /** Holds that have ended are remembered for people: so many of one lock, of so many locks. */
+  maxPastHolds: 8,
+  maxPastLocks: 1_024,
+  /** Requests for one lock, those that wait and those that hold. */
   maxLockQueue: 10_000,
   /** Mutations of one session that are not answered yet: the window above `acknowledgedBelow`. */
   maxSessionWindow: 1_024,

@@ -1,8 +1,11 @@
 // The table of operations. Tags and the order of fields are the wire: never renumbered, never reordered.
+
+import { acquireRule } from './acquire-rule.ts';
 import { limits } from './limits.ts';
 import type {
   Compare,
   Delete,
+  LockClaim,
   LockName,
   Operation,
   Put,
@@ -56,13 +59,29 @@ export const compare: Union<Compare> = union<Compare, 'target'>('Compare', 'targ
   mod: { tag: 3, fields: counterCompare },
   lease: { tag: 4, fields: counterCompare },
   value: { tag: 5, fields: { key: shared.key, relation, operand: shared.value } },
-  lock: { tag: 6, fields: { name: shared.lockName, fence: shared.fence } },
+  lock: {
+    tag: 6,
+    fields: { name: shared.lockName, fence: shared.fence, holder: nullable(shared.lockRequestId) },
+  },
 });
 
 export const txnOperation: Union<TxnOperation> = union<TxnOperation, 'type'>('TxnOperation', 'type', {
   put: putCase,
   delete: deleteCase,
   range: rangeCase,
+});
+
+export const lockClaim: Union<LockClaim> = union<LockClaim, 'mode'>('LockClaim', 'mode', {
+  exclusive: { tag: 1, fields: { name: shared.lockName } },
+  shared: { tag: 2, fields: { name: shared.lockName } },
+  permits: {
+    tag: 3,
+    fields: {
+      name: shared.lockName,
+      limit: integer('permits', 1, limits.maxPermits),
+      count: integer('permits', 1, limits.maxPermits),
+    },
+  },
 });
 
 const term = integer('term', 1);
@@ -94,33 +113,34 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   lockAcquire: {
     tag: 7,
     fields: {
-      name: shared.lockName,
+      claims: list(lockClaim, limits.maxLockClaims),
       wait: boolean,
       value: nullable(shared.value),
       lockDelayMs: integer('delay in ms', 0, limits.maxLockDelayMs),
+      keeping: list(shared.sequence, limits.maxKeptHolds),
     },
-    rule: {
-      text: 'an election has a value and a lock has none',
-      check: ({ name, value }) => {
-        if ((name.kind === 'election') !== (value !== null)) {
-          throw new SchemaViolation(
-            name.kind === 'lock' ? 'a lock publishes none' : 'a campaign needs one',
-            false,
-            'value',
-          );
-        }
-      },
-    },
+    rule: acquireRule,
   },
-  lockRelease: { tag: 8, fields: { name: shared.lockName, fence: shared.fence } },
-  lockCancel: { tag: 9, fields: { name: shared.lockName, sequence: shared.sequence } },
+  lockRelease: {
+    tag: 8,
+    fields: { sequence: shared.sequence, fence: shared.fence, heir: nullable(shared.lockRequestId) },
+  },
+  lockCancel: { tag: 9, fields: { sequence: shared.sequence } },
   proclaim: {
     tag: 10,
     fields: { name: shared.lockName, fence: shared.fence, value: shared.value },
     rule: { text: 'the name is that of an election', check: ({ name }) => mustBeElection(name) },
   },
   compact: { tag: 11, fields: { revision: integer('revision', 1) } },
-  lockBreak: { tag: 12, fields: { name: shared.lockName, fence: shared.fence, now: boolean } },
+  lockBreak: {
+    tag: 12,
+    fields: {
+      name: shared.lockName,
+      fence: shared.fence,
+      holder: nullable(shared.lockRequestId),
+      now: boolean,
+    },
+  },
   memberAdd: {
     tag: 13,
     fields: {
@@ -155,6 +175,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
     },
   },
   members: { tag: 37, fields: {} },
+  lockRequest: { tag: 38, fields: { session: shared.leaseId, sequence: shared.sequence } },
   sessionOpen: {
     tag: 48,
     fields: {
@@ -164,7 +185,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
     },
   },
   leaseExpire: { tag: 49, fields: { lease: shared.leaseId, generation: integer('generation', 0), term } },
-  lockDelayEnd: { tag: 50, fields: { name: shared.lockName, fence: shared.fence, term } },
+  lockDelayEnd: { tag: 50, fields: { session: shared.leaseId, sequence: shared.sequence, term } },
   memberSeed: { tag: 51, fields: { members: list(seedMember, limits.maxVoters + limits.maxLearners) } },
 });
 

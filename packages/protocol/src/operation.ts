@@ -63,8 +63,16 @@ export type Compare =
       readonly operand: number;
     }
   | { readonly target: 'value'; readonly key: Key; readonly relation: Relation; readonly operand: Uint8Array }
-  /** Holds while the lock is held under exactly this fence: server-side fencing, `lock.guard()`. */
-  | { readonly target: 'lock'; readonly name: LockName; readonly fence: Fence };
+  /**
+   * Holds while the lock is held under exactly this fence: server-side fencing, `lock.guard()`. `holder`: by this request, which
+   * matters where several holds began at one revision; null: by any.
+   */
+  | {
+      readonly target: 'lock';
+      readonly name: LockName;
+      readonly fence: Fence;
+      readonly holder: LockRequestId | null;
+    };
 
 export interface LeaseGrant {
   readonly type: 'leaseGrant';
@@ -91,50 +99,79 @@ export interface SessionClose {
   readonly session: LeaseId;
 }
 
-/** Locks and elections have separate name spaces: the lock `a` and the election `a` have nothing to do with each other. */
+/** Locks, elections and semaphores have separate name spaces: the lock `a` and the election `a` have nothing to do with each other. */
 export interface LockName {
-  readonly kind: 'lock' | 'election';
+  readonly kind: LockKind;
   readonly name: Uint8Array;
 }
 
+export type LockKind = 'lock' | 'election' | 'semaphore';
+
+/** What an acquire wants of one lock. */
+export type LockClaim =
+  /** Alone. Of a lock or an election. */
+  | { readonly mode: 'exclusive'; readonly name: LockName }
+  /** Together with others that share it. Of a lock. */
+  | { readonly mode: 'shared'; readonly name: LockName }
+  /** `count` of the `limit` permits of a semaphore. All who hold or await permits of it must name the same limit. */
+  | { readonly mode: 'permits'; readonly name: LockName; readonly limit: number; readonly count: number };
+
+/** Names a request for locks, and the hold that comes of it, for ever. */
+export interface LockRequestId {
+  readonly session: LeaseId;
+  /** Of the acquire. */
+  readonly sequence: number;
+}
+
 /**
- * Asks for an exclusive hold for the session of the command, first come first served by log index. The hold is named by this
- * request, (session, sequence): a resent acquire answers with its present state. Needs a session.
+ * Asks for a hold for the session of the command, first come first served by log index: of one lock, or of several, which are granted at
+ * one revision or not at all. The hold is named by this request, (session, sequence): a resent acquire answers with its present
+ * state. Needs a session.
  */
 export interface LockAcquire {
   readonly type: 'lockAcquire';
-  readonly name: LockName;
-  /** False: answer `refused` instead of queueing when it is held. */
+  /** No lock twice. */
+  readonly claims: readonly LockClaim[];
+  /** False: answer `refused` instead of queueing when it cannot be granted at once. */
   readonly wait: boolean;
-  /** Elections: published under `electionKey(name)` at the revision of the grant. Locks: null. */
+  /** Elections: published under `electionKey(name)` at the revision of the grant. Else null. */
   readonly value: Uint8Array | null;
-  /** When the hold ends in disorder (its session expired), nobody is granted for so long. 0: the next in the queue at once. */
+  /** When the hold ends in disorder (its session expired), what it held is granted to nobody for so long. 0: to the next at once. */
   readonly lockDelayMs: number;
+  /**
+   * Sequences of holds of the same session that the caller keeps while it waits for this one. A cycle of requests that wait for each
+   * other's kept holds is refused, DEADLOCK. Without it nobody knows what the caller would give back meanwhile, and it waits.
+   */
+  readonly keeping: readonly number[];
 }
 
-/** Ends the hold that has this fence, never a newer one. The next in the queue is granted in the same entry. */
+/** Ends the hold, never a newer one. The next in the queue is granted in the same entry. */
 export interface LockRelease {
   readonly type: 'lockRelease';
-  readonly name: LockName;
+  /** Of the acquire, in the same session. */
+  readonly sequence: number;
   readonly fence: Fence;
+  /** A request in the queue that is granted next, before its turn. Of an exclusive hold of one lock. Null: the first in the queue. */
+  readonly heir: LockRequestId | null;
 }
 
 /**
  * An operator ends somebody else's hold, the one with this fence. The next grant waits out the TTL of the holder's session, by when its
- * signal has aborted, unless `now` says that the fence alone must protect.
+ * signal has aborted, unless `now` says that the fence alone must protect. What else was acquired together with it ends too.
  */
 export interface LockBreak {
   readonly type: 'lockBreak';
   readonly name: LockName;
   readonly fence: Fence;
+  /** Null: all holds of the lock with this fence; those that share it may have been granted at one revision. */
+  readonly holder: LockRequestId | null;
   readonly now: boolean;
 }
 
-/** Takes the request back: leaves the queue, or releases the hold if it was granted meanwhile. */
+/** Takes the request back: leaves the queues, or releases the hold if it was granted meanwhile. */
 export interface LockCancel {
   readonly type: 'lockCancel';
-  readonly name: LockName;
-  /** The sequence of the acquire, in the same session. */
+  /** Of the acquire, in the same session. */
   readonly sequence: number;
 }
 
@@ -212,11 +249,11 @@ export interface LeaseExpire {
   readonly term: number;
 }
 
-/** Proposed by the leader alone: the delay behind the hold of this fence is over. Does nothing in another term or after another grant. */
+/** Proposed by the leader alone: the delay behind this hold is over. Does nothing in another term. */
 export interface LockDelayEnd {
   readonly type: 'lockDelayEnd';
-  readonly name: LockName;
-  readonly fence: Fence;
+  readonly session: LeaseId;
+  readonly sequence: number;
   readonly term: number;
 }
 
@@ -276,10 +313,17 @@ export interface LockQuery {
   readonly name: LockName;
 }
 
+/** What has become of one request for locks. */
+export interface LockRequestQuery {
+  readonly type: 'lockRequest';
+  readonly session: LeaseId;
+  readonly sequence: number;
+}
+
 /** Locks that are held, awaited or delayed, in the order of their names, behind `after`; null begins. */
 export interface LockList {
   readonly type: 'locks';
-  readonly kind: 'lock' | 'election';
+  readonly kind: LockKind;
   readonly after: Uint8Array | null;
   /** As in `LeaseList`. */
   readonly limit: number;
@@ -290,7 +334,7 @@ export interface MemberList {
   readonly type: 'members';
 }
 
-export type Query = Range | LeaseQuery | LeaseList | LockQuery | LockList | MemberList;
+export type Query = Range | LeaseQuery | LeaseList | LockQuery | LockRequestQuery | LockList | MemberList;
 
 /** A transaction that only reads may also be asked as a query: then it is not logged (`isReadOnly`). */
 export type Operation = Mutation | Query;

@@ -2,15 +2,19 @@
 import { limits } from './limits.ts';
 import type {
   DeleteResult,
+  HoldEnd,
   LeaseDescription,
   LockAcquireResult,
   LockCancelResult,
   LockDescription,
   LockHolder,
+  LockReleaseResult,
+  LockStanding,
   LockState,
   LockSummary,
   LockWaiter,
   MemberDescription,
+  PastHold,
   PutResult,
   RangeResult,
   Result,
@@ -52,14 +56,6 @@ export const txnOperationResult: Union<TxnResult['results'][number]> = union<Txn
   { put: putCase, delete: deleteCase, range: rangeCase },
 );
 
-export const lockState: Union<LockState> = union<LockState, 'state'>('LockState', 'state', {
-  held: { tag: 1, fields: { fence: shared.fence } },
-  queued: { tag: 2, fields: { ahead: shared.count } },
-  refused: { tag: 3, fields: {} },
-  released: { tag: 4, fields: { fence: shared.fence } },
-  cancelled: { tag: 5, fields: {} },
-});
-
 export const leaseDescription: Structure<LeaseDescription> = structure<LeaseDescription>('LeaseDescription', {
   lease: shared.leaseId,
   ttlMs: shared.ttlMs,
@@ -69,31 +65,74 @@ export const leaseDescription: Structure<LeaseDescription> = structure<LeaseDesc
   holds: shared.count,
 });
 
+const claimMode: Type<LockWaiter['mode']> = choice<LockWaiter['mode']>('mode', {
+  exclusive: 0,
+  shared: 1,
+  permits: 2,
+});
+
 export const lockHolder: Structure<LockHolder> = structure<LockHolder>('LockHolder', {
   session: shared.leaseId,
   sequence: shared.sequence,
-  fence: shared.fence,
+  mode: claimMode,
+  count: shared.count,
   sinceWallMs: shared.wallTimeMs,
+  fence: shared.fence,
+  delayMs: nullable(integer('ms', 0, limits.maxTtlMs)),
 });
 
 export const lockWaiter: Structure<LockWaiter> = structure<LockWaiter>('LockWaiter', {
   session: shared.leaseId,
   sequence: shared.sequence,
+  mode: claimMode,
+  count: shared.count,
   sinceWallMs: shared.wallTimeMs,
+});
+
+export const pastHold: Structure<PastHold> = structure<PastHold>('PastHold', {
+  session: shared.leaseId,
+  sequence: shared.sequence,
+  fence: shared.fence,
+  sinceWallMs: shared.wallTimeMs,
+  endedWallMs: shared.wallTimeMs,
+  end: choice<HoldEnd>('end', { released: 0, broken: 1, expired: 2, closed: 3, revoked: 4 }),
 });
 
 export const lockDescription: Structure<LockDescription> = structure<LockDescription>('LockDescription', {
   name: shared.lockName,
-  holder: nullable(lockHolder),
-  queue: list(lockWaiter, limits.maxLockQueue),
-  delayed: boolean,
+  limit: nullable(integer('permits', 1, limits.maxPermits)),
+  holding: shared.count,
+  holders: list(lockHolder, limits.maxListEntries),
+  waiting: shared.count,
+  queue: list(lockWaiter, limits.maxListEntries),
+  past: list(pastHold, limits.maxPastHolds),
 });
 
 export const lockSummary: Structure<LockSummary> = structure<LockSummary>('LockSummary', {
   name: shared.lockName,
   holder: nullable(lockHolder),
+  holding: shared.count,
   waiting: shared.count,
   delayed: boolean,
+});
+
+const heldCase: CaseTable<Extract<LockState, { state: 'held' }>, 'state'> = { tag: 1, fields: { fence: shared.fence } };
+const queuedCase: CaseTable<Extract<LockState, { state: 'queued' }>, 'state'> = {
+  tag: 2,
+  fields: { ahead: shared.count },
+};
+
+export const lockState: Union<LockState> = union<LockState, 'state'>('LockState', 'state', {
+  held: heldCase,
+  queued: queuedCase,
+  refused: { tag: 3, fields: {} },
+  released: { tag: 4, fields: { fence: shared.fence } },
+  cancelled: { tag: 5, fields: {} },
+});
+
+export const lockStanding: Union<LockStanding> = union<LockStanding, 'state'>('LockStanding', 'state', {
+  held: heldCase,
+  queued: queuedCase,
 });
 
 /** In memory the state of the request stands beside the revision; on the wire it is a value of its own. */
@@ -129,7 +168,13 @@ export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type
   leaseGrant: { tag: 4, fields: { lease: shared.leaseId, ttlMs: shared.ttlMs } },
   leaseRevoke: { tag: 5, fields: { revision: shared.revision, existed: boolean } },
   lockAcquire: { tag: 7, fields: { revision: shared.revision, request: lockState } },
-  lockRelease: { tag: 8, fields: { revision: shared.revision, released: boolean } },
+  lockRelease: {
+    tag: 8,
+    fields: {
+      revision: shared.revision,
+      outcome: choice<LockReleaseResult['outcome']>('outcome', { released: 0, ended: 1, kept: 2 }),
+    },
+  },
   lockCancel: {
     tag: 9,
     fields: {
@@ -153,6 +198,7 @@ export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type
   lock: { tag: 35, fields: { lock: lockDescription } },
   locks: { tag: 36, fields: { locks: list(lockSummary, limits.maxListEntries), more: boolean } },
   members: { tag: 37, fields: { leaseReads: boolean, members: list(memberDescription, maxListedMembers) } },
+  lockRequest: { tag: 38, fields: { request: nullable(lockStanding) } },
   sessionOpen: { tag: 48, fields: { session: shared.leaseId, ttlMs: shared.ttlMs } },
 });
 

@@ -1,6 +1,6 @@
 // What comes back. One result type per operation that can be asked for, by the same name; what a leader proposes by itself has no
 // result, because nobody waits for one; errors are `ProtocolError`s (`error.ts`).
-import type { Fence, Key, LeaseId, LockName, Revision, WantedRole } from './operation.ts';
+import type { Fence, Key, LeaseId, LockClaim, LockName, LockRequestId, Revision, WantedRole } from './operation.ts';
 
 /** A key as it stands at some revision. */
 export interface KeyValue {
@@ -72,7 +72,7 @@ export interface SessionOpenResult {
 /** The state of one request for a lock. A resent `lockAcquire` gets what is true now. */
 export type LockState =
   | { readonly state: 'held'; readonly fence: Fence }
-  /** `ahead`: requests in front of it, the holder included. */
+  /** `ahead`: requests in front of it, those that hold included; of several locks, where most are. */
   | { readonly state: 'queued'; readonly ahead: number }
   /** Held by somebody else and waiting was not asked for. */
   | { readonly state: 'refused' }
@@ -80,13 +80,16 @@ export type LockState =
   | { readonly state: 'released'; readonly fence: Fence }
   | { readonly state: 'cancelled' };
 
+/** Of a request that is there. */
+export type LockStanding = Extract<LockState, { state: 'held' | 'queued' }>;
+
 export type LockAcquireResult = { readonly type: 'lockAcquire'; readonly revision: Revision } & LockState;
 
 export interface LockReleaseResult {
   readonly type: 'lockRelease';
   readonly revision: Revision;
-  /** False when no hold has this fence any more: it had ended before. */
-  readonly released: boolean;
+  /** `ended`: it had ended before. `kept`: the heir does not wait, so the hold goes on. */
+  readonly outcome: 'released' | 'ended' | 'kept';
 }
 
 export interface LockBreakResult {
@@ -149,20 +152,35 @@ export interface LockListResult {
   readonly more: boolean;
 }
 
-/** A lock among others: the length of its queue instead of the queue. */
+/** A lock among others: who was first to hold it, and numbers instead of lists. */
 export interface LockSummary {
   readonly name: LockName;
+  /** The first of those who hold it. */
   readonly holder: LockHolder | null;
+  readonly holding: number;
   readonly waiting: number;
-  /** Free, but nobody is granted yet: the lock-delay of an ended hold runs. */
+  /** A hold of it ended in disorder, and its place is kept until the lock-delay is over. */
   readonly delayed: boolean;
 }
 
 export interface LockDescription {
   readonly name: LockName;
-  readonly holder: LockHolder | null;
+  /** Of a semaphore that somebody holds or awaits; else null. */
+  readonly limit: number | null;
+  readonly holding: number;
+  /** The first `limits.maxListEntries` of them, by fence. A delayed one holds no more, but its place is kept. */
+  readonly holders: readonly LockHolder[];
+  readonly waiting: number;
+  /** The first `limits.maxListEntries` of them, in the order of their turns. */
   readonly queue: readonly LockWaiter[];
-  readonly delayed: boolean;
+  /** Holds that have ended, the latest first. The `limits.maxPastHolds` last of each of the `limits.maxPastLocks` locks last used. */
+  readonly past: readonly PastHold[];
+}
+
+export interface LockRequestResult {
+  readonly type: 'lockRequest';
+  /** Null: the session has no such request, or none any more. */
+  readonly request: LockStanding | null;
 }
 
 export interface MemberAddResult {
@@ -202,17 +220,27 @@ export interface MemberDescription {
   readonly role: WantedRole | 'removed';
 }
 
-export interface LockHolder {
-  readonly session: LeaseId;
-  readonly sequence: number;
-  readonly fence: Fence;
+export interface LockWaiter extends LockRequestId {
+  readonly mode: LockClaim['mode'];
+  /** Permits; 1 of a lock. */
+  readonly count: number;
   readonly sinceWallMs: number;
 }
 
-export interface LockWaiter {
-  readonly session: LeaseId;
-  readonly sequence: number;
+export interface LockHolder extends LockWaiter {
+  readonly fence: Fence;
+  /** Null: it holds. Else the hold has ended, and its place is kept for so long from then. */
+  readonly delayMs: number | null;
+}
+
+/** `expired`, `closed`, `revoked`: with its session. */
+export type HoldEnd = 'released' | 'broken' | 'expired' | 'closed' | 'revoked';
+
+export interface PastHold extends LockRequestId {
+  readonly fence: Fence;
   readonly sinceWallMs: number;
+  readonly endedWallMs: number;
+  readonly end: HoldEnd;
 }
 
 export type Result =
@@ -232,6 +260,7 @@ export type Result =
   | LeaseQueryResult
   | LeaseListResult
   | LockQueryResult
+  | LockRequestResult
   | LockListResult
   | MemberAddResult
   | MemberUpdateResult

@@ -121,7 +121,8 @@ export const memberMessage: fc.Arbitrary<MemberMessage> = fc.oneof<fc.Arbitrary<
   typed('error', { id: uint32, error }),
   typed('sessionsResumed', { id: uint32, sessions: fc.array(standing, few) }),
   typed('keepaliveAnswer', { id: uint32, leases: fc.array(record({ lease: id, ttlMs: orNull(ttlMs) }), few) }),
-  typed('granted', { session: id, sequence: id, fence: id }),
+  typed('granted', { session: id, sequence: id, fence: id, contended: bool }),
+  typed('contended', { session: id, sequence: id }),
   typed('broken', {
     session: id,
     sequence: id,

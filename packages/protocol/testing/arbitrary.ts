@@ -8,14 +8,26 @@ import type {
   Compare,
   Delete,
   KeyRange,
+  LockClaim,
   LockName,
+  LockRequestId,
   Operation,
   Put,
   Range,
   Txn,
   TxnOperation,
 } from '../src/operation.ts';
-import type { KeyValue, LockAcquireResult, LockHolder, LockState, Result, TxnResult } from '../src/result.ts';
+import type {
+  KeyValue,
+  LockAcquireResult,
+  LockHolder,
+  LockStanding,
+  LockState,
+  LockWaiter,
+  PastHold,
+  Result,
+  TxnResult,
+} from '../src/result.ts';
 
 /** Objects as the decoder makes them: fast-check leaves the prototype away now and then, and deepEqual sees it. */
 export const record = <T>(fields: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> =>
@@ -51,10 +63,40 @@ export const keyRange: fc.Arbitrary<KeyRange> = fc.oneof(
   record({ key, end: fc.constant(null) }),
   record({ key: bin(0, 20), end: bin(0, 20) }),
 );
+const lockKind = fc.constantFrom('lock' as const, 'election' as const, 'semaphore' as const);
+
 export const lockName: fc.Arbitrary<LockName> = record({
-  kind: fc.constantFrom('lock', 'election'),
+  kind: lockKind,
   name: bin(1, 40),
 });
+const requestId: fc.Arbitrary<LockRequestId> = record({ session: id, sequence: id });
+
+const permitLimit = fc.integer({ min: 1, max: limits.maxPermits });
+const plainClaim: fc.Arbitrary<LockClaim> = record({
+  mode: fc.constantFrom('exclusive' as const, 'shared' as const),
+  name: record({ kind: fc.constant('lock' as const), name: bin(1, 40) }),
+});
+const permitClaim: fc.Arbitrary<LockClaim> = fc
+  .record({ name: bin(1, 40), limit: permitLimit, count: permitLimit })
+  .map(({ name, limit, count }) => ({
+    mode: 'permits',
+    name: { kind: 'semaphore', name },
+    limit,
+    count: Math.min(count, limit),
+  }));
+const campaign: fc.Arbitrary<LockClaim> = record({
+  mode: fc.constant('exclusive' as const),
+  name: record({ kind: fc.constant('election' as const), name: bin(1, 40) }),
+});
+const claims: fc.Arbitrary<LockClaim[]> = fc.oneof(
+  campaign.map((claim) => [claim]),
+  fc.uniqueArray(fc.oneof(plainClaim, permitClaim), {
+    minLength: 1,
+    maxLength: 4,
+    selector: ({ name }) => `${name.kind} ${name.name.join()}`,
+  }),
+);
+const keeping = fc.uniqueArray(id, { maxLength: 4 });
 
 const typed = <N extends string, T extends object>(type: N, fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<{ type: N } & T>;
@@ -84,7 +126,7 @@ export const compare: fc.Arbitrary<Compare> = fc.oneof(
     operand: revision,
   }),
   record({ target: fc.constant('value' as const), key, relation, operand: value }),
-  record({ target: fc.constant('lock' as const), name: lockName, fence: id }),
+  record({ target: fc.constant('lock' as const), name: lockName, fence: id, holder: orNull(requestId) }),
 );
 
 /** At most one range delete, and puts at keys of their own: a key may be written once in one branch. */
@@ -119,17 +161,18 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   typed('sessionOpen', { ttlMs, secretHash: bin(32, 32), metadata }),
   typed('sessionClose', { session: id }),
   fc
-    .record({ name: lockName, wait: bool, value, lockDelayMs: fc.integer({ min: 0, max: limits.maxLockDelayMs }) })
-    .map(({ name, wait, value: published, lockDelayMs }) => ({
+    .record({ claims, wait: bool, value, lockDelayMs: fc.integer({ min: 0, max: limits.maxLockDelayMs }), keeping })
+    .map(({ claims: claimed, value: published, wait, lockDelayMs, keeping: kept }) => ({
       type: 'lockAcquire',
-      name,
+      claims: claimed,
       wait,
-      value: name.kind === 'lock' ? null : published,
+      value: claimed[0]?.name.kind === 'election' ? published : null,
       lockDelayMs,
+      keeping: wait ? kept : [],
     })),
-  typed('lockRelease', { name: lockName, fence: id }),
-  typed('lockBreak', { name: lockName, fence: id, now: bool }),
-  typed('lockCancel', { name: lockName, sequence: id }),
+  typed('lockRelease', { sequence: id, fence: id, heir: orNull(requestId) }),
+  typed('lockBreak', { name: lockName, fence: id, holder: orNull(requestId), now: bool }),
+  typed('lockCancel', { sequence: id }),
   record({ name: bin(1, 40), fence: id, value }).map(({ name, fence, value: published }) => ({
     type: 'proclaim',
     name: { kind: 'election', name },
@@ -138,7 +181,7 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   })),
   typed('compact', { revision: id }),
   typed('leaseExpire', { lease: id, generation: revision, term: id }),
-  typed('lockDelayEnd', { name: lockName, fence: id, term: id }),
+  typed('lockDelayEnd', { session: id, sequence: id, term: id }),
   typed('memberAdd', {
     name: orNull(memberName),
     clientUrl: memberUrl,
@@ -159,8 +202,9 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   typed('lease', { lease: id }),
   typed('leases', { after: revision, limit: fc.integer({ min: 0, max: limits.maxListEntries }) }),
   typed('lock', { name: lockName }),
+  typed('lockRequest', { session: id, sequence: id }),
   typed('locks', {
-    kind: fc.constantFrom('lock' as const, 'election' as const),
+    kind: lockKind,
     after: orNull(bin(1, 40)),
     limit: fc.integer({ min: 0, max: limits.maxListEntries }),
   }),
@@ -187,8 +231,37 @@ const lockState: fc.Arbitrary<LockState> = fc.oneof<fc.Arbitrary<LockState>[]>(
   record({ state: fc.constant('queued' as const), ahead: revision }),
   record({ state: fc.constantFrom('refused' as const, 'cancelled' as const) }),
 );
-const holder: fc.Arbitrary<LockHolder> = record({ session: id, sequence: id, fence: id, sinceWallMs: revision });
-const waiter = record({ session: id, sequence: id, sinceWallMs: revision });
+const lockStanding: fc.Arbitrary<LockStanding> = fc.oneof<fc.Arbitrary<LockStanding>[]>(
+  record({ state: fc.constant('held' as const), fence: id }),
+  record({ state: fc.constant('queued' as const), ahead: revision }),
+);
+const waiting = {
+  session: id,
+  sequence: id,
+  mode: fc.constantFrom('exclusive' as const, 'shared' as const, 'permits' as const),
+  count: revision,
+  sinceWallMs: revision,
+};
+const waiter: fc.Arbitrary<LockWaiter> = record(waiting);
+const holder: fc.Arbitrary<LockHolder> = record({
+  ...waiting,
+  fence: id,
+  delayMs: orNull(fc.integer({ min: 0, max: limits.maxTtlMs })),
+});
+const past: fc.Arbitrary<PastHold> = record({
+  session: id,
+  sequence: id,
+  fence: id,
+  sinceWallMs: revision,
+  endedWallMs: revision,
+  end: fc.constantFrom(
+    'released' as const,
+    'broken' as const,
+    'expired' as const,
+    'closed' as const,
+    'revoked' as const,
+  ),
+});
 const lease = record({ lease: id, ttlMs, isSession: bool, metadata, keys: revision, holds: revision });
 
 export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
@@ -202,7 +275,10 @@ export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
   fc
     .tuple(revision, lockState)
     .map(([at, state]): LockAcquireResult => Object.assign({ type: 'lockAcquire' as const, revision: at }, state)),
-  typed('lockRelease', { revision, released: bool }),
+  typed('lockRelease', {
+    revision,
+    outcome: fc.constantFrom('released' as const, 'ended' as const, 'kept' as const),
+  }),
   typed('lockBreak', { revision, broken: bool, delayMs: fc.integer({ min: 0, max: limits.maxTtlMs }) }),
   typed('lockCancel', { revision, was: fc.constantFrom('queued' as const, 'held' as const, 'ended' as const) }),
   typed('proclaim', { revision, written: bool }),
@@ -220,17 +296,22 @@ export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
   typed('lock', {
     lock: record({
       name: lockName,
-      holder: orNull(holder),
+      limit: orNull(permitLimit),
+      holding: revision,
+      holders: fc.array(holder, { maxLength: 4 }),
+      waiting: revision,
       queue: fc.array(waiter, { maxLength: 4 }),
-      delayed: bool,
+      past: fc.array(past, { maxLength: 4 }),
     }),
   }),
   typed('locks', {
-    locks: fc.array(record({ name: lockName, holder: orNull(holder), waiting: revision, delayed: bool }), {
-      maxLength: 4,
-    }),
+    locks: fc.array(
+      record({ name: lockName, holder: orNull(holder), holding: revision, waiting: revision, delayed: bool }),
+      { maxLength: 4 },
+    ),
     more: bool,
   }),
+  typed('lockRequest', { request: orNull(lockStanding) }),
 );
 
 const keyEvent: fc.Arbitrary<KeyEvent> = fc.oneof<fc.Arbitrary<KeyEvent>[]>(

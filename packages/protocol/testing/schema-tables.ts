@@ -10,19 +10,21 @@ import { commandHeader, identity } from '../src/command-schema.ts';
 import { errorCodes } from '../src/error.ts';
 import { keyEvent, revisionEvents } from '../src/event-schema.ts';
 import { limits } from '../src/limits.ts';
-import { compare, operation, seedMember } from '../src/operation-schema.ts';
+import { compare, lockClaim, operation, seedMember } from '../src/operation-schema.ts';
 import {
   leaseDescription,
   lockDescription,
   lockHolder,
+  lockStanding,
   lockState,
   lockSummary,
   lockWaiter,
   memberDescription,
+  pastHold,
   resultOnWire,
 } from '../src/result-schema.ts';
 import type { Field, Structure, Union } from '../src/schema/structure.ts';
-import { keyRange, keyValue, lockName } from '../src/schema/vocabulary.ts';
+import { keyRange, keyValue, lockName, lockRequestId } from '../src/schema/vocabulary.ts';
 
 interface Table {
   /** Null for a structure without a tag. */
@@ -35,7 +37,9 @@ export const unions: Readonly<Record<string, Pick<Union<object>, 'cases' | 'defi
   operation,
   Compare: compare,
   result: resultOnWire,
+  LockClaim: lockClaim,
   LockState: lockState,
+  LockStanding: lockStanding,
   KeyEvent: keyEvent,
   Identity: identity,
   client: clientMessage,
@@ -46,12 +50,14 @@ export const unions: Readonly<Record<string, Pick<Union<object>, 'cases' | 'defi
 const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'rule' | 'definition'>[] = [
   keyRange,
   lockName,
+  lockRequestId,
   keyValue,
   leaseDescription,
   lockDescription,
   lockSummary,
   lockHolder,
   lockWaiter,
+  pastHold,
   seedMember,
   memberDescription,
   revisionEvents,

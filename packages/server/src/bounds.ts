@@ -7,15 +7,19 @@ export const bounds = {
   peerHelloTimeoutMs: 5_000,
   minReconnectMs: 50,
   maxReconnectMs: 1_000,
-  /** A link on which nothing at all has come for this long is dead. */
+  /** A link between members on which nothing at all has come for this long is dead, and dialled again. */
+  peerPingIntervalMs: 1_000,
   peerSilenceMs: 5_000,
   maxClientConnections: 12_000,
   /** Request line and headers of the upgrade. */
   headersTimeoutMs: 5_000,
-  /** Connections that answer no ping within this time are closed. */
+  /** The same for clients. */
   clientPingIntervalMs: 10_000,
+  clientSilenceMs: 20_000,
   /** Values read from the state store and kept in memory. */
   valueCacheBytes: 67_108_864,
   /** Given to connections to take what was sent to them, when the member stops. */
   closeTimeoutMs: 1_000,
+  /** Given to another member to take leadership over, when this one is to stop: then it stops as it is. */
+  handOverTimeoutMs: 2_000,
 } as const;

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Member } from '@conclave/member';
 import { subprotocol, wireLimits } from '@conclave/protocol';
@@ -8,6 +9,9 @@ import type { Doorkeeper } from './admission.ts';
 import { bounds } from './bounds.ts';
 import { answerHttp } from './http.ts';
 import type { Endpoint } from './options.ts';
+import { type SilenceBounds, SilenceWatch } from './silence.ts';
+
+const clientSilence = { pingIntervalMs: bounds.clientPingIntervalMs, silenceMs: bounds.clientSilenceMs };
 
 /** Where clients and browsers connect: WebSocket for the protocol, HTTP for everything else. */
 export class ClientListener {
@@ -16,10 +20,9 @@ export class ClientListener {
   readonly #log: Logger;
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
-  readonly #alive = new WeakSet<WebSocket>();
-  readonly #pings: NodeJS.Timeout;
+  readonly #silence: SilenceWatch;
 
-  constructor(member: Member, doorkeeper: Doorkeeper, log: Logger) {
+  constructor(member: Member, doorkeeper: Doorkeeper, log: Logger, silence: SilenceBounds = clientSilence) {
     this.#member = member;
     this.#doorkeeper = doorkeeper;
     this.#log = log;
@@ -35,8 +38,7 @@ export class ClientListener {
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );
-    this.#pings = setInterval(() => this.#ping(), bounds.clientPingIntervalMs);
-    this.#pings.unref();
+    this.#silence = new SilenceWatch(silence);
   }
 
   /** Rejects when the address is in use. Resolves to the port, which the system chose if it was 0. */
@@ -45,7 +47,7 @@ export class ClientListener {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#pings);
+    this.#silence.close();
     await closeSockets(this.#sockets);
     this.#http.closeAllConnections();
     await new Promise<void>((resolve) => this.#http.close(() => resolve()));
@@ -67,7 +69,7 @@ export class ClientListener {
     }
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
       socket.off('error', onError);
-      this.#accept(client);
+      this.#accept(client, request.socket);
     });
   }
 
@@ -86,7 +88,7 @@ export class ClientListener {
     return null;
   }
 
-  #accept(client: WebSocket): void {
+  #accept(client: WebSocket, transport: Socket): void {
     client.binaryType = 'nodebuffer';
     const connection = this.#member.connectClient({
       send: (frame) => client.send(frame),
@@ -97,10 +99,8 @@ export class ClientListener {
       resume: () => client.resume(),
       close: () => client.close(),
     });
-    this.#alive.add(client);
-    client.on('pong', () => this.#alive.add(client));
+    this.#silence.watch(client, transport);
     client.on('message', (data: Buffer, isBinary) => {
-      this.#alive.add(client);
       if (isBinary) connection.receive(data);
       else client.close(1003, 'binary frames only');
     });
@@ -113,18 +113,6 @@ export class ClientListener {
       ),
     );
     client.on('close', () => connection.closed());
-  }
-
-  /** A client that vanished without a word is noticed by its silence. */
-  #ping(): void {
-    for (const client of this.#sockets.clients) {
-      if (!this.#alive.has(client)) {
-        client.terminate();
-        continue;
-      }
-      this.#alive.delete(client);
-      client.ping();
-    }
   }
 }
 

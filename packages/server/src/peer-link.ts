@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import { bounds } from './bounds.ts';
 import { peerSubprotocol, removedCode } from './peer-listener.ts';
+import type { SilenceWatch } from './silence.ts';
 
 /** One lane to one peer: dialled, greeted, and dialled again when it breaks. Only sends. */
 export class PeerLink {
@@ -12,13 +13,15 @@ export class PeerLink {
   #urls: readonly string[] = [];
   readonly #member: () => Member;
   readonly #log: Logger;
+  readonly #silence: SilenceWatch;
   #socket: WebSocket | null = null;
   #ready = false;
   #closed = false;
   #attempts = 0;
   #retry: NodeJS.Timeout | null = null;
 
-  constructor(peer: MemberId, lane: Lane, member: () => Member, log: Logger) {
+  constructor(peer: MemberId, lane: Lane, member: () => Member, log: Logger, silence: SilenceWatch) {
+    this.#silence = silence;
     this.#peer = peer;
     this.#lane = lane;
     this.#member = member;
@@ -51,6 +54,7 @@ export class PeerLink {
       generateMask: (mask) => mask.fill(0),
     });
     this.#socket = socket;
+    socket.on('upgrade', ({ socket: transport }) => this.#silence.watch(socket, transport));
     socket.on('open', () => socket.send(this.#member().hello(this.#peer)));
     socket.on('message', (data: Buffer) => this.#greeted(socket, data));
     socket.on('error', (error) => this.#log.debug({ error: error.message }, 'link failed'));

@@ -1,12 +1,15 @@
 import { type Lane, lanes, type Member, type MemberId, type PeerRoute } from '@conclave/member';
 import type { Logger } from 'pino';
 import { PeerLink } from './peer-link.ts';
+import { peerSilence } from './peer-listener.ts';
+import { SilenceWatch } from './silence.ts';
 
 /** The links of this member to the others: one for each lane, as long as the other is in the cluster. */
 export class PeerLinks {
   readonly #member: () => Member;
   readonly #log: Logger;
   readonly #links = new Map<MemberId, Readonly<Record<Lane, PeerLink>>>();
+  readonly #silence = new SilenceWatch(peerSilence);
   #isClosed = false;
 
   constructor(member: () => Member, log: Logger) {
@@ -39,11 +42,12 @@ export class PeerLinks {
   }
 
   #link(peer: MemberId, lane: Lane): PeerLink {
-    return new PeerLink(peer, lane, this.#member, this.#log);
+    return new PeerLink(peer, lane, this.#member, this.#log, this.#silence);
   }
 
   close(): void {
     this.#isClosed = true;
+    this.#silence.close();
     for (const own of this.#links.values()) for (const lane of lanes) own[lane].close();
     this.#links.clear();
   }

@@ -5,12 +5,19 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { bounds } from './bounds.ts';
 import { closeSockets, listen } from './client-listener.ts';
 import type { Endpoint } from './options.ts';
+import { type SilenceBounds, SilenceWatch } from './silence.ts';
 
 export const peerSubprotocol = 'conclave-peer.v1';
 
 /** Of a WebSocket that is closed because its member was removed from the cluster. */
 export const removedCode = 4001;
 const policyCode = 1008;
+
+/** Of both ends of a link. */
+export const peerSilence: SilenceBounds = {
+  pingIntervalMs: bounds.peerPingIntervalMs,
+  silenceMs: bounds.peerSilenceMs,
+};
 
 /** Where the other members connect, once for each lane. What comes here is only read; what this member sends goes over its own links. */
 export class PeerListener {
@@ -19,6 +26,7 @@ export class PeerListener {
   readonly #http: Server;
   readonly #sockets: WebSocketServer;
   readonly #admitted = new Map<WebSocket, MemberId>();
+  readonly #silence = new SilenceWatch(peerSilence);
 
   constructor(member: Member, log: Logger) {
     this.#member = member;
@@ -33,7 +41,10 @@ export class PeerListener {
       // A browser has no business here, whatever page it shows.
       verifyClient: ({ req }: { readonly req: IncomingMessage }) => req.headers.origin === undefined,
     });
-    this.#sockets.on('connection', (socket) => this.#accept(socket));
+    this.#sockets.on('connection', (socket, request) => {
+      this.#silence.watch(socket, request.socket);
+      this.#accept(socket);
+    });
     // The HTTP server's own errors come here a second time; `listen` rejects with them.
     this.#sockets.on('error', () => {});
   }
@@ -43,6 +54,7 @@ export class PeerListener {
   }
 
   async close(): Promise<void> {
+    this.#silence.close();
     await closeSockets(this.#sockets);
     this.#http.closeAllConnections();
     await new Promise<void>((resolve) => this.#http.close(() => resolve()));

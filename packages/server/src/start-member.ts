@@ -5,8 +5,10 @@ import { type Configuration, type Environment, Member, type MemberAddress } from
 import { initStorage, openStorage, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
+import { bounds } from './bounds.ts';
 import { cachedStore } from './cached-state.ts';
 import { ClientListener } from './client-listener.ts';
+import { handOver } from './hand-over.ts';
 import { OptionError } from './option-error.ts';
 import {
   type Endpoint,
@@ -144,8 +146,7 @@ function lifecycle(
     await closing;
   };
   const retire = async (): Promise<void> => {
-    // Nobody to hand it to, or nobody who takes it: then the others elect somebody when this one is gone.
-    if (member.raft.role === 'leader') await member.transferLeader(null).catch(() => undefined);
+    await handOver(member, bounds.handOverTimeoutMs);
     await stop();
   };
   return { member, clientPort, peerPort, stopped, stop, retire, [Symbol.asyncDispose]: stop };

@@ -264,7 +264,7 @@ export class Host {
     this.#send(output);
     if (output.persist !== null) this.#persist(output.persist);
     this.#settle(output);
-    if (output.snapshotToRestore !== null) this.#restore(output.snapshotToRestore);
+    if (output.snapshotToRestore !== null) this.#restore(node, output.snapshotToRestore, now);
     this.#apply(node, output.committed, now);
     for (const send of output.snapshotSends) this.#its.sendSnapshot(send, node.state.term);
     this.counts.discarded += output.discarded.length;
@@ -317,9 +317,10 @@ export class Host {
     if (committed.length > 0) node.step({ type: 'applied', index: this.appliedIndex }, now);
   }
 
-  #restore({ position }: SnapshotMeta): void {
+  #restore(node: RaftNode, { id, position }: SnapshotMeta, now: Millis): void {
     for (const observer of this.#its.observers) observer.restored?.(this, position.index, position.term);
     this.counts.restored++;
+    node.step({ type: 'restored', id }, now);
     this.#applied = position;
     for (const [index, { done }] of this.#accepted) {
       if (index > position.index) continue;

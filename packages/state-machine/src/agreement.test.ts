@@ -1,15 +1,24 @@
 // The state machine against a naive second implementation, and against itself under other checkpoints, sweeps and restarts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeCommand, type Identity, type RevisionEvents } from '@conclave/protocol';
+import {
+  decodeCommand,
+  type Identity,
+  type LockDescription,
+  type LockName,
+  type Result,
+  type RevisionEvents,
+} from '@conclave/protocol';
 import * as fc from 'fast-check';
 import { type LogEntry, Member } from '../testing/member.ts';
-import { Model, type ModelOutcome, type ModelRevision } from '../testing/model.ts';
+import { Model, type ModelOutcome, type ModelRequest, type ModelRevision } from '../testing/model.ts';
+import { claimOf, nameText } from '../testing/model-claims.ts';
 import { readModel } from '../testing/model-store.ts';
 import { everything, range } from '../testing/operations.ts';
 import { plain, plainEvents } from '../testing/plain.ts';
-import { type Intent, intents, rangeQuery, Writer } from '../testing/random-log.ts';
+import { contention, type Intent, intents, names, rangeQuery, Writer } from '../testing/random-log.ts';
 import type { Applied } from './apply/apply.ts';
+import type { Refusal } from './response.ts';
 
 const runs = Number(process.env['CONCLAVE_PROPERTY_RUNS'] ?? 300);
 
@@ -24,7 +33,7 @@ const chores = fc.array(chore, { minLength: 1, maxLength: 10 });
 
 test('answers, events and pushes are those of the naive implementation', () => {
   fc.assert(
-    fc.property(intents, (log) => {
+    fc.property(fc.oneof(intents, contention), (log) => {
       const model = new Model();
       const member = new Member();
       for (const { entry, outcome } of written(log, model)) {
@@ -82,7 +91,7 @@ test('history from any readable revision is what was emitted, whatever was check
 
 test('one log gives one state, one digest and the same records, in any split between replay and load', () => {
   fc.assert(
-    fc.property(intents, chores, (log, between) => {
+    fc.property(fc.oneof(intents, contention), chores, (log, between) => {
       const model = new Model();
       const steady = new Member();
       const restless = new Member();
@@ -138,9 +147,9 @@ test('a command takes effect at most once, whichever commands come again at what
   );
 });
 
-test('revisions and fences only grow, and a lock never has two holders', () => {
+test('revisions and fences only grow, and a lock never has more holders than it has room for', () => {
   fc.assert(
-    fc.property(intents, (log) => {
+    fc.property(fc.oneof(intents, contention), (log) => {
       const model = new Model();
       const member = new Member();
       let fence = 0;
@@ -148,11 +157,12 @@ test('revisions and fences only grow, and a lock never has two holders', () => {
         const before = member.machine.revision;
         const applied = member.apply(entry);
         assert.ok(applied.revision === before || applied.revision === before + 1);
-        for (const kind of ['lock', 'election'] as const) {
-          const found = member.machine.query({ type: 'locks', kind, after: null, limit: 0 });
-          assert.ok(found.type === 'locks');
-          const fences = found.locks.flatMap(({ holder }) => (holder === null ? [] : [holder.fence]));
-          const newest = Math.max(0, ...fences);
+        for (const name of names) {
+          const found = member.machine.query({ type: 'lock', name });
+          assert.ok(found.type === 'lock');
+          const { holders, limit } = found.lock;
+          checkRoom(holders, limit);
+          const newest = Math.max(0, ...holders.map((holder) => holder.fence));
           if (newest > fence) assert.equal(newest, applied.revision, 'a fence is the revision of its grant');
           fence = Math.max(fence, newest);
         }
@@ -161,6 +171,12 @@ test('revisions and fences only grow, and a lock never has two holders', () => {
     { numRuns: runs },
   );
 });
+
+function checkRoom(holders: LockDescription['holders'], limit: number | null): void {
+  const alone = holders.filter(({ mode }) => mode === 'exclusive').length;
+  assert.ok(alone === 0 || holders.length === 1);
+  assert.ok(limit === null || holders.reduce((sum, { count }) => sum + count, 0) <= limit);
+}
 
 function* written(log: readonly Intent[], model: Model): Iterable<{ entry: LogEntry; outcome: ModelOutcome }> {
   const writer = new Writer(model);
@@ -207,7 +223,7 @@ function eventOfModel({ type, key, entry, previous, cause }: ModelRevision['even
 }
 
 function expectedHistory(model: Model, from: number): unknown {
-  return model.past
+  return model.revisions
     .filter(({ revision, events }) => revision >= from && events.length > 0)
     .map(({ revision, events, author, reason, wallTimeMs }) => {
       const shown = events.map((event) =>
@@ -237,7 +253,7 @@ function compareLists(member: Member, model: Model): void {
     isSession: session !== null,
     metadata: session?.metadata ?? {},
     keys: model.entries.filter(({ lease }) => lease === id).length,
-    holds: model.requests.filter((request) => request.session === id && request.fence > 0).length,
+    holds: model.requests.filter((one) => one.session === id && one.fence > 0 && one.delayMs === 0).length,
   }));
   assert.deepEqual(leases, { type: 'leases', leases: expected, more: false });
   assert.deepEqual(machine.query({ type: 'members' }), {
@@ -247,24 +263,37 @@ function compareLists(member: Member, model: Model): void {
   });
   const { changedAt, nextMember } = machine.membership();
   assert.deepEqual([changedAt, nextMember], [model.membersChangedAt, model.nextMember]);
-  for (const { name } of model.requests) {
-    const found = machine.query({ type: 'lock', name });
-    const holder = model.holder(name);
-    const waiter = ({ session, sequence, sinceWallMs }: (typeof model.requests)[number]): object => ({
-      session,
-      sequence,
-      sinceWallMs,
-    });
-    assert.deepEqual(plain(found), {
-      type: 'lock',
-      lock: plain({
-        name,
-        holder: holder === null ? null : { ...waiter(holder), fence: holder.fence },
-        queue: model.queue(name).map(waiter),
-        delayed: model.delayed(name) !== null,
-      }),
-    });
+  for (const name of names) {
+    compareLock(machine.query({ type: 'lock', name }), model, name);
   }
+}
+
+function compareLock(found: Result | Refusal, model: Model, name: LockName): void {
+  const waiter = (request: ModelRequest): object => {
+    const claim = claimOf(request, name)!;
+    const { session, sequence, sinceWallMs } = request;
+    return { session, sequence, mode: claim.mode, count: claim.mode === 'permits' ? claim.count : 1, sinceWallMs };
+  };
+  const occupants = model.occupants(name);
+  const queue = model.queue(name);
+  const [first] = [...occupants, ...queue];
+  const claim = first === undefined ? null : claimOf(first, name);
+  assert.deepEqual(plain(found), {
+    type: 'lock',
+    lock: plain({
+      name,
+      limit: claim?.mode === 'permits' ? claim.limit : null,
+      holding: model.holders(name).length,
+      holders: occupants.map((request) => ({
+        ...waiter(request),
+        fence: request.fence,
+        delayMs: request.delayMs > 0 ? request.delayMs : null,
+      })),
+      waiting: queue.length,
+      queue: queue.map(waiter),
+      past: model.past.find(({ lock }) => lock === nameText(name))?.holds ?? [],
+    }),
+  });
 }
 
 function plainApplied(applied: Applied): unknown {

@@ -35,3 +35,6 @@ export const maxEvictionsPerEntry = 64;
 /** What an acquire counts towards `limits.maxChangesPerEntry` of its session: the hold, and for an election the key it publishes. */
 export const lockWeight = 1;
 export const electionWeight = 2;
+
+/** Requests looked at in search of a deadlock, by the entry that may close one. Beyond it the request waits like any other. */
+export const maxDeadlockSteps = 10_000;

@@ -13,15 +13,19 @@ const revisionsLeftOut = 2 ** 40;
  */
 export function reincarnate(state: State, wallTimeMs: number): void {
   const { counters } = state;
-  for (const lock of state.locks.valuesArray()) for (const request of lock.queue) leaveQueue(state, request);
+  for (const lease of state.leases.values()) {
+    for (const request of lease.session?.requests.values() ?? []) if (request.isWaiting) leaveQueue(state, request);
+  }
   for (const lease of state.leases.values()) {
     const draft = draftOf(state, wallTimeMs);
     endLease(state, draft, lease, 'closed');
     commit(state, draft);
   }
-  for (const lock of state.locks.valuesArray()) endDelay(state, draftOf(state, wallTimeMs), lock);
+  for (const request of state.delayed.values()) endDelay(state, draftOf(state, wallTimeMs), request);
   for (const keyed of state.keyed.values()) state.ledger.drop(keyed);
   state.keyed.clear();
+  for (const past of state.past.values()) state.ledger.drop(past);
+  state.past.clear();
   forgetMembers(state);
   counters.revision += revisionsLeftOut;
   counters.compacted = counters.revision;

@@ -1,13 +1,4 @@
-import {
-  type Fence,
-  type LeaseId,
-  type LockName,
-  ProtocolError,
-  type Query,
-  type Result,
-  type Revision,
-  type Txn,
-} from '@conclave/protocol';
+import { type LeaseId, ProtocolError, type Query, type Result, type Revision, type Txn } from '@conclave/protocol';
 import { type Applied, applyCommand, nothingApplied } from './apply/apply.ts';
 import { flush } from './checkpoint/flush.ts';
 import type { Change, Digest } from './checkpoint/ledger.ts';
@@ -19,7 +10,7 @@ import { queryTxn } from './keys/txn.ts';
 import type { ValueSource } from './keys/values.ts';
 import { isSession } from './leases/lease.ts';
 import { listLeases, queryLease } from './leases/lease-query.ts';
-import { listLocks, queryLock } from './locks/lock-query.ts';
+import { listLocks, queryLock, queryLockRequest } from './locks/lock-query.ts';
 import { listMembers, type Membership, membershipOf } from './members/member-query.ts';
 import { RecordWriter } from './records/record-writer.ts';
 import { type Refusal, refusal } from './response.ts';
@@ -58,7 +49,7 @@ export interface SessionIdentity {
 /** What a new leader keeps time for. All of it begins anew when it takes office. */
 export interface Deadlines {
   readonly leases: readonly { readonly lease: LeaseId; readonly generation: number; readonly ttlMs: number }[];
-  readonly delays: readonly { readonly name: LockName; readonly fence: Fence; readonly delayMs: number }[];
+  readonly delays: readonly { readonly session: LeaseId; readonly sequence: number; readonly delayMs: number }[];
 }
 
 /** A state that records were loaded into. */
@@ -160,10 +151,10 @@ export class StateMachine {
   }
 
   deadlines(): Deadlines {
-    const { leases, locks } = this.#state;
+    const { delayed, leases } = this.#state;
     return {
       leases: [...leases.values()].map(({ id, generation, ttlMs }) => ({ lease: id, generation, ttlMs })),
-      delays: [...locks.values()].flatMap(({ name, delay }) => (delay === null ? [] : [{ name, ...delay }])),
+      delays: [...delayed.values()].map(({ delayMs, owner, sequence }) => ({ session: owner, sequence, delayMs })),
     };
   }
 
@@ -234,6 +225,8 @@ export class StateMachine {
         return listLeases(state, query);
       case 'lock':
         return queryLock(state, query);
+      case 'lockRequest':
+        return queryLockRequest(state, query);
       case 'locks':
         return listLocks(state, query);
       case 'members':

@@ -8,7 +8,8 @@ import { SweepCursor } from './keys/sweep-cursor.ts';
 import { Timeline } from './keys/timeline.ts';
 import type { ValueSource } from './keys/values.ts';
 import type { Lease, SessionLease } from './leases/lease.ts';
-import type { Lock } from './locks/lock.ts';
+import type { Lock, LockRequest } from './locks/lock.ts';
+import type { PastHolds } from './locks/past.ts';
 import { ClusterRecord, type MemberRecord } from './members/member-record.ts';
 import type { Keyed } from './sessions/remembered.ts';
 import { type SortedMap, sortedMap } from './sorted-map.ts';
@@ -26,6 +27,10 @@ export interface State {
   /** Sessions by the hash of their secret, latin1. */
   readonly secrets: Map<string, SessionLease>;
   readonly locks: SortedMap<Lock>;
+  /** Holds that have ended and whose place is kept, by `requestName`. */
+  readonly delayed: Map<string, LockRequest>;
+  /** By lock, in the order of their last use. */
+  readonly past: Map<string, PastHolds>;
   /** In the order of expiry, which is that of the log. */
   readonly keyed: Map<string, Keyed>;
   readonly cluster: ClusterRecord;
@@ -46,6 +51,8 @@ export function emptyState(values: ValueSource): State {
     leases: new Map(),
     secrets: new Map(),
     locks: sortedMap(),
+    delayed: new Map(),
+    past: new Map(),
     keyed: new Map(),
     cluster: new ClusterRecord(),
     members: new Map(),

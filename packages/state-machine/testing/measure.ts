@@ -53,7 +53,7 @@ function locks(count: number): void {
   for (let i = 0; i < count; i++) {
     const sequence = i * 2 + 1;
     entries.push(command(acquire(name), session(1, sequence, Math.max(1, sequence - 50))));
-    entries.push(command(release(name, i + 1), session(1, sequence + 1, Math.max(1, sequence - 50))));
+    entries.push(command(release(sequence, i + 1), session(1, sequence + 1, Math.max(1, sequence - 50))));
   }
   const began = performance.now();
   for (let i = 0; i < entries.length; i++) {

@@ -5,13 +5,17 @@ import {
   decodeCommand,
   decodeOperation,
   type Identity,
+  type LockClaim,
   type LockName,
+  type LockStanding,
   type LockState,
   limits,
   type Operation,
+  type PastHold,
   ProtocolError,
   type Result,
 } from '@conclave/protocol';
+import { claimOf } from './model-claims.ts';
 import { runInModel } from './model-operations.ts';
 import { type Entries, find, type ModelEvent, withEntry, without } from './model-store.ts';
 import { hex } from './plain.ts';
@@ -41,19 +45,21 @@ export interface ModelLease {
 export interface ModelRequest {
   readonly session: number;
   readonly sequence: number;
-  readonly name: LockName;
+  readonly claims: readonly LockClaim[];
   readonly order: number;
   readonly value: Uint8Array | null;
   readonly lockDelayMs: number;
+  readonly keeping: readonly number[];
   /** 0 while it waits. */
   fence: number;
   sinceWallMs: number;
+  /** Above 0: it has ended, and keeps its place. */
+  delayMs: number;
 }
 
-export interface ModelDelay {
-  readonly name: LockName;
-  readonly fence: number;
-  readonly delayMs: number;
+export interface ModelPast {
+  readonly lock: string;
+  readonly holds: readonly PastHold[];
 }
 
 export interface ModelMember {
@@ -87,13 +93,14 @@ export class Model {
   entries: Entries = [];
   leases: ModelLease[] = [];
   requests: ModelRequest[] = [];
-  delays: ModelDelay[] = [];
+  /** The lock used last stands last. */
+  past: ModelPast[] = [];
   keyed: { key: string; expiresAtMs: number; answer: ModelAnswer }[] = [];
   members: readonly ModelMember[] = [];
   nextMember = 0;
   leaseReads = false;
   membersChangedAt = 0;
-  readonly past: ModelRevision[] = [];
+  readonly revisions: ModelRevision[] = [];
 
   // Of the entry that is being applied.
   index = 0;
@@ -104,7 +111,7 @@ export class Model {
   granted = false;
 
   get revision(): number {
-    return this.past.at(-1)?.revision ?? 0;
+    return this.revisions.at(-1)?.revision ?? 0;
   }
 
   /** As of what the entry has done. */
@@ -113,7 +120,7 @@ export class Model {
   }
 
   entriesAt(revision: number): Entries {
-    return this.past.findLast((past) => past.revision <= revision)?.entries ?? [];
+    return this.revisions.findLast((past) => past.revision <= revision)?.entries ?? [];
   }
 
   apply(index: number, term: number, data: Uint8Array | null): ModelOutcome {
@@ -138,18 +145,35 @@ export class Model {
     return this.leases.find((lease) => lease.id === id)?.session ?? null;
   }
 
-  holder(name: LockName): ModelRequest | null {
-    return this.requests.find((request) => sameLock(request.name, name) && request.fence > 0) ?? null;
+  /** Those whose place is only kept are left out. */
+  holders(name: LockName): ModelRequest[] {
+    return this.occupants(name).filter(({ delayMs }) => delayMs === 0);
+  }
+
+  occupants(name: LockName): ModelRequest[] {
+    return this.requests
+      .filter((request) => request.fence > 0 && claimOf(request, name) !== null)
+      .toSorted((a, b) => a.fence - b.fence || a.order - b.order);
   }
 
   queue(name: LockName): ModelRequest[] {
     return this.requests
-      .filter((request) => sameLock(request.name, name) && request.fence === 0)
+      .filter((request) => request.fence === 0 && claimOf(request, name) !== null)
       .toSorted((a, b) => a.order - b.order);
   }
 
-  delayed(name: LockName): ModelDelay | null {
-    return this.delays.find((delay) => sameLock(delay.name, name)) ?? null;
+  /** One that waits or holds. */
+  request(session: number, sequence: number): ModelRequest | null {
+    const found = this.requests.find((one) => one.session === session && one.sequence === sequence);
+    return found === undefined || found.delayMs > 0 ? null : found;
+  }
+
+  standing(request: ModelRequest): LockStanding {
+    if (request.fence > 0) return { state: 'held', fence: request.fence };
+    const before = request.claims.map(
+      ({ name }) => this.holders(name).length + this.queue(name).filter((one) => one.order < request.order).length,
+    );
+    return { state: 'queued', ahead: Math.max(...before) };
   }
 
   write(key: Uint8Array, value: Uint8Array, lease: number | null, anew: boolean): void {
@@ -198,15 +222,11 @@ export class Model {
     if (answer.type !== 'acquire') return answer;
     const { revision } = this;
     if (answer.ended !== null) return { type: 'lockAcquire', revision, ...answer.ended };
-    const request = this.requests.find((one) => one.session === session && one.sequence === sequence)!;
-    if (request.fence > 0) return { type: 'lockAcquire', revision, state: 'held', fence: request.fence };
-    const before = this.queue(request.name).indexOf(request);
-    const ahead = before + (this.holder(request.name) === null ? 0 : 1);
-    return { type: 'lockAcquire', revision, state: 'queued', ahead };
+    return { type: 'lockAcquire', revision, ...this.standing(this.request(session, sequence)!) };
   }
 
   #run(operation: Uint8Array): Result | ModelError | null {
-    const kept = { entries: this.entries, leases: this.leases, requests: this.requests, delays: this.delays };
+    const kept = { entries: this.entries, leases: this.leases, requests: this.requests };
     try {
       const decoded: Operation = decodeOperation(operation);
       return runInModel(this, decoded);
@@ -223,7 +243,7 @@ export class Model {
   #commit({ author, reason, wallTimeMs }: CommandHeader): void {
     const { entries, events } = this;
     const revision = this.revision + 1;
-    this.past.push({ revision, entries, events, author, reason, wallTimeMs });
+    this.revisions.push({ revision, entries, events, author, reason, wallTimeMs });
   }
 
   #remember(identity: Identity, response: Result | ModelError): void {
@@ -243,10 +263,6 @@ export class Model {
   #outcome(response: Result | ModelError | null, repeated: boolean): ModelOutcome {
     return { response, repeated, events: this.events, notifications: this.notifications };
   }
-}
-
-export function sameLock(a: LockName, b: LockName): boolean {
-  return a.kind === b.kind && hex(a.name) === hex(b.name);
 }
 
 function error(code: string, outcome: string): ModelError {

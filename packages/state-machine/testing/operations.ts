@@ -5,8 +5,10 @@ import type {
   KeyRange,
   LeaseExpire,
   LockAcquire,
+  LockClaim,
   LockName,
   LockRelease,
+  LockRequestId,
   Proclaim,
   Put,
   Range,
@@ -64,13 +66,30 @@ export function election(name: string): LockName {
   return { kind: 'election', name: bytes(name) };
 }
 
-export function acquire(name: LockName, more: Partial<LockAcquire> = {}): LockAcquire {
-  const value = name.kind === 'election' ? bytes('candidate') : null;
-  return { type: 'lockAcquire', name, wait: true, value, lockDelayMs: 0, ...more };
+export function semaphore(name: string): LockName {
+  return { kind: 'semaphore', name: bytes(name) };
 }
 
-export function release(name: LockName, fence: number): LockRelease {
-  return { type: 'lockRelease', name, fence };
+/** Exclusive; of an election as a candidate. */
+export function acquire(name: LockName, more: Partial<LockAcquire> = {}): LockAcquire {
+  const value = name.kind === 'election' ? bytes('candidate') : null;
+  return acquireAll([{ mode: 'exclusive', name }], { value, ...more });
+}
+
+export function acquireAll(claims: readonly LockClaim[], more: Partial<LockAcquire> = {}): LockAcquire {
+  return { type: 'lockAcquire', claims, wait: true, value: null, lockDelayMs: 0, keeping: [], ...more };
+}
+
+export function share(name: LockName, more: Partial<LockAcquire> = {}): LockAcquire {
+  return acquireAll([{ mode: 'shared', name }], more);
+}
+
+export function permits(name: LockName, count: number, limit: number, more: Partial<LockAcquire> = {}): LockAcquire {
+  return acquireAll([{ mode: 'permits', name, limit, count }], more);
+}
+
+export function release(sequence: number, fence: number, heir: LockRequestId | null = null): LockRelease {
+  return { type: 'lockRelease', sequence, fence, heir };
 }
 
 export function proclaim(name: LockName, fence: number, value: string): Proclaim {

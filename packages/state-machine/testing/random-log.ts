@@ -4,6 +4,7 @@ import {
   type Compare,
   electionKey,
   encodeOperation,
+  type LockClaim,
   type LockName,
   type Operation,
   ProtocolError,
@@ -13,9 +14,9 @@ import {
 } from '@conclave/protocol';
 import * as fc from 'fast-check';
 import { command, type Header, type LogEntry } from './member.ts';
-import type { Model } from './model.ts';
+import type { Model, ModelRequest } from './model.ts';
 import {
-  acquire,
+  acquireAll,
   between,
   compact,
   election,
@@ -27,6 +28,7 @@ import {
   range,
   release,
   remove,
+  semaphore,
   sessionOpen,
 } from './operations.ts';
 import { bytes } from './plain.ts';
@@ -48,7 +50,7 @@ export interface Intent {
 }
 
 const keys = ['a', 'ab', 'b', 'c\u00ff', '\u00ff'];
-const names: readonly LockName[] = [lock('x'), lock('y'), election('x')];
+export const names: readonly LockName[] = [lock('x'), lock('y'), election('x'), semaphore('s')];
 const relations: readonly Relation[] = ['=', '!=', '<', '>'];
 
 const key = fc.constantFrom(...keys);
@@ -77,9 +79,40 @@ function leaseIn(model: Model, at: number): number | null {
   return leases.length === 0 || at === 5 ? at : leases[at % leases.length]!.id;
 }
 
-/** Of the present holder, or one that fits nothing. */
-function fenceOf(model: Model, of: LockName, miss: boolean): number {
-  return miss ? 3 : (model.holder(of)?.fence ?? 1);
+/** Of a present holder, or one that fits nothing. */
+function holdOf(model: Model, of: LockName, miss: boolean): Pick<ModelRequest, 'fence' | 'sequence' | 'session'> {
+  return (miss ? undefined : model.holders(of).at(-1)) ?? { fence: miss ? 3 : 1, sequence: 1, session: 1 };
+}
+
+/** Nothing keeps a semaphore from being asked for under two limits. */
+const claimTable: readonly (readonly LockClaim[])[] = [
+  [{ mode: 'exclusive', name: lock('x') }],
+  [{ mode: 'exclusive', name: lock('y') }],
+  [{ mode: 'exclusive', name: election('x') }],
+  [{ mode: 'exclusive', name: election('x') }],
+  [{ mode: 'shared', name: lock('x') }],
+  [{ mode: 'shared', name: lock('y') }],
+  [{ mode: 'shared', name: lock('x') }],
+  [{ mode: 'permits', name: semaphore('s'), limit: 3, count: 1 }],
+  [{ mode: 'permits', name: semaphore('s'), limit: 3, count: 2 }],
+  [{ mode: 'permits', name: semaphore('s'), limit: 2, count: 1 }],
+  [
+    { mode: 'exclusive', name: lock('y') },
+    { mode: 'exclusive', name: lock('x') },
+  ],
+  [
+    { mode: 'shared', name: lock('x') },
+    { mode: 'permits', name: semaphore('s'), limit: 3, count: 1 },
+    { mode: 'exclusive', name: lock('y') },
+  ],
+];
+
+/** The holds that one of the holders keeps while it waits. */
+function keptIn(model: Model, at: number, wait: boolean): readonly number[] {
+  const holds = model.requests.filter(({ delayMs, fence }) => fence > 0 && delayMs === 0);
+  const hold = holds[at % Math.max(1, holds.length)];
+  if (!wait || at > 5 || hold === undefined) return [];
+  return holds.filter(({ session }) => session === hold.session).map(({ sequence }) => sequence);
 }
 
 const query = fc
@@ -112,7 +145,11 @@ const compare: fc.Arbitrary<Resolve<Compare>> = fc
     miss: rarely,
   })
   .map((of) => (model: Model): Compare => {
-    if (of.target === 'lock') return { target: 'lock', name: of.name, fence: fenceOf(model, of.name, of.miss) };
+    if (of.target === 'lock') {
+      const { fence, sequence, session } = holdOf(model, of.name, of.miss);
+      const holder = of.operand % 2 === 0 ? null : { session, sequence };
+      return { target: 'lock', name: of.name, fence, holder };
+    }
     const { relation } = of;
     if (of.target === 'value') return { target: 'value', key: bytes(of.key), relation, operand: bytes(of.value) };
     return { target: of.target as 'mod', key: bytes(of.key), relation, operand: of.operand };
@@ -154,6 +191,65 @@ const onMembers: fc.Arbitrary<Resolve<Operation>> = fc.oneof(
     }),
   ),
 );
+
+const onLocks: readonly { weight: number; arbitrary: fc.Arbitrary<Resolve<Operation>> }[] = [
+  {
+    weight: 14,
+    arbitrary: fc
+      .record({
+        claims: fc.constantFrom(...claimTable),
+        wait: rarely.map((refuses) => !refuses),
+        delay: fc.constantFrom(0, 0, 900),
+        keep: fc.nat({ max: 9 }),
+        value,
+      })
+      .map((of) => (model: Model): Operation => {
+        const published = of.claims[0]!.name.kind === 'election' ? bytes(of.value) : null;
+        const keeping = keptIn(model, of.keep, of.wait);
+        return acquireAll(of.claims, { wait: of.wait, lockDelayMs: of.delay, value: published, keeping });
+      }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(name, rarely, fc.nat({ max: 5 })).map(([of, miss, inherits]) => (model: Model) => {
+      const { fence, sequence } = holdOf(model, of, miss);
+      const heir = model.queue(of)[inherits];
+      return release(sequence, fence, heir === undefined ? null : { session: heir.session, sequence: heir.sequence });
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(name, rarely, fc.boolean(), fc.boolean())
+      .map(([of, miss, now, all]) => (model: Model): Operation => {
+        const { fence, sequence, session } = holdOf(model, of, miss);
+        return { type: 'lockBreak', name: of, fence, holder: all ? null : { session, sequence }, now };
+      }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.nat({ max: 9 }).map(
+      (at) =>
+        (model: Model): Operation => ({ type: 'lockCancel', sequence: model.requests[at]?.sequence ?? at + 1 }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(value, rarely).map(
+      ([of, miss]) =>
+        (model: Model) =>
+          proclaim(election('x'), holdOf(model, election('x'), miss).fence, of),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.nat({ max: 3 }).map((at) => (model: Model): Operation => {
+      const delayed = model.requests.filter(({ delayMs }) => delayMs > 0)[at];
+      const { sequence, session } = delayed ?? { sequence: 1, session: 1 };
+      return { type: 'lockDelayEnd', session, sequence, term: Math.max(1, model.term) };
+    }),
+  },
+];
 
 const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
   { weight: 5, arbitrary: onMembers },
@@ -228,57 +324,7 @@ const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
         }),
     ),
   },
-  {
-    weight: 14,
-    arbitrary: fc
-      .record({ name, wait: rarely.map((refuses) => !refuses), delay: fc.constantFrom(0, 0, 900), value })
-      .map((of) => (): Operation => {
-        const published = of.name.kind === 'election' ? bytes(of.value) : null;
-        return acquire(of.name, { wait: of.wait, lockDelayMs: of.delay, value: published });
-      }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.tuple(name, rarely).map(
-      ([of, miss]) =>
-        (model: Model) =>
-          release(of, fenceOf(model, of, miss)),
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.tuple(name, rarely, fc.boolean()).map(
-      ([of, miss, now]) =>
-        (model: Model): Operation => ({ type: 'lockBreak', name: of, fence: fenceOf(model, of, miss), now }),
-    ),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.tuple(name, fc.nat({ max: 9 })).map(([of, at]) => (model: Model): Operation => {
-      const pending = model.requests[at];
-      return { type: 'lockCancel', name: pending?.name ?? of, sequence: pending?.sequence ?? at + 1 };
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.tuple(value, rarely).map(
-      ([of, miss]) =>
-        (model: Model) =>
-          proclaim(election('x'), fenceOf(model, election('x'), miss), of),
-    ),
-  },
-  {
-    weight: 2,
-    arbitrary: name.map(
-      (of) =>
-        (model: Model): Operation => ({
-          type: 'lockDelayEnd',
-          name: of,
-          fence: model.delayed(of)?.fence ?? 1,
-          term: Math.max(1, model.term),
-        }),
-    ),
-  },
+  ...onLocks,
   {
     weight: 2,
     arbitrary: fc.nat({ max: 6 }).map((below) => (model: Model) => compact(Math.max(1, model.revision + 1 - below))),
@@ -310,6 +356,31 @@ const opening: Intent = {
   newTerm: false,
   author: null,
 };
+
+/** Sessions that live, and want the same few locks. */
+export const contention: fc.Arbitrary<Intent[]> = fc
+  .array(
+    fc.record({
+      operation: fc.oneof(...onLocks, {
+        weight: 1,
+        arbitrary: fc.tuple(slot, fc.boolean()).map(([at, expires]) => (model: Model): Operation => {
+          const lease = leaseIn(model, at) ?? 1;
+          if (!expires) return { type: 'leaseRevoke', lease };
+          return { type: 'leaseExpire', lease, generation: 1, term: Math.max(1, model.term) };
+        }),
+      }),
+      identity: fc.constant('session' as const),
+      slot: fc.nat({ max: 4 }),
+      back: fc.constantFrom(0, 0, 0, 0, 0, 0, 0, 1),
+      acknowledge: fc.boolean(),
+      key: fc.constant(0),
+      passesMs: fc.constant(1),
+      newTerm: fc.constant(false),
+      author: fc.constant(null),
+    }),
+    { minLength: 20, maxLength: 80, size: 'large' },
+  )
+  .map((rest) => Array.from({ length: 6 }, () => opening).concat(rest));
 
 /** A log that begins with some sessions, without which little can happen. */
 export const intents: fc.Arbitrary<Intent[]> = fc
@@ -373,8 +444,11 @@ export class Writer {
     if (wanted.type === 'lockCancel') {
       return this.#model.requests.find(({ sequence }) => sequence === wanted.sequence)?.session ?? null;
     }
-    if (wanted.type !== 'lockRelease' && wanted.type !== 'proclaim') return null;
-    return this.#model.holder(wanted.name)?.session ?? null;
+    if (wanted.type === 'proclaim') return this.#model.holders(wanted.name)[0]?.session ?? null;
+    const sequence =
+      wanted.type === 'lockAcquire' ? wanted.keeping[0] : wanted.type === 'lockRelease' && wanted.sequence;
+    const hold = this.#model.requests.find((request) => request.fence > 0 && request.sequence === sequence);
+    return hold?.session ?? null;
   }
 
   /** What the codec refuses to write stands in the log as garbage. */

@@ -18,7 +18,7 @@ export const maxPersistBytes: number = 256 * mib;
 /** Members in each part of a configuration. */
 export const maxMembers = 1024;
 
-/** Peers whose store is remembered. They are never forgotten, because a member id is never given out twice. */
+/** Peers whose store is remembered. The member names those that are gone for good when it notes another one, and they are forgotten. */
 export const maxPeerStores = 1024;
 
 /** A cluster's id: printable ASCII without spaces. Fits an anchor slot beside everything else. */

@@ -8,6 +8,7 @@ export type StorageErrorCode =
   | 'corrupt'
   | 'lost-acknowledged'
   | 'wrong-peer-store'
+  | 'too-many-peers'
   | 'no-space'
   | 'write-failed'
   | 'bad-chunk'
@@ -35,6 +36,8 @@ const nextStep: Readonly<Record<StorageErrorCode, string>> = {
   'wrong-peer-store':
     'That peer runs on another disk than before under the same id, so it may have forgotten its promises. Replace it with a ' +
     'new member id.',
+  'too-many-peers':
+    'Remove the members that are gone with `conclave member remove`: their stores are forgotten then. Nothing was written.',
   'no-space': 'Free some space and start the member again; nothing that was acknowledged is lost.',
   'write-failed': 'Whether the write reached the disk is unknown. Stop the process, check the disk, and start again.',
   'bad-chunk': 'Ask the sender for this part of the snapshot again, or begin it anew: nothing was changed.',

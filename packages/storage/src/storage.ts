@@ -51,8 +51,11 @@ export interface LogStore {
    */
   read(from: Index, to: Index, maxBytes: number): Promise<readonly Entry[]>;
 
-  /** Remembers a peer's store, durably before it resolves. Rejects with `wrong-peer-store` when another one is remembered. */
-  notePeerStore(memberId: MemberId, storeUuid: string): Promise<void>;
+  /**
+   * Remembers a peer's store, durably before it resolves, and forgets, in the same write, those of `gone`: members whose ids are nobody's any
+   * more, for ever. Rejects with `wrong-peer-store` when another one is remembered, and with `too-many-peers`; either changes nothing.
+   */
+  notePeerStore(memberId: MemberId, storeUuid: string, gone?: readonly MemberId[]): Promise<void>;
 }
 
 /** One change of a checkpoint; null deletes. */

@@ -1,6 +1,7 @@
 import { type FoundingOptions, type JoiningOptions, type RunningMember, startMember } from '@conclave/server';
 import type { Arguments, Command } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
+import { endProcess } from './end-process.ts';
 import { parseMember, timeOptions, times } from './member-flags.ts';
 
 export const server: Command = {
@@ -81,18 +82,12 @@ function logLevel(text: string | undefined): (typeof logLevels)[number] {
 
 /** Under `conclave dev` a member ends with its parent, also when that is killed: the channel closes then. */
 function stopWithSignalsAndParent(running: RunningMember): void {
-  const end = (stopping: Promise<void>): void => {
-    stopping.catch((error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    });
-  };
-  process.once('SIGTERM', () => end(running.retire()));
+  process.once('SIGTERM', () => endProcess(running.retire()));
   // Under `conclave dev` all members end together then, also by Ctrl-C, which every process of the terminal hears: there is nobody to hand
   // leadership to.
   const isOneOfMany = process.channel !== undefined;
-  process.once('SIGINT', () => end(isOneOfMany ? running.stop() : running.retire()));
-  if (isOneOfMany) process.once('disconnect', () => end(running.stop()));
+  process.once('SIGINT', () => endProcess(isOneOfMany ? running.stop() : running.retire()));
+  if (isOneOfMany) process.once('disconnect', () => endProcess(running.stop()));
 }
 
 /** How long the parent may be left without a word about who leads. */

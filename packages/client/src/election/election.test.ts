@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Harness } from '../../testing/harness.ts';
+import { Harness, until } from '../../testing/harness.ts';
 import type { LeaderInfo } from './election.ts';
 
 test('observe gives the present leader first, then every term and every proclaimed value, in order', async (context) => {
@@ -39,9 +39,33 @@ test('who does not lead any more proclaims nothing', async (context) => {
   const { client: operator } = await harness.client({ identity: 'idempotency-key' });
   const leadership = await a.election('e').campaign('a');
   const name = { kind: 'election', name: new TextEncoder().encode('e') } as const;
-  await operator.perform({ type: 'lockBreak', name, fence: leadership.fence, now: true });
+  await operator.perform({ type: 'lockBreak', name, fence: leadership.fence, holder: null, now: true });
   await assert.rejects(leadership.proclaim('still me'), { code: 'LOCK_LOST' });
   assert.equal(leadership.signal.aborted, true);
   const leader: LeaderInfo | null = await operator.election('e').leader();
   assert.equal(leader, null);
+});
+
+test('leadership is handed to a candidate before its turn, and to nobody who does not stand', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: second } = await harness.client();
+  const { client: third } = await harness.client();
+  const election = client.election('e');
+  const leadership = await election.campaign('first');
+  const waiting = second.election('e').campaign('second');
+  await until(async () => (await election.candidates()).length === 1);
+  const heir = third.election('e').campaign('third');
+  await until(async () => (await election.candidates()).length === 2);
+  await assert.rejects(leadership.handOver({ session: 999, sequence: 1 }), { code: 'NOT_FOUND' });
+  leadership.assertHeld();
+  const [, candidate] = await election.candidates();
+  assert.ok(candidate !== undefined);
+  await leadership.handOver(candidate);
+  assert.equal(leadership.signal.aborted, true);
+  const successor = await heir;
+  assert.equal((await election.leader())?.text(), 'third');
+  assert.ok(successor.fence > leadership.fence);
+  await successor.resign();
+  assert.ok((await waiting).fence > successor.fence);
 });

@@ -1,6 +1,6 @@
 import { electionKey, type Fence, type LockName } from '@conclave/protocol';
 import { bounds } from '../bounds.ts';
-import type { WriteOptions } from '../call.ts';
+import type { CallOptions, WriteOptions } from '../call.ts';
 import type { ClientCore } from '../client-core.ts';
 import { ConclaveError } from '../error.ts';
 import { type Entry, entryOrNull } from '../keys/entry.ts';
@@ -8,7 +8,7 @@ import { KeySpace } from '../keys/key-space.ts';
 import { type ReadOptions, rangeOperation } from '../keys/read.ts';
 import type { Hold } from '../lock/hold.ts';
 import { type Held, HeldHandle } from '../lock/lock.ts';
-import { type LockOptions, obtain } from '../lock/locks.ts';
+import { type HoldOptions, obtain } from '../lock/locks.ts';
 import { toBytes, toText } from '../text.ts';
 import { openWatch } from '../watch/watcher.ts';
 
@@ -18,6 +18,11 @@ export interface Leadership extends Held {
   proclaim(value: string | Uint8Array, options?: WriteOptions): Promise<void>;
   /** The next candidate leads. */
   resign(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /**
+   * Another candidate leads, before its turn; the signal of this one aborts first. Rejects with NOT_FOUND when it does not stand: then this one goes
+   * on to lead, unless the candidate left at that very moment, and the next in turn leads.
+   */
+  handOver(to: Candidate, options?: CallOptions): Promise<void>;
 }
 
 export interface LeaderInfo {
@@ -32,6 +37,13 @@ export interface LeaderInfo {
   readonly gap: boolean;
 }
 
+/** Who stands for an election and does not lead yet. */
+export interface Candidate {
+  readonly session: number;
+  /** Of its campaign, in its session. */
+  readonly sequence: number;
+}
+
 export interface ObserveOptions {
   readonly signal?: AbortSignal;
 }
@@ -40,9 +52,11 @@ export interface ObserveOptions {
 export interface Election {
   readonly name: string;
   /** Resolves when this candidate leads. Without `timeoutMs` it waits for ever. */
-  campaign(value: string | Uint8Array, options?: LockOptions): Promise<Leadership>;
+  campaign(value: string | Uint8Array, options?: HoldOptions): Promise<Leadership>;
   /** Null: nobody leads. */
   leader(options?: ReadOptions): Promise<LeaderInfo | null>;
+  /** Those who stand and do not lead, in the order of their turns; the first thousand. */
+  candidates(options?: CallOptions): Promise<readonly Candidate[]>;
   /** The present leader first (null: there is none), then every change. */
   observe(options?: ObserveOptions): AsyncIterable<LeaderInfo | null>;
 }
@@ -63,9 +77,10 @@ export class ElectionHandle implements Election {
     this.#key = electionKey(name);
   }
 
-  async campaign(value: string | Uint8Array, options: LockOptions = {}): Promise<Leadership> {
+  async campaign(value: string | Uint8Array, options: HoldOptions = {}): Promise<Leadership> {
     const what = `election ${this.name}`;
-    const request = { what, name: this.#lock, wait: true, value: toBytes(value) };
+    const claims = [{ mode: 'exclusive', name: this.#lock }] as const;
+    const request = { what, claims, wait: true, value: toBytes(value) };
     const hold = await obtain(this.#core, request, options);
     if (hold === null) throw new ConclaveError('PROTOCOL', 'a waiting candidate was refused');
     return new LeadershipHandle(this.#core, hold, this.name);
@@ -75,6 +90,11 @@ export class ElectionHandle implements Election {
     const operation = rangeOperation({ key: this.#key, end: null }, { revision: options.revision ?? null });
     const { result } = await this.#core.query(`election ${this.name}`, operation, options);
     return leaderOf(entryOrNull(result.entries[0], everything), false);
+  }
+
+  async candidates(options: CallOptions = {}): Promise<readonly Candidate[]> {
+    const { result } = await this.#core.query(`election ${this.name}`, { type: 'lock', name: this.#lock }, options);
+    return result.lock.queue.map(({ sequence, session }) => ({ session, sequence }));
   }
 
   async *observe({ signal }: ObserveOptions = {}): AsyncGenerator<LeaderInfo | null, void, void> {
@@ -124,5 +144,16 @@ class LeadershipHandle extends HeldHandle implements Leadership {
 
   async resign(options: { readonly timeoutMs?: number } = {}): Promise<void> {
     await this.release(options);
+  }
+
+  async handOver({ sequence, session }: Candidate, options: CallOptions = {}): Promise<void> {
+    this.assertHeld();
+    const heir = { session, sequence };
+    const { result } = await this.#core.query(`election ${this.name}`, { type: 'lockRequest', ...heir }, options);
+    this.assertHeld();
+    const isLate = result.request?.state === 'queued' && (await this.giveBack(heir)) === 'kept';
+    if (result.request?.state === 'queued' && !isLate) return;
+    const what = isLate ? 'it does not stand any more, and the next in turn leads' : 'it does not stand';
+    throw new ConclaveError('NOT_FOUND', `election ${this.name}: candidate ${session}:${sequence}: ${what}`);
   }
 }

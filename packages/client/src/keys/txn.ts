@@ -10,7 +10,7 @@ import {
 import type { WriteOptions } from '../call.ts';
 import type { ClientCore } from '../client-core.ts';
 import { ConclaveError } from '../error.ts';
-import type { Guard } from '../lock/lock.ts';
+import type { Guard } from '../lock/hold.ts';
 import type { Session } from '../session/session.ts';
 import { toBytes } from '../text.ts';
 import { type Entry, entryOf, entryOrNull } from './entry.ts';

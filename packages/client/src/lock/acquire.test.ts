@@ -40,7 +40,14 @@ async function grantedAfter(
     {} as Exchange,
     core as unknown as SessionCore,
     'lock',
-    { type: 'lockAcquire', name, wait: true, value: null, lockDelayMs: 0 },
+    {
+      type: 'lockAcquire',
+      claims: [{ mode: 'exclusive', name }],
+      wait: true,
+      value: null,
+      lockDelayMs: 0,
+      keeping: [],
+    },
     { deadlineMs: Number.POSITIVE_INFINITY },
   );
   return { outcome: await acquire.run(), sent };

@@ -4,7 +4,7 @@ import { asConclaveError, ConclaveError, cancelled } from '../error.ts';
 import type { Exchange, Waiting } from '../exchange/exchange.ts';
 import type { GrantListener, SessionCore } from '../session/session-core.ts';
 import { areHeld } from './confirm-holds.ts';
-import { Hold } from './hold.ts';
+import { type Guard, Hold } from './hold.ts';
 
 export type Acquisition = { readonly hold: Hold } | 'refused' | 'again';
 
@@ -30,6 +30,7 @@ export class Acquire implements GrantListener {
   #pushedFence: number | null = null;
   #mustAsk = false;
   #broken: Broken | null = null;
+  #isContended = false;
   #wake: (() => void) | null = null;
 
   constructor(
@@ -68,6 +69,10 @@ export class Acquire implements GrantListener {
     this.#wake?.();
   }
 
+  contended(): void {
+    this.#isContended = true;
+  }
+
   /** The member tells it once, and this side may not know of the hold yet: the answer that says so comes in the same frame, perhaps. */
   broken(message: Broken): void {
     this.#broken = message;
@@ -95,8 +100,10 @@ export class Acquire implements GrantListener {
     }
     if (standing.state === 'refused') return 'refused';
     if (standing.state !== 'held') return 'again';
-    const hold = new Hold(this.#core, this.#operation.name, this.#sequence, standing.fence, standing.sentMs);
+    const names = this.#operation.claims.map(({ name }) => name);
+    const hold = new Hold(this.#core, names, this.#taken, standing.fence, standing.sentMs);
     if (this.#broken !== null) hold.broken(this.#broken);
+    if (this.#isContended) hold.contended();
     hold.check(this.#environment.clock.nowMs());
     if (!hold.isOver) return { hold };
     // The answer took longer than a hold is good for. There it is held all the same, and the next attempt would wait behind it for ever.
@@ -125,10 +132,16 @@ export class Acquire implements GrantListener {
     return sequence;
   }
 
-  /** The acquire itself, if the session's window let it stay unacknowledged; else the lock is looked at. */
+  get #taken(): number {
+    if (this.#sequence === null) throw new Error('an acquire was answered and never sent');
+    return this.#sequence;
+  }
+
+  /** The acquire itself, if the session's window let it stay unacknowledged; else what became of it is asked. */
   async #askAgain(): Promise<Standing> {
     if (this.#sequence !== null && this.#core.ledger.isOpen(this.#sequence)) return this.#ask();
-    const operation = encodeOperation({ type: 'lock', name: this.#operation.name });
+    const session = this.#core.id ?? 0;
+    const operation = encodeOperation({ type: 'lockRequest', session, sequence: this.#taken });
     const { message, sentMs } = await this.#exchange.ask(
       {
         what: this.#what,
@@ -148,13 +161,15 @@ export class Acquire implements GrantListener {
       this.#waiting,
     );
     const result = message.type === 'result' ? decodeResult(message.result) : null;
-    if (result?.type !== 'lock') throw new Error('a query for a lock was answered by something else');
-    const isOurs = (request: { session: number; sequence: number }): boolean =>
-      request.session === this.#core.id && request.sequence === this.#sequence;
-    const { holder, queue } = result.lock;
-    if (holder !== null && isOurs(holder)) return { state: 'held', fence: holder.fence, sentMs };
-    const ahead = queue.findIndex((request) => isOurs(request));
-    return ahead === -1 ? { state: 'cancelled', sentMs } : { state: 'queued', ahead, sentMs };
+    if (result?.type !== 'lockRequest') throw new Error('a query for a request was answered by something else');
+    return result.request === null ? { state: 'cancelled', sentMs } : { ...result.request, sentMs };
+  }
+
+  #guard(fence: number): Guard {
+    const [claim] = this.#operation.claims;
+    if (claim === undefined) throw new Error('an acquire of nothing');
+    const holder = { session: this.#core.id ?? 0, sequence: this.#taken };
+    return { target: 'lock', name: claim.name, fence, holder };
   }
 
   async #confirm(fence: number): Promise<number | null> {
@@ -163,12 +178,7 @@ export class Acquire implements GrantListener {
       try {
         const deadlineMs = Math.min(this.#waiting.deadlineMs, untilMs);
         const { signal } = this.#waiting;
-        const { held, sentMs } = await areHeld(
-          this.#exchange,
-          [{ name: this.#operation.name, fence }],
-          deadlineMs,
-          signal,
-        );
+        const { held, sentMs } = await areHeld(this.#exchange, [this.#guard(fence)], deadlineMs, signal);
         return held ? sentMs : null;
       } catch (error) {
         if (!ConclaveError.is(error, 'DEADLINE_EXCEEDED') || untilMs > this.#waiting.deadlineMs) throw error;
@@ -212,11 +222,7 @@ export class Acquire implements GrantListener {
   /** Sent until it is answered or the session ends, which takes the request back as well. */
   #takeBack(): void {
     if (this.#sequence === null || this.#core.isFinal) return;
-    const operation = encodeOperation({
-      type: 'lockCancel',
-      name: this.#operation.name,
-      sequence: this.#sequence,
-    });
+    const operation = encodeOperation({ type: 'lockCancel', sequence: this.#sequence });
     this.#core
       .mutate({ what: this.#what, operation, reason: null }, { deadlineMs: Number.POSITIVE_INFINITY })
       .catch(() => {});

@@ -1,12 +1,7 @@
-import { decodeResult, encodeOperation, type LockName, limits } from '@conclave/protocol';
+import { decodeResult, encodeOperation, limits } from '@conclave/protocol';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { SessionCore } from '../session/session-core.ts';
-import type { Hold } from './hold.ts';
-
-interface Guarded {
-  readonly name: LockName;
-  readonly fence: number;
-}
+import type { Guard, Hold } from './hold.ts';
 
 /**
  * Asks the cluster whether all of them are held: a transaction of nothing but guards, which is only read and costs no log entry. Rejects
@@ -14,12 +9,11 @@ interface Guarded {
  */
 export async function areHeld(
   exchange: Exchange,
-  holds: readonly Guarded[],
+  guards: readonly Guard[],
   deadlineMs: number,
   signal?: AbortSignal,
 ): Promise<{ readonly held: boolean; readonly sentMs: number }> {
-  const compares = holds.map(({ name, fence }) => ({ target: 'lock', name, fence }) as const);
-  const operation = encodeOperation({ type: 'txn', compares, then: [], else: [] });
+  const operation = encodeOperation({ type: 'txn', compares: guards, then: [], else: [] });
   const { message, sentMs } = await exchange.ask(
     {
       what: 'lock',
@@ -57,7 +51,11 @@ export async function confirmHolds(
   if (chunk.length === 0) return;
   const rest = confirmHolds(exchange, core, holds.slice(chunk.length), nowMs);
   try {
-    const { held, sentMs } = await areHeld(exchange, chunk, nowMs + core.ttlMs);
+    const { held, sentMs } = await areHeld(
+      exchange,
+      chunk.map(({ guard }) => guard),
+      nowMs + core.ttlMs,
+    );
     if (held) {
       for (const hold of chunk) hold.confirmed(sentMs);
     } else if (chunk.length === 1) {

@@ -1,25 +1,41 @@
-import type { Broken, Fence, LockName } from '@conclave/protocol';
+import type { Broken, Fence, LockName, LockRequestId } from '@conclave/protocol';
+import { Emitter } from '../emitter.ts';
 import { ConclaveError } from '../error.ts';
 import { driftMarginMs } from '../session/liveness.ts';
 import type { SessionCore } from '../session/session-core.ts';
 
+/** A compare that holds while the lock is held by this request: in a transaction, the cluster itself turns a late writer away. */
+export interface Guard {
+  readonly target: 'lock';
+  readonly name: LockName;
+  readonly fence: Fence;
+  readonly holder: LockRequestId;
+}
+
+/** `contended`: the first other one has begun to wait for it. */
+export type HoldEvents = { readonly contended: readonly [] };
+
 /**
- * What a session holds under one fence. It has a deadline of its own beside the session's: an operator who breaks a hold makes the next
+ * What a session holds under one fence: a lock, or several that were granted together. It has a deadline of its own beside the session's: an operator who breaks a hold makes the next
  * grant wait for the holder's ttl, so a hold that was seen at the cluster by a question sent at t is nobody else's before t + ttl.
  */
 export class Hold {
-  readonly name: LockName;
+  readonly names: readonly LockName[];
   readonly fence: Fence;
   readonly core: SessionCore;
+  readonly events: Emitter<HoldEvents>;
   /** Of the acquire. */
-  readonly #sequence: number | null;
+  readonly sequence: number;
+  #isContended = false;
+
   readonly #controller = new AbortController();
   #confirmedMs: number;
 
-  constructor(core: SessionCore, name: LockName, sequence: number | null, fence: Fence, confirmedMs: number) {
+  constructor(core: SessionCore, names: readonly LockName[], sequence: number, fence: Fence, confirmedMs: number) {
     this.core = core;
-    this.#sequence = sequence;
-    this.name = name;
+    this.sequence = sequence;
+    this.names = names;
+    this.events = new Emitter(core.report);
     this.fence = fence;
     this.#confirmedMs = confirmedMs;
     core.holds.add(this);
@@ -54,11 +70,37 @@ export class Hold {
 
   /** Somebody broke a hold of this session: this one, if its acquire had that sequence. */
   broken({ author, delayMs, reason, sequence }: Broken): void {
-    if (sequence !== this.#sequence) return;
+    if (sequence !== this.sequence) return;
     const who = author === null ? '' : ` by ${author}`;
     const why = reason === null ? '' : `: ${reason}`;
     const next = delayMs === 0 ? 'the next one may hold it already' : `nobody is granted for ${delayMs} ms`;
     this.end(`it was broken${who}${why}; ${next}`, undefined);
+  }
+
+  /** Somebody waits for it. */
+  get isContended(): boolean {
+    return this.#isContended;
+  }
+
+  contended(): void {
+    if (this.#isContended || this.isOver) return;
+    this.#isContended = true;
+    this.events.emit('contended');
+  }
+
+  /** This hold and no other, in a transaction or a question to the cluster. */
+  get guard(): Guard {
+    return { target: 'lock', name: this.name, fence: this.fence, holder: this.#id };
+  }
+
+  get name(): LockName {
+    const [first] = this.names;
+    if (first === undefined) throw new Error('a hold of nothing');
+    return first;
+  }
+
+  get #id(): LockRequestId {
+    return { session: this.core.id ?? 0, sequence: this.sequence };
   }
 
   end(why: string, cause: unknown): void {

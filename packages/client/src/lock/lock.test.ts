@@ -7,7 +7,7 @@ import { ConclaveError } from '../error.ts';
 async function holderOf(client: Client, name: string): Promise<{ fence: number | null; waiting: number }> {
   const operation = { type: 'lock', name: { kind: 'lock', name: new TextEncoder().encode(name) } } as const;
   const { lock } = await client.perform(operation);
-  return { fence: lock.holder?.fence ?? null, waiting: lock.queue.length };
+  return { fence: lock.holders.find(({ delayMs }) => delayMs === null)?.fence ?? null, waiting: lock.waiting };
 }
 
 test('a lock survives moving to another member', async (context) => {
@@ -88,7 +88,7 @@ test('a forced release of which the holder cannot hear aborts its signal before 
   for (const id of harness.cluster.ids) network.down.add(id);
   network.current?.silence();
   const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
-  const { broken } = await next.perform({ type: 'lockBreak', name, fence: lock.fence, now: false });
+  const { broken } = await next.perform({ type: 'lockBreak', name, fence: lock.fence, holder: null, now: false });
   assert.equal(broken, true);
   await granted;
   order.push('granted');
@@ -107,7 +107,7 @@ test('a forced release is told to the holder at once, with who and why, and take
   await until(async () => (await holderOf(operator, 'l')).waiting === 1);
   network.framesSent.length = 0;
   const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
-  const operation = { type: 'lockBreak', name, fence: lock.fence, now: false } as const;
+  const operation = { type: 'lockBreak', name, fence: lock.fence, holder: null, now: false } as const;
   const { delayMs } = await operator.perform(operation, { reason: 'node 7 hangs' });
   assert.equal(delayMs, 60_000);
   await until(() => lock.signal.aborted);
@@ -134,7 +134,7 @@ test('a forced release with now grants the next at once, and tells the holder al
   await until(async () => (await holderOf(operator, 'l')).waiting === 1);
   network.framesSent.length = 0;
   const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
-  await operator.perform({ type: 'lockBreak', name, fence: lock.fence, now: true });
+  await operator.perform({ type: 'lockBreak', name, fence: lock.fence, holder: null, now: true });
   const next = await granted;
   assert.ok(next.fence > lock.fence, 'it is not so');
   await until(() => lock.signal.aborted);
@@ -157,7 +157,7 @@ test('a hold that is broken in the turn in which it is granted is not given out'
   await until(async () => (await holderOf(operator, 'l')).fence !== null);
   const fence = (await holderOf(operator, 'l')).fence ?? 0;
   const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
-  await operator.perform({ type: 'lockBreak', name, fence, now: true });
+  await operator.perform({ type: 'lockBreak', name, fence, holder: null, now: true });
   await until(() => told);
   readOn();
   const lock = await acquiring;
@@ -174,7 +174,7 @@ test('a forced release that happened while the holder was away is found out when
   network.current?.cut();
   await until(() => client.state === 'reconnecting');
   const name = { kind: 'lock', name: new TextEncoder().encode('l') } as const;
-  await operator.perform({ type: 'lockBreak', name, fence: lock.fence, now: false });
+  await operator.perform({ type: 'lockBreak', name, fence: lock.fence, holder: null, now: false });
   network.down.clear();
   await until(() => lock.signal.aborted);
   assert.ok(ConclaveError.is(lock.signal.reason, 'LOCK_LOST'), 'it is not so');

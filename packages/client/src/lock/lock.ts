@@ -1,15 +1,9 @@
-import { encodeOperation, type Fence, type LockName } from '@conclave/protocol';
+import { encodeOperation, type Fence, type LockReleaseResult, type LockRequestId } from '@conclave/protocol';
 import { bounds } from '../bounds.ts';
+import type { Unsubscribe } from '../emitter.ts';
 import type { Environment } from '../environment.ts';
 import { ConclaveError } from '../error.ts';
-import type { Hold } from './hold.ts';
-
-/** A compare that holds while the lock is held under this fence: in a transaction, the cluster itself turns a late writer away. */
-export interface Guard {
-  readonly target: 'lock';
-  readonly name: LockName;
-  readonly fence: Fence;
-}
+import type { Guard, Hold, HoldEvents } from './hold.ts';
 
 /** What is held, and for as long as `signal` has not aborted. */
 export interface Held extends AsyncDisposable {
@@ -24,11 +18,22 @@ export interface Held extends AsyncDisposable {
   assertHeld(): void;
   /** Throws as `assertHeld`. */
   guard(): Guard;
+  /** Somebody waits for it, so that whoever can do with less may give it back early. */
+  readonly isContended: boolean;
+  /** `contended`: the first other one has begun to wait. */
+  on<E extends keyof HoldEvents>(event: E, listener: (...values: HoldEvents[E]) => void): Unsubscribe;
 }
 
 export interface Lock extends Held {
   /** Resolves when the cluster has released it. Once is enough; again does nothing, and never ends a later hold. */
   release(options?: { readonly timeoutMs?: number }): Promise<void>;
+}
+
+const holds = new WeakMap<Held, Hold>();
+
+/** Of a handle that this client gave out. */
+export function holdOf(held: Held): Hold | null {
+  return holds.get(held) ?? null;
 }
 
 /** What lock and leadership have in common. */
@@ -38,11 +43,12 @@ export class HeldHandle implements Lock {
   protected readonly hold: Hold;
   protected readonly environment: Environment;
   readonly #check: () => void;
-  #released: Promise<void> | null = null;
+  #released: Promise<LockReleaseResult['outcome']> | null = null;
 
   constructor(environment: Environment, hold: Hold, name: string, check: () => void) {
     this.environment = environment;
     this.hold = hold;
+    holds.set(this, hold);
     this.name = name;
     this.fence = hold.fence;
     this.#check = check;
@@ -65,18 +71,25 @@ export class HeldHandle implements Lock {
 
   guard(): Guard {
     this.assertHeld();
-    return { target: 'lock', name: this.hold.name, fence: this.fence };
+    return this.hold.guard;
+  }
+
+  get isContended(): boolean {
+    return this.hold.isContended;
+  }
+
+  on<E extends keyof HoldEvents>(event: E, listener: (...values: HoldEvents[E]) => void): Unsubscribe {
+    return this.hold.events.on(event, listener);
   }
 
   async release({ timeoutMs = bounds.requestTimeoutMs }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    this.#released ??= this.#release();
-    const released = this.#released;
+    const released = this.giveBack(null);
     await new Promise<void>((resolve, reject) => {
       const stop = this.environment.timers.after(timeoutMs, () => {
         const message = `release of ${this.name}: not answered within its time; it is asked for until it is`;
         reject(new ConclaveError('DEADLINE_EXCEEDED', message, { outcome: 'unknown' }));
       });
-      void released.finally(stop).then(resolve);
+      void released.finally(stop).then(() => resolve());
     });
   }
 
@@ -84,18 +97,34 @@ export class HeldHandle implements Lock {
     await this.release();
   }
 
-  /** Never rejects: asked until it is answered, or the session ends, which releases it too. */
-  async #release(): Promise<void> {
-    const { core, fence, name } = this.hold;
+  /**
+   * To the heir; if that one does not wait any more (`kept`), to the next in turn. Once: later calls get the same promise. It never rejects:
+   * asked until it is answered, or the session ends, which releases it too.
+   */
+  protected async giveBack(heir: LockRequestId | null): Promise<LockReleaseResult['outcome']> {
+    this.#released ??= this.#giveBack(heir);
+    return this.#released;
+  }
+
+  async #giveBack(heir: LockRequestId | null): Promise<LockReleaseResult['outcome']> {
     // Ours ends here before it ends there.
     this.hold.end('it was released', undefined);
-    if (core.isFinal) return;
-    const operation = encodeOperation({ type: 'lockRelease', name, fence });
+    const outcome = await this.#askRelease(heir);
+    if (outcome === 'kept') await this.#askRelease(null);
+    return outcome;
+  }
+
+  async #askRelease(heir: LockRequestId | null): Promise<LockReleaseResult['outcome']> {
+    const { core, fence, sequence } = this.hold;
+    if (core.isFinal) return 'ended';
+    const operation = encodeOperation({ type: 'lockRelease', sequence, fence, heir });
     const mutation = { what: `release of ${this.name}`, operation, reason: null };
     try {
-      await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
+      const result = await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
+      return result.type === 'lockRelease' ? result.outcome : 'ended';
     } catch {
       // Its session has ended.
+      return 'ended';
     }
   }
 }

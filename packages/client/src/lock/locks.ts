@@ -1,4 +1,4 @@
-import type { LockAcquire, LockName } from '@conclave/protocol';
+import type { LockAcquire, LockClaim } from '@conclave/protocol';
 import { type CallOptions, waitingFor } from '../call.ts';
 import type { ClientCore } from '../client-core.ts';
 import { ConclaveError } from '../error.ts';
@@ -7,37 +7,48 @@ import type { SessionCore } from '../session/session-core.ts';
 import { toText } from '../text.ts';
 import { Acquire } from './acquire.ts';
 import type { Hold } from './hold.ts';
-import { HeldHandle, type Lock } from './lock.ts';
+import { type Held, HeldHandle, holdOf, type Lock } from './lock.ts';
 
-export interface LockOptions extends CallOptions {
+export interface HoldOptions extends CallOptions {
   /** It hangs on this session. Without one, on the client's own. */
   readonly session?: Session;
   /** It hangs on the client's session of this ttl: so long after this process stopped the next one gets it. */
   readonly ttlMs?: number;
-  /** After a disorderly end of this hold nobody is granted for so long. */
+  /** After a disorderly end of this hold nobody is granted what it held for so long. */
   readonly lockDelayMs?: number;
+  /**
+   * Holds of the same session that the caller does not give back before it has this one. With them the cluster sees when callers wait for
+   * each other in a circle, and refuses the last of them with DEADLOCK.
+   */
+  readonly keeping?: readonly Held[];
+}
+
+export type LockMode = 'exclusive' | 'shared';
+
+export interface LockOptions extends HoldOptions {
+  /** `shared`: together with others that share it. `exclusive` without a word. */
+  readonly mode?: LockMode;
 }
 
 export interface AcquireRequest {
   readonly what: string;
-  readonly name: LockName;
+  readonly claims: readonly LockClaim[];
   readonly wait: boolean;
   readonly value: Uint8Array | null;
 }
 
 /** Waits for the hold, or null when it is refused. Without `timeoutMs` it waits for ever. */
-export async function obtain(core: ClientCore, request: AcquireRequest, options: LockOptions): Promise<Hold | null> {
-  const { lockDelayMs = 0, session, ttlMs } = options;
+export async function obtain(core: ClientCore, request: AcquireRequest, options: HoldOptions): Promise<Hold | null> {
+  const { session, ttlMs } = options;
   if (session !== undefined && ttlMs !== undefined) {
     throw new ConclaveError('INVALID_ARGUMENT', 'session and ttlMs: the session has a ttl already');
   }
-  const { name, value, wait, what } = request;
-  const operation: LockAcquire = { type: 'lockAcquire', name, wait, value, lockDelayMs };
-  const waiting = waitingFor(core, options, wait ? Number.POSITIVE_INFINITY : undefined);
+  const waiting = waitingFor(core, options, request.wait ? Number.POSITIVE_INFINITY : undefined);
   for (;;) {
     core.check();
     const owner = session === undefined ? core.sessions.own(ttlMs) : coreOf(core, session);
-    const acquisition = await attempt(core, owner, what, operation, waiting).catch((error: unknown) => {
+    const operation = operationOf(request, owner, options);
+    const acquisition = await attempt(core, owner, request.what, operation, waiting).catch((error: unknown) => {
       // The client's own session ended while it waited; the next one waits on, at the end of the queue.
       if (session === undefined && owner.isFinal && ConclaveError.is(error, 'SESSION_EXPIRED')) return 'again' as const;
       throw error;
@@ -45,6 +56,23 @@ export async function obtain(core: ClientCore, request: AcquireRequest, options:
     if (acquisition === 'refused') return null;
     if (acquisition !== 'again') return acquisition.hold;
   }
+}
+
+function operationOf(
+  { claims, value, wait }: AcquireRequest,
+  owner: SessionCore,
+  { keeping = [], lockDelayMs = 0 }: HoldOptions,
+): LockAcquire {
+  return { type: 'lockAcquire', claims, wait, value, lockDelayMs, keeping: wait ? keptBy(owner, keeping) : [] };
+}
+
+function keptBy(owner: SessionCore, keeping: readonly Held[]): readonly number[] {
+  return keeping.map((held) => {
+    held.assertHeld();
+    const hold = holdOf(held);
+    if (hold?.core === owner) return hold.sequence;
+    throw new ConclaveError('INVALID_ARGUMENT', `keeping: ${held.name} hangs on another session`);
+  });
 }
 
 async function attempt(
@@ -63,8 +91,23 @@ export async function acquireLock(
   wait: boolean,
   options: LockOptions,
 ): Promise<Lock | null> {
-  const shown = toText(name);
-  const what = `lock ${shown}`;
-  const hold = await obtain(core, { what, name: { kind: 'lock', name }, wait, value: null }, options);
+  return acquireLocks(core, [{ name, mode: options.mode ?? 'exclusive' }], wait, options);
+}
+
+export interface WantedLock {
+  readonly name: Uint8Array;
+  readonly mode: LockMode;
+}
+
+/** All of them at one revision, or none. */
+export async function acquireLocks(
+  core: ClientCore,
+  wanted: readonly WantedLock[],
+  wait: boolean,
+  options: HoldOptions,
+): Promise<Lock | null> {
+  const shown = wanted.map(({ name }) => toText(name)).join(', ');
+  const claims = wanted.map(({ mode, name }): LockClaim => ({ mode, name: { kind: 'lock', name } }));
+  const hold = await obtain(core, { what: `lock ${shown}`, claims, wait, value: null }, options);
   return hold === null ? null : new HeldHandle(core.environment, hold, shown, () => core.check());
 }

@@ -42,7 +42,8 @@ export interface SessionOptions {
 /** A request for a lock that waits for its turn. */
 export interface GrantListener {
   granted(fence: number): void;
-  /** Somebody broke the hold, perhaps before this side has heard of it. */
+  /** Somebody waits for the hold, perhaps before this side has heard of it. So with `broken`. */
+  contended(): void;
   broken(message: Broken): void;
   /** On this connection from now on: a grant of before may have been told to another one. */
   attached(): void;
@@ -57,6 +58,7 @@ export class SessionCore {
   readonly lane: Lane;
   readonly ledger: SequenceLedger = new SequenceLedger();
   readonly events: Emitter<SessionEvents>;
+  readonly report: Environment['report'];
   readonly holds: Set<Hold> = new Set();
   /** By the sequence of their acquire. */
   readonly waiters: Map<number, GrantListener> = new Map();
@@ -91,6 +93,7 @@ export class SessionCore {
     this.#liveness = new Liveness(options.ttlMs);
     this.#over = over;
     this.#secret = environment.random.bytes(wireLimits.sessionSecretBytes);
+    this.report = environment.report;
     this.events = new Emitter(environment.report);
     this.lane = new Lane((request) => this.#attached && (request.sends > 0 || this.ledger.hasRoom()));
     exchange.openLane(this.lane);
@@ -219,6 +222,12 @@ export class SessionCore {
     const code = cause === 'fenced' ? 'FENCED' : 'SESSION_EXPIRED';
     this.#end(state, new ConclaveError(code, `session ${this.#id} has ended: ${cause}`));
     this.#leave();
+  }
+
+  /** Somebody waits for what a request of this session holds. */
+  contended(sequence: number): void {
+    this.waiters.get(sequence)?.contended();
+    for (const hold of this.holds) if (hold.sequence === sequence) hold.contended();
   }
 
   /** One hold was taken away; the others are as safe as before. */

@@ -124,7 +124,13 @@ export class Sessions implements LinkUser {
 
   message(message: MemberMessage): boolean {
     if (message.type === 'granted') {
-      this.#byId(message.session)?.waiters.get(message.sequence)?.granted(message.fence);
+      const core = this.#byId(message.session);
+      core?.waiters.get(message.sequence)?.granted(message.fence);
+      if (message.contended) core?.contended(message.sequence);
+      return true;
+    }
+    if (message.type === 'contended') {
+      this.#byId(message.session)?.contended(message.sequence);
       return true;
     }
     if (message.type === 'broken') {

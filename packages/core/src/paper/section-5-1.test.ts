@@ -28,7 +28,7 @@ function everyMessage(term: number): Message[] {
     messageTo(1, 'commitNotice', { ...envelope, commit: i(0) }),
     messageTo(1, 'readIndexRequest', { ...envelope, request: 1 }),
     messageTo(1, 'readIndexResponse', { ...envelope, request: 1, index: i(0) }),
-    messageTo(1, 'timeoutNow', envelope),
+    messageTo(1, 'timeoutNow', { ...envelope, lastIndex: 0 as Index }),
   ];
 }
 
@@ -77,7 +77,7 @@ for (const { type } of everyMessage(5)) {
 
 test('a candidate that learns of a later term follows in it at once (§5.1)', () => {
   for (const message of everyMessage(5)) {
-    if (message.type === 'preVote' || message.type === 'timeoutNow') continue;
+    if (message.type === 'preVote') continue;
     const member = candidate();
     assert.equal(member.role, 'candidate');
     member.receive(message);

@@ -3,19 +3,22 @@ import { test } from 'node:test';
 import { type Attached, Attachments } from './attachments.ts';
 
 interface Connection extends Attached {
-  readonly told: string[];
+  readonly heard: string[];
   isClosed: boolean;
 }
 
 function connection(order: number): Connection {
-  const told: string[] = [];
+  const heard: string[] = [];
   return {
     order,
-    told,
+    heard,
     isClosed: false,
-    granted: (session, sequence, fence) => told.push(`granted ${session} ${sequence} ${fence}`),
-    broken: ({ session, fence, delayMs }) => told.push(`broken ${session} ${fence} ${delayMs}`),
-    ended: (session, cause) => told.push(`${session} ${cause}`),
+    told: (message) => {
+      if (message.type === 'granted') heard.push(`granted ${message.session} ${message.sequence} ${message.fence}`);
+      else if (message.type === 'broken') heard.push(`broken ${message.session} ${message.fence} ${message.delayMs}`);
+      else heard.push(`contended ${message.session} ${message.sequence}`);
+    },
+    ended: (session, cause) => heard.push(`${session} ${cause}`),
   };
 }
 
@@ -24,7 +27,7 @@ test('of two connections the one with the larger epoch has the session, and the 
   const [old, young] = [connection(1), connection(2)];
   assert.ok(attachments.attach(7, 1, old));
   assert.ok(attachments.attach(7, 2, young));
-  assert.deepEqual(old.told, ['7 fenced']);
+  assert.deepEqual(old.heard, ['7 fenced']);
   assert.equal(attachments.attach(7, 2, old), false);
   assert.equal(attachments.attach(7, 1, old), false);
   assert.ok(attachments.isAttached(7, young));
@@ -49,17 +52,17 @@ test('a connection that is gone gets nothing, and leaving takes only what is its
   assert.equal(attachments.attach(7, 5, gone), false);
   attachments.attach(7, 1, here);
   attachments.detach(7, gone);
-  attachments.notify([{ type: 'granted', session: 7, sequence: 3, fence: 9 }]);
-  assert.deepEqual(here.told, ['granted 7 3 9']);
+  attachments.notify([{ type: 'granted', session: 7, sequence: 3, fence: 9, contended: false }]);
+  assert.deepEqual(here.heard, ['granted 7 3 9']);
   attachments.notify([{ type: 'released', session: 7, sequence: 2, fence: 8 }]);
-  assert.deepEqual(here.told, ['granted 7 3 9'], 'what it gave back itself it knows');
+  assert.deepEqual(here.heard, ['granted 7 3 9'], 'what it gave back itself it knows');
   const broken = { type: 'broken', sequence: 3, fence: 9, delayMs: 5, author: null, reason: null } as const;
   attachments.notify([
     { ...broken, session: 8 },
     { ...broken, session: 7 },
   ]);
-  assert.deepEqual(here.told.splice(1), ['broken 7 9 5']);
+  assert.deepEqual(here.heard.splice(1), ['broken 7 9 5']);
   attachments.notify([{ type: 'sessionEnded', session: 7, cause: 'expired' }]);
-  assert.deepEqual(here.told, ['granted 7 3 9', '7 expired']);
+  assert.deepEqual(here.heard, ['granted 7 3 9', '7 expired']);
   assert.equal(attachments.count, 0);
 });

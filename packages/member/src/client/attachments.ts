@@ -1,4 +1,4 @@
-import type { Broken, Fence, LeaseId, SessionEndCause } from '@conclave/protocol';
+import type { Broken, Contended, Granted, LeaseId, SessionEndCause } from '@conclave/protocol';
 import type { Notification } from '@conclave/state-machine';
 
 /** The connection that a session talks over, as far as its pushes go. */
@@ -6,8 +6,7 @@ export interface Attached {
   /** Counts the connections of this member: of two the newer one has the larger. */
   readonly order: number;
   readonly isClosed: boolean;
-  granted(session: LeaseId, sequence: number, fence: Fence): void;
-  broken(message: Broken): void;
+  told(message: Granted | Contended | Broken): void;
   ended(session: LeaseId, cause: SessionEndCause): void;
 }
 
@@ -50,13 +49,20 @@ export class Attachments {
     for (const notification of notifications) {
       const attachment = this.#attachments.get(notification.session);
       if (attachment === undefined) continue;
-      if (notification.type === 'granted') {
-        attachment.to.granted(notification.session, notification.sequence, notification.fence);
-      } else if (notification.type === 'broken') {
-        attachment.to.broken(notification);
-      } else if (notification.type === 'sessionEnded') {
-        this.#attachments.delete(notification.session);
-        attachment.to.ended(notification.session, notification.cause);
+      switch (notification.type) {
+        case 'granted':
+        case 'contended':
+        case 'broken':
+          attachment.to.told(notification);
+          break;
+        case 'sessionEnded':
+          this.#attachments.delete(notification.session);
+          attachment.to.ended(notification.session, notification.cause);
+          break;
+        case 'released':
+        case 'cancelled':
+          // Whoever gave it back has the answer.
+          break;
       }
     }
   }

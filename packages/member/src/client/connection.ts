@@ -1,12 +1,13 @@
 import {
   type Broken,
   type ClientMessage,
+  type Contended,
   commonVersion,
   decodeClientFrame,
   decodeClientOperation,
   encodeOperation,
   encodeResult,
-  type Fence,
+  type Granted,
   type Hello,
   isReadOnly,
   type Keepalive,
@@ -117,11 +118,7 @@ export class ClientConnection implements Attached {
     this.#socket.close();
   }
 
-  granted(session: LeaseId, sequence: number, fence: Fence): void {
-    this.#push({ type: 'granted', session, sequence, fence });
-  }
-
-  broken(message: Broken): void {
+  told(message: Granted | Contended | Broken): void {
     this.#push(message);
   }
 

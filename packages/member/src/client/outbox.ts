@@ -84,6 +84,7 @@ function elementsOf(message: MemberMessage): number {
       // One value each: of 4,096 watches, the most that there can be, one message must fit.
       return message.watches.length / valuesPerElement;
     case 'broken':
+    case 'contended':
     case 'error':
     case 'goodbye':
     case 'granted':

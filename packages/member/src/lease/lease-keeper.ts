@@ -1,4 +1,4 @@
-import { encodeOperation, type LeaseId, type LockName, limits } from '@conclave/protocol';
+import { encodeOperation, type LeaseId, type LockRequestId, limits } from '@conclave/protocol';
 import type { DeadlineChange, StateMachine } from '@conclave/state-machine';
 import type { Barrier } from '../barrier.ts';
 import type { Cancel, Clock, Logger, Timers } from '../environment.ts';
@@ -11,11 +11,6 @@ export type Renewed = (ttlsMs: readonly (number | null)[] | null) => void;
 interface Lease {
   readonly generation: number;
   readonly ttlMs: number;
-}
-
-interface Delay {
-  readonly name: LockName;
-  readonly fence: number;
 }
 
 /**
@@ -46,7 +41,8 @@ export class LeaseKeeper {
   readonly #confirming = new Set<LeaseId>();
   /** Its expiry was proposed; renewals wait for what becomes of it. */
   readonly #expiring = new Map<LeaseId, (() => void)[]>();
-  readonly #delays = new Map<string, Delay>();
+  /** By the request whose hold has ended. */
+  readonly #delays = new Map<string, LockRequestId>();
   readonly #delayDeadlines = new DeadlineHeap<string>();
   #term: number | null = null;
   #timer: Cancel | null = null;
@@ -169,9 +165,9 @@ export class LeaseKeeper {
     for (const waiter of waiters ?? []) waiter();
   }
 
-  #watchDelay({ name, fence }: Delay, delayMs: number, nowMs: number): void {
-    const key = delayKey({ name, fence });
-    this.#delays.set(key, { name, fence });
+  #watchDelay({ sequence, session }: LockRequestId, delayMs: number, nowMs: number): void {
+    const key = delayKey({ session, sequence });
+    this.#delays.set(key, { session, sequence });
     this.#delayDeadlines.set(key, nowMs + delayMs);
   }
 
@@ -233,7 +229,7 @@ export class LeaseKeeper {
   #endDelay(key: string): void {
     const delay = this.#delays.get(key);
     if (delay === undefined || this.#term === null) return;
-    this.#propose(encodeOperation({ type: 'lockDelayEnd', name: delay.name, fence: delay.fence, term: this.#term }));
+    this.#propose(encodeOperation({ type: 'lockDelayEnd', ...delay, term: this.#term }));
   }
 
   /** Renewals may have been lost, or lie unread, through no fault of those who sent them: whom that can have cost its time has it again. */
@@ -250,6 +246,6 @@ export class LeaseKeeper {
   }
 }
 
-function delayKey({ name, fence }: Delay): string {
-  return `${name.kind} ${fence} ${name.name.join()}`;
+function delayKey({ sequence, session }: LockRequestId): string {
+  return `${session}:${sequence}`;
 }

@@ -12,7 +12,7 @@ const [leader, member] = [1 as MemberId, 2 as MemberId];
 const keeper = {} as LeaseKeeper;
 
 /** One life of a member that does not lead: what it asks the leader, and what it tells whoever waits. */
-function life(): { ask(lease: number): Renew; renewals: Renewals; told: unknown[] } {
+function life(): { readonly ask: (lease: number) => Renew; renewals: Renewals; told: unknown[] } {
   const soon: (() => void)[] = [];
   const timers: Timers = { after: () => () => {}, soon: (run) => void soon.push(run) };
   const asked: Renew[] = [];
@@ -44,4 +44,14 @@ test('what a leader answers to a life of a member that is over renews nothing in
   assert.deepEqual(after.told, []);
   after.renewals.answered({ type: 'renewed', request: own, ttlsMs: [2_000] });
   assert.deepEqual(after.told, [[2_000]]);
+});
+
+test('when the member stops, whoever waits is told that nothing was confirmed, asked or not', () => {
+  const { ask, renewals, told } = life();
+  ask(7);
+  renewals.renew([8], (ttlsMs) => told.push(ttlsMs));
+  renewals.abandon();
+  assert.deepEqual([...told], [null, null]);
+  renewals.renew([9], (ttlsMs) => told.push(ttlsMs));
+  assert.deepEqual([...told], [null, null, null]);
 });

@@ -25,6 +25,7 @@ export class Renewals {
   readonly #asked = new Map<PeerRequestId, Asked>();
   #leader: MemberId | null = null;
   #leads = false;
+  #stopped = false;
 
   constructor(keeper: LeaseKeeper, links: PeerLinks, timers: Timers) {
     this.#keeper = keeper;
@@ -33,6 +34,7 @@ export class Renewals {
   }
 
   renew(leases: readonly LeaseId[], done: Renewed): void {
+    if (this.#stopped) return done(null);
     this.#gathering.push({ leases, done });
     if (this.#gathering.length === 1) this.#timers.soon(() => this.#pass());
   }
@@ -87,6 +89,15 @@ export class Renewals {
 
   linkToLeaderLost(): void {
     for (const request of this.#asked.keys()) this.#settle(request, null);
+  }
+
+  /** This member stops: whoever waits hears that nothing was confirmed, and asks elsewhere. */
+  abandon(): void {
+    this.#stopped = true;
+    const gathering = this.#gathering;
+    this.#gathering = [];
+    divide(gathering, null);
+    this.linkToLeaderLost();
   }
 
   #settle(request: PeerRequestId, ttlsMs: readonly (number | null)[] | null): void {

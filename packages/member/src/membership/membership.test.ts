@@ -236,6 +236,25 @@ test('a removed member says so, sends its clients to the others, and disturbs no
   assert.equal((changing.cluster.member(leader) as Member).raft.term, term);
 });
 
+test('a leader that is removed leads no change of its own going: it has handed over before', async (context) => {
+  const changing = await Changing.start(context, 3);
+  await changing.settled([1, 2, 3]);
+  const gone = changing.cluster.leader ?? 0;
+  const member = changing.cluster.member(gone) as Member;
+  const roles: string[] = [];
+  const look = async (): Promise<void> => {
+    while (member.removed === null) {
+      const { configuration, role } = member.raft;
+      if (configuration.votersOutgoing.length > 0) roles.push(role);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  await Promise.all([look(), changing.setRole(gone, 'removed')]);
+  assert.ok(roles.length > 0, 'the joint configuration was not seen');
+  assert.ok(!roles.includes('leader'), 'it led the change');
+  await changing.settled(changing.cluster.ids.filter((id) => id !== gone));
+});
+
 test('a member that was away when it was removed is turned away when it comes back, with the reason', async (context) => {
   const changing = await Changing.start(context, 3);
   await changing.settled([1, 2, 3]);

@@ -8,6 +8,7 @@ import {
 } from '@conclave/core';
 import { encodeOperation } from '@conclave/protocol';
 import type { Membership } from '@conclave/state-machine';
+import { asError } from '../defect.ts';
 import type { Cancel, Logger, Timers } from '../environment.ts';
 import type { MemberAddress } from '../settings.ts';
 import { planChange, type Wanted } from './plan.ts';
@@ -29,6 +30,8 @@ export interface OfficeWorld {
   /** Hands it to core, under `changeId`. */
   readonly change: (change: ConfigurationChange) => void;
   readonly propose: (operation: Uint8Array) => void;
+  /** Resolves when this member does not lead any more; rejects when it still does. */
+  readonly handOver: (to: MemberId) => Promise<void>;
 }
 
 /**
@@ -40,6 +43,8 @@ export class MembershipOffice {
   #isOpen = false;
   /** Handed to core, which has not said yet what becomes of it. */
   #isUnderWay = false;
+  /** Leadership was to go to another member before this one leaves, and stayed. */
+  #isStuck = false;
   #timer: Cancel | null = null;
   #told: string | null = null;
 
@@ -58,6 +63,7 @@ export class MembershipOffice {
   close(): void {
     this.#isOpen = false;
     this.#isUnderWay = false;
+    this.#isStuck = false;
     this.#told = null;
     this.#timer?.();
     this.#timer = null;
@@ -116,12 +122,28 @@ export class MembershipOffice {
     const caughtUp = new Set(peers.filter((peer) => peer.caughtUp).map((peer) => peer.id));
     const { change, waitsFor } = planChange(configuration, { roles, leaseReads }, { reachable, caughtUp });
     this.#tell(waitsFor);
-    if (change !== null) {
-      this.#world.log.info({ ...change }, 'changing the members');
-      this.#isUnderWay = true;
-      this.#world.change(change);
-    }
+    if (change !== null) this.#begin(change);
     if (change !== null || waitsFor !== null) this.#lookAgain();
+  }
+
+  #begin(change: ConfigurationChange): void {
+    this.#isUnderWay = true;
+    const successor = this.#isStuck ? null : successorBefore(change, this.#world.raft(), this.#world.electionMs);
+    if (successor !== null) return this.#handOver(successor);
+    this.#world.log.info({ ...change }, 'changing the members');
+    this.#world.change(change);
+  }
+
+  /** Whoever leads next makes the change. If nobody does, this member leads until it has left, and names a successor then (Raft §6). */
+  #handOver(successor: MemberId): void {
+    this.#world.log.info({ successor }, 'this member is to leave the voters: it hands leadership over first');
+    this.#world.handOver(successor).catch((error: unknown) => {
+      if (!this.#isOpen) return;
+      this.#world.log.warn({ reason: asError(error).message }, 'leadership stays with a member that is to leave');
+      this.#isStuck = true;
+      this.#isUnderWay = false;
+      this.#look();
+    });
   }
 
   #lookAgain(): void {
@@ -134,4 +156,23 @@ export class MembershipOffice {
       this.#world.log.warn({ waitsFor }, 'a change of the members waits');
     this.#told = waitsFor;
   }
+}
+
+/**
+ * To whom the leader hands over before a change that takes its own vote: of those who vote afterwards, and before, who holds most of the
+ * log. Null: it keeps its vote, or nobody is there.
+ */
+function successorBefore(
+  { demote = [], remove = [] }: ConfigurationChange,
+  { configuration, id, peers }: RaftStatus,
+  electionMs: number,
+): MemberId | null {
+  const leaving = new Set([...demote, ...remove]);
+  if (!leaving.has(id)) return null;
+  const mayFollow = ({ id: peer, sinceLastContactMs, state }: RaftStatus['peers'][number]): boolean =>
+    configuration.voters.includes(peer) &&
+    !leaving.has(peer) &&
+    state === 'replicate' &&
+    sinceLastContactMs <= electionMs;
+  return peers.filter(mayFollow).toSorted((a, b) => b.match - a.match)[0]?.id ?? null;
 }

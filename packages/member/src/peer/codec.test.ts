@@ -44,6 +44,7 @@ const raft: fc.Arbitrary<Message> = fc.oneof(
     campaignTerm: term,
     lastIndex: index,
     lastTerm: term,
+    transfer: fc.boolean(),
   }),
   fc.record({ type: fc.constant('preVoteResponse' as const), ...envelope, campaignTerm: term, granted: fc.boolean() }),
   fc.record({
@@ -63,11 +64,16 @@ const raft: fc.Arbitrary<Message> = fc.oneof(
     hintTerm: term,
   }),
   fc.record({ type: fc.constant('heartbeat' as const), ...envelope, commit: index, readSequence: number }),
-  fc.record({ type: fc.constant('heartbeatResponse' as const), ...envelope, readSequence: number }),
+  fc.record({
+    type: fc.constant('heartbeatResponse' as const),
+    ...envelope,
+    readSequence: number,
+    canLead: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('commitNotice' as const), ...envelope, commit: index }),
   fc.record({ type: fc.constant('readIndexRequest' as const), ...envelope, request: number }),
   fc.record({ type: fc.constant('readIndexResponse' as const), ...envelope, request: number, index }),
-  fc.record({ type: fc.constant('timeoutNow' as const), ...envelope }),
+  fc.record({ type: fc.constant('timeoutNow' as const), ...envelope, lastIndex: index }),
 );
 
 const identity = fc.oneof(

@@ -126,3 +126,27 @@ test('a member that is not known here is let in only if it knows more of the mem
   await assert.rejects(door.admit(hello({ ...newer, membersChangedAt: 40 })), /member 5 is none of this cluster's/);
   await door.admit(hello({ ...newer, membersChangedAt: 41 }));
 });
+
+test('with a new peer the stores of removed members are forgotten: a cluster may replace its members without end', async () => {
+  const log = await openLog();
+  const directory = new Directory(self, [], configuration);
+  const door = new Admission({ clusterId: 'c', id: self }, directory, log, hash);
+  const present = (id: number): object => ({ ...table.members[0], member: id });
+  for (let id = 2; id < 1_100; id++) {
+    directory.update({ ...table, nextMember: id + 1, members: [present(1), present(id)] as never }, [self]);
+    await door.admit(hello({ memberId: id as MemberId }));
+  }
+  assert.deepEqual([...log.peerStores.keys()], [1_099]);
+  await assert.rejects(door.admit(hello({ memberId: 500 as MemberId })), { isRemoved: true });
+});
+
+test('two stores at once under one id: the second is refused, and that is no failure of this member', async () => {
+  const door = await admission();
+  const other = '00000000-0000-4000-8000-000000000003';
+  const both = await Promise.allSettled([door.admit(hello()), door.admit(hello({ storeUuid: other, bootId: 8 }))]);
+  assert.deepEqual(
+    both.map(({ status }) => status),
+    ['fulfilled', 'rejected'],
+  );
+  assert.equal(both[1]?.status === 'rejected' && (both[1].reason as Error).name, 'PeerRefusedError');
+});

@@ -125,9 +125,26 @@ export class Admission {
     }
     if (known === undefined) {
       this.#mustProve(hello);
-      await this.#log.notePeerStore(memberId, storeUuid);
+      await this.#note(memberId, storeUuid);
     }
     this.#boots.set(memberId, bootId);
+  }
+
+  /** What is known of removed members is forgotten by the way: their ids are nobody's any more, and refused as such before anything else. */
+  async #note(memberId: MemberId, storeUuid: string): Promise<void> {
+    const gone = [...this.#log.peerStores.keys()].filter((id) => this.#directory.standingOf(id) === 'removed');
+    for (const id of gone) {
+      this.#witnessed.delete(id);
+      this.#boots.delete(id);
+    }
+    try {
+      await this.#log.notePeerStore(memberId, storeUuid, gone);
+    } catch (error) {
+      const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+      // Two at once under one id, or more members than can be: the storage has written nothing, and is as good as before.
+      const isRefusal = code === 'wrong-peer-store' || code === 'too-many-peers';
+      throw isRefusal ? new PeerRefusedError(`member ${memberId}: ${String(message)}`) : error;
+    }
   }
 
   #mustBelong({ memberId, membersChangedAt }: PeerHello): void {

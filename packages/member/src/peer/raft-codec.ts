@@ -30,7 +30,8 @@ export function writeRaft(writer: FrameWriter, message: Message): void {
     case 'preVote':
       writer.number(message.campaignTerm);
       writer.number(message.lastIndex);
-      return writer.number(message.lastTerm);
+      writer.number(message.lastTerm);
+      return writer.byte(message.transfer ? 1 : 0);
     case 'preVoteResponse':
       writer.number(message.campaignTerm);
       return writer.byte(message.granted ? 1 : 0);
@@ -56,7 +57,8 @@ export function writeRaft(writer: FrameWriter, message: Message): void {
       writer.number(message.commit);
       return writer.number(message.readSequence);
     case 'heartbeatResponse':
-      return writer.number(message.readSequence);
+      writer.number(message.readSequence);
+      return writer.byte(message.canLead ? 1 : 0);
     case 'commitNotice':
       return writer.number(message.commit);
     case 'readIndexRequest':
@@ -65,7 +67,7 @@ export function writeRaft(writer: FrameWriter, message: Message): void {
       writer.number(message.request);
       return writer.number(message.index);
     case 'timeoutNow':
-      return;
+      return writer.number(message.lastIndex);
   }
 }
 
@@ -86,8 +88,11 @@ export function readRaft(reader: FrameReader, from: MemberId, to: MemberId): Mes
   const index = (): Index => reader.number() as Index;
   const otherTerm = (): Term => reader.number() as Term;
   switch (tag) {
-    case tags.preVote:
-      return { type: 'preVote', ...envelope, campaignTerm: otherTerm(), lastIndex: index(), lastTerm: otherTerm() };
+    case tags.preVote: {
+      const campaignTerm = otherTerm();
+      const end = { lastIndex: index(), lastTerm: otherTerm() };
+      return { type: 'preVote', ...envelope, campaignTerm, ...end, transfer: reader.byte() === 1 };
+    }
     case tags.preVoteResponse:
       return { type: 'preVoteResponse', ...envelope, campaignTerm: otherTerm(), granted: reader.byte() === 1 };
     case tags.vote:
@@ -107,7 +112,12 @@ export function readRaft(reader: FrameReader, from: MemberId, to: MemberId): Mes
     case tags.heartbeat:
       return { type: 'heartbeat', ...envelope, commit: index(), readSequence: reader.number() };
     case tags.heartbeatResponse:
-      return { type: 'heartbeatResponse', ...envelope, readSequence: reader.number() };
+      return {
+        type: 'heartbeatResponse',
+        ...envelope,
+        readSequence: reader.number(),
+        canLead: reader.byte() === 1,
+      };
     case tags.commitNotice:
       return { type: 'commitNotice', ...envelope, commit: index() };
     case tags.readIndexRequest:
@@ -115,7 +125,7 @@ export function readRaft(reader: FrameReader, from: MemberId, to: MemberId): Mes
     case tags.readIndexResponse:
       return { type: 'readIndexResponse', ...envelope, request: reader.number(), index: index() };
     case tags.timeoutNow:
-      return { type: 'timeoutNow', ...envelope };
+      return { type: 'timeoutNow', ...envelope, lastIndex: index() };
     default:
       throw new PeerProtocolError(`tag ${tag} is no Raft message`);
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Index, SnapshotMeta, Term } from '@conclave/core';
+import type { Index, Input, SnapshotMeta, Term } from '@conclave/core';
 import { type Checkpoint, StateMachine } from '@conclave/state-machine';
 import type { Applier } from '../applier.ts';
 import { type Checkpointer, encodeDigest } from '../checkpointer.ts';
@@ -45,13 +45,14 @@ test('a snapshot that comes while an earlier one is loaded waits for that load, 
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const clock = { nowMs: () => 0, wallMs: () => 0 };
   const taken: number[] = [];
+  const pushed: Input[] = [];
   const failures: Error[] = [];
   const snapshots = new Snapshots(
     { clock, log, store, timers },
     {} as PeerLinks,
     { machine, applier, checkpointer },
     {
-      push: () => {},
+      push: (input) => pushed.push(input),
       replacing: () => {},
       replaced: (index) => taken.push(index),
       failed: (error) => failures.push(error),
@@ -79,6 +80,7 @@ test('a snapshot that comes while an earlier one is loaded waits for that load, 
   await settle();
   assert.deepEqual(failures, []);
   assert.deepEqual(taken, [20]);
+  assert.deepEqual(pushed, [{ type: 'restored', id: 's20' }], 'core hears that this member can lead again');
   assert.equal(machine.applied.index, 20);
   assert.equal(snapshots.isReplacing, false);
 });

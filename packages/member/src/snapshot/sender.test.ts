@@ -178,3 +178,51 @@ test('a stream that core has given up is not continued beside the next one to th
   assert.equal(bench.sender.count, 1);
   assert.equal(bench.released, 1);
 });
+
+/** How long a member that refuses whatever it is offered waits for the next offer, time after time. */
+async function waits(bench: Bench, times: number, firstToken: number): Promise<number[]> {
+  const waited: number[] = [];
+  for (let token = firstToken; waited.length < times; token++) {
+    const before = bench.exports;
+    const sinceMs = bench.nowMs;
+    await bench.begin(token);
+    while (bench.exports === before) await bench.advance(500);
+    waited.push(bench.nowMs - sinceMs);
+    await bench.hear(0, { refusal: 'no space' });
+  }
+  return waited;
+}
+
+test('the wait doubles with each refusal, up to a minute', async () => {
+  assert.deepEqual(await waits(new Bench(), 7, 1), [0, 5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+});
+
+test('a member that connects anew is offered one at once, and waits as little as at first when it refuses that, too', async () => {
+  const bench = new Bench();
+  await waits(bench, 4, 1);
+  await bench.begin(5);
+  await bench.advance(1_000);
+  assert.equal(bench.exports, 4);
+  bench.sender.connected(3 as MemberId);
+  await bench.settle();
+  assert.equal(bench.exports, 4, 'another member');
+  bench.sender.connected(member);
+  await bench.settle();
+  assert.equal(bench.exports, 5);
+  await bench.hear(0, { refusal: 'no space' });
+  assert.deepEqual(await waits(bench, 2, 6), [5_000, 10_000]);
+});
+
+test('a snapshot that was taken ends the waiting, and so does another leader', async () => {
+  for (const end of ['taken', 'leader'] as const) {
+    const bench = new Bench();
+    await waits(bench, 3, 1);
+    await bench.begin(4);
+    if (end === 'leader') bench.sender.abandon();
+    else {
+      await bench.advance(20_000);
+      await bench.hear(10, { done: true });
+    }
+    assert.deepEqual(await waits(bench, 2, 5), [0, 5_000], end);
+  }
+});

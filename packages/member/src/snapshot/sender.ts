@@ -32,6 +32,8 @@ interface Stream {
   heardAtMs: Millis;
   nextChunkAtMs: Millis;
   pacer: Cancel | null;
+  /** Not begun: the member could not take the last one. What the snapshot must cover. */
+  waitsFor: Index | null;
   patience: Cancel | null;
 }
 
@@ -46,8 +48,8 @@ export class SnapshotSender {
   readonly #log: Logger;
   readonly #listener: SnapshotSenderListener;
   readonly #streams = new Map<SnapshotToken, Stream>();
-  /** Members that could not take one lately, and when they are offered another. */
-  readonly #retryAtMs = new Map<MemberId, Millis>();
+  /** Members that could not take one lately: when they are offered another, and how long they had to wait for it. */
+  readonly #retries = new Map<MemberId, { readonly atMs: Millis; readonly delayMs: Millis }>();
   #sources: Source[] = [];
 
   constructor(
@@ -83,15 +85,30 @@ export class SnapshotSender {
       heardAtMs: now,
       nextChunkAtMs: now,
       pacer: null,
+      waitsFor: null,
       patience: null,
     };
     this.#streams.set(token, stream);
-    const waitMs = (this.#retryAtMs.get(member) ?? now) - now;
+    const waitMs = (this.#retries.get(member)?.atMs ?? now) - now;
     if (waitMs <= 0) return this.#begin(stream, atLeast);
-    stream.pacer = this.#timers.after(waitMs, () => {
-      stream.pacer = null;
-      this.#begin(stream, atLeast);
-    });
+    stream.pacer = this.#timers.after(waitMs, () => this.#waitIsOver(stream));
+    stream.waitsFor = atLeast;
+  }
+
+  #waitIsOver(stream: Stream): void {
+    const { waitsFor } = stream;
+    if (waitsFor === null) return;
+    stream.waitsFor = null;
+    stream.pacer?.();
+    stream.pacer = null;
+    stream.heardAtMs = this.#clock.nowMs();
+    this.#begin(stream, waitsFor);
+  }
+
+  /** The member has connected anew: what kept it from taking a snapshot may be over. */
+  connected(member: MemberId): void {
+    this.#retries.delete(member);
+    for (const stream of this.#streams.values()) if (stream.member === member) this.#waitIsOver(stream);
   }
 
   #begin(stream: Stream, atLeast: Index): void {
@@ -119,6 +136,7 @@ export class SnapshotSender {
   /** It does not lead any more: whoever does, sends its own. */
   abandon(): void {
     for (const stream of this.#streams.values()) this.#drop(stream);
+    this.#retries.clear();
   }
 
   /** One that is being sent to another member already, or a new one. */
@@ -207,7 +225,7 @@ export class SnapshotSender {
   #finish(stream: Stream): void {
     const index = stream.source?.export.meta.position.index as Index;
     this.#log.info({ member: stream.member, index }, 'sent a snapshot');
-    this.#retryAtMs.delete(stream.member);
+    this.#retries.delete(stream.member);
     this.#drop(stream);
     this.#listener.sent(stream.token, index);
   }
@@ -215,7 +233,9 @@ export class SnapshotSender {
   #fail(stream: Stream, reason: string): void {
     if (!this.#streams.has(stream.token)) return;
     this.#log.warn({ member: stream.member, reason }, 'a snapshot was not sent');
-    this.#retryAtMs.set(stream.member, this.#clock.nowMs() + bounds.snapshotRetryMs);
+    const before = this.#retries.get(stream.member)?.delayMs ?? bounds.snapshotRetryMs / 2;
+    const delayMs = Math.min(2 * before, bounds.snapshotMaxRetryMs);
+    this.#retries.set(stream.member, { atMs: this.#clock.nowMs() + delayMs, delayMs });
     this.#drop(stream);
     this.#listener.failed(stream.token);
   }

@@ -95,7 +95,10 @@ test('a member whose state is replaced sends its clients elsewhere, and serves t
   const { error } = await attached.wait('goodbye');
   assert.equal(error.code, 'UNAVAILABLE');
   assert.match(error.message, /snapshot/);
+  assert.match(there.unready ?? '', /takes its state from a snapshot/);
+  assert.equal((await new RawClient(there).wait('goodbye')).error.code, 'UNAVAILABLE', 'nobody new is served either');
   await until(() => there.raft.applied > 30);
+  await until(() => there.unready === null);
   const again = new RawClient(there);
   await again.wait('welcome');
   const result = await again.ask(get('k/9'));

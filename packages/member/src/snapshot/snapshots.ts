@@ -98,6 +98,10 @@ export class Snapshots {
     this.#receiver.appliedTo(index);
   }
 
+  connected(member: MemberId): void {
+    this.#sender.connected(member);
+  }
+
   leadershipChanged(): void {
     this.#sender.abandon();
   }
@@ -114,22 +118,23 @@ export class Snapshots {
   }
 
   /** The store has switched: the state machine is loaded from it, and goes on behind it. */
-  replaced({ position }: SnapshotMeta): void {
+  replaced({ id, position }: SnapshotMeta): void {
     this.#receiver.installed();
     const generation = ++this.#generation;
     this.#loading = loadState(this.#store)
       .then((loaded) => {
         // A newer one is on its way, and makes this one useless.
-        if (!this.#stopped && generation === this.#generation) this.#install(loaded, position.index);
+        if (!this.#stopped && generation === this.#generation) this.#install(loaded, id, position.index);
       })
       .catch((error: unknown) => this.#listener.failed(asError(error)));
   }
 
-  #install(loaded: StateMachine, index: Index): void {
+  #install(loaded: StateMachine, id: string, index: Index): void {
     this.#machine.replaceBy(loaded);
     this.#isReplacing = false;
     this.#checkpointer.resume();
     this.#log.info({ applied: index, revision: this.#machine.revision }, 'the state was taken from a snapshot');
+    this.#listener.push({ type: 'restored', id });
     this.#listener.replaced(index);
     this.#applier.resume();
   }

@@ -28,6 +28,8 @@ import {
 import {
   type Broken,
   brokenCase,
+  type Contended,
+  contendedCase,
   type Granted,
   grantedCase,
   type Keepalive,
@@ -85,6 +87,7 @@ export type MemberMessage =
   | KeepaliveAnswer
   | Granted
   | Broken
+  | Contended
   | SessionEnded
   | WatchCreated
   | WatchEvents
@@ -119,6 +122,7 @@ export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>(
   keepaliveAnswer: keepaliveAnswerCase,
   granted: grantedCase,
   broken: brokenCase,
+  contended: contendedCase,
   sessionEnded: sessionEndedCase,
   watchCreated: watchCreatedCase,
   watchEvents: watchEventsCase,

@@ -1,7 +1,7 @@
 // Sessions and leases of one connection: opened, taken over, kept alive, granted to, ended.
 import { limits } from '../limits.ts';
 import type { Fence, LeaseId } from '../operation.ts';
-import { choice, integer, nullable, text } from '../schema/primitive.ts';
+import { boolean, choice, integer, nullable, text } from '../schema/primitive.ts';
 import { record } from '../schema/record.ts';
 import { type CaseTable, list, type Structure, structure } from '../schema/structure.ts';
 import * as shared from '../schema/vocabulary.ts';
@@ -62,6 +62,16 @@ export interface Granted {
   /** Of the acquire. */
   readonly sequence: number;
   readonly fence: Fence;
+  /** Somebody waits for it already. */
+  readonly contended: boolean;
+}
+
+/** Somebody has begun to wait for what a request holds, and nobody did before. A hint for whoever can give it back early. */
+export interface Contended {
+  readonly type: 'contended';
+  readonly session: LeaseId;
+  /** Of the acquire. */
+  readonly sequence: number;
 }
 
 /**
@@ -127,7 +137,12 @@ export const keepaliveAnswerCase: CaseTable<KeepaliveAnswer, 'type'> = {
 
 export const grantedCase: CaseTable<Granted, 'type'> = {
   tag: 69,
-  fields: { session: shared.leaseId, sequence: shared.sequence, fence: shared.fence },
+  fields: { session: shared.leaseId, sequence: shared.sequence, fence: shared.fence, contended: boolean },
+};
+
+export const contendedCase: CaseTable<Contended, 'type'> = {
+  tag: 82,
+  fields: { session: shared.leaseId, sequence: shared.sequence },
 };
 
 export const brokenCase: CaseTable<Broken, 'type'> = {

@@ -1,6 +1,6 @@
 // The types that operations, results, events and messages share.
 import { limits } from '../limits.ts';
-import type { KeyRange, LockName, WantedRole } from '../operation.ts';
+import type { KeyRange, LockKind, LockName, LockRequestId, WantedRole } from '../operation.ts';
 import { isReservedKey } from '../reserved-key.ts';
 import type { KeyValue } from '../result.ts';
 import { bytes, choice, integer, nullable, text } from './primitive.ts';
@@ -64,11 +64,16 @@ export const deletedRange: Type<KeyRange> = {
   },
 };
 
-export const lockKind: Type<'lock' | 'election'> = choice('lock or election', { lock: 0, election: 1 });
+export const lockKind: Type<LockKind> = choice<LockKind>('kind of lock', { lock: 0, election: 1, semaphore: 2 });
 
 export const lockNameBytes: Type<Uint8Array> = bytes('lock name', 1, limits.maxLockNameBytes);
 
 export const lockName: Structure<LockName> = structure<LockName>('LockName', { kind: lockKind, name: lockNameBytes });
+
+export const lockRequestId: Structure<LockRequestId> = structure<LockRequestId>('LockRequestId', {
+  session: leaseId,
+  sequence,
+});
 
 export const keyValue: Structure<KeyValue> = structure<KeyValue>('KeyValue', {
   key,

@@ -146,6 +146,7 @@ export class Holders {
     this.counts.breaks++;
     const operation = {
       type: 'lockBreak',
+      holder: null,
       name: { kind, name: Buffer.from(name) },
       fence,
       now: random.chance(0.3),

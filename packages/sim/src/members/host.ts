@@ -338,9 +338,9 @@ export class MemberHost {
         microtasks.touch();
         return log.read(from, to, maxBytes);
       },
-      notePeerStore: async (memberId, storeUuid) => {
+      notePeerStore: async (memberId, storeUuid, gone) => {
         microtasks.touch();
-        return log.notePeerStore(memberId, storeUuid);
+        return log.notePeerStore(memberId, storeUuid, gone);
       },
     };
   }

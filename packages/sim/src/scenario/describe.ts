@@ -57,7 +57,7 @@ export function nameOf({ type }: Message): string {
 function describeBody(message: Message): string {
   switch (message.type) {
     case 'preVote':
-      return ` for-term=${message.campaignTerm} last=${message.lastTerm}/${message.lastIndex}`;
+      return ` for-term=${message.campaignTerm} last=${message.lastTerm}/${message.lastIndex}${message.transfer ? ' transfer' : ''}`;
     case 'preVoteResponse':
       return ` for-term=${message.campaignTerm} ${message.granted ? 'granted' : 'refused'}`;
     case 'vote':
@@ -73,7 +73,7 @@ function describeBody(message: Message): string {
     case 'heartbeat':
       return ` round=${message.readSequence} commit=${message.commit}`;
     case 'heartbeatResponse':
-      return ` round=${message.readSequence}`;
+      return ` round=${message.readSequence}${message.canLead ? '' : ' cannot-lead'}`;
     case 'commitNotice':
       return ` commit=${message.commit}`;
     case 'readIndexRequest':
@@ -81,7 +81,7 @@ function describeBody(message: Message): string {
     case 'readIndexResponse':
       return ` request=${message.request} index=${message.index}`;
     case 'timeoutNow':
-      return '';
+      return ` last=${message.lastIndex}`;
   }
 }
 

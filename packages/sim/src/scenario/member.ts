@@ -159,6 +159,7 @@ export class ScenarioMember {
     this.#collect(output);
     for (const { id, index } of output.reads) event(`read ${nameOf(id)} at ${index}`);
     this.#apply(output.committed);
+    if (output.snapshotToRestore !== null) this.step({ type: 'restored', id: output.snapshotToRestore.id });
   }
 
   #restore({ position }: SnapshotMeta): void {

@@ -1,11 +1,19 @@
-import type { Fence, LeaseId, LockName, Revision, SessionEndCause } from '@conclave/protocol';
+import type { Fence, LeaseId, Revision, SessionEndCause } from '@conclave/protocol';
 import type { PinnedChange } from '../checkpoint/pinned-history.ts';
 import type { SessionLease } from '../leases/lease.ts';
 
 /** What a member must push to a client that waits for it, beyond the answer to the command itself. */
 export type Notification =
   /** The request waited and holds now. */
-  | { readonly type: 'granted'; readonly session: LeaseId; readonly sequence: number; readonly fence: Fence }
+  | {
+      readonly type: 'granted';
+      readonly session: LeaseId;
+      readonly sequence: number;
+      readonly fence: Fence;
+      readonly contended: boolean;
+    }
+  /** The first request has begun to wait for what this one holds. */
+  | { readonly type: 'contended'; readonly session: LeaseId; readonly sequence: number }
   /** The hold ended, other than with its session, and by the session itself: released, or taken back. */
   | { readonly type: 'released'; readonly session: LeaseId; readonly sequence: number; readonly fence: Fence }
   /** Somebody broke the hold, and nobody is granted for `delayMs`. */
@@ -28,8 +36,13 @@ export type SessionEnd = Exclude<SessionEndCause, 'fenced'>;
 export type DeadlineChange =
   | { readonly type: 'leaseGranted'; readonly lease: LeaseId; readonly generation: number; readonly ttlMs: number }
   | { readonly type: 'leaseEnded'; readonly lease: LeaseId }
-  | { readonly type: 'delayBegun'; readonly name: LockName; readonly fence: Fence; readonly delayMs: number }
-  | { readonly type: 'delayEnded'; readonly name: LockName; readonly fence: Fence };
+  | {
+      readonly type: 'delayBegun';
+      readonly session: LeaseId;
+      readonly sequence: number;
+      readonly delayMs: number;
+    }
+  | { readonly type: 'delayEnded'; readonly session: LeaseId; readonly sequence: number };
 
 const noChanges: readonly PinnedChange[] = [];
 
@@ -48,6 +61,8 @@ export class Draft {
 
   changes: readonly PinnedChange[] = noChanges;
   grants = 0;
+  /** Of holds. */
+  ends = 0;
   membersChanged = false;
   notifications: Notification[] | null = null;
   deadlines: DeadlineChange[] | null = null;

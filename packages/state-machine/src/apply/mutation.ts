@@ -4,7 +4,8 @@ import { compact } from '../keys/compaction.ts';
 import { deleteKeys, put } from '../keys/put-delete.ts';
 import { txn } from '../keys/txn.ts';
 import { leaseExpire, leaseGrant, leaseRevoke, sessionClose, sessionOpen } from '../leases/lease-operations.ts';
-import { lockAcquire, lockBreak, lockCancel, lockDelayEnd, lockRelease, proclaim } from '../locks/lock-operations.ts';
+import { lockAcquire } from '../locks/lock-acquire.ts';
+import { lockBreak, lockCancel, lockDelayEnd, lockRelease, proclaim } from '../locks/lock-operations.ts';
 import { clusterSet, memberAdd, memberRole, memberSeed, memberUpdate } from '../members/member-operations.ts';
 import { type Response, refusal } from '../response.ts';
 import type { State } from '../state.ts';
@@ -73,6 +74,7 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
     case 'lease':
     case 'leases':
     case 'lock':
+    case 'lockRequest':
     case 'locks':
     case 'members':
       throw new ProtocolError('INVALID_ARGUMENT', `${operation.type} is a query: it has no place in the log`);

@@ -1,7 +1,9 @@
 // The bytes of each record of the live state but history. docs/state-format.md describes them; `read-records.ts` reads them.
 import type { Counters } from '../counters.ts';
 import type { Lease } from '../leases/lease.ts';
-import type { Lock, LockRequest } from '../locks/lock.ts';
+import { modeNumbers } from '../locks/claim-mode.ts';
+import type { LockRequest } from '../locks/lock.ts';
+import { endNumbers, type PastHolds } from '../locks/past.ts';
 import type { ClusterRecord, MemberRecord } from '../members/member-record.ts';
 import { roleNumbers } from '../records/member-role.ts';
 import type { RecordWriter } from '../records/record-writer.ts';
@@ -22,8 +24,8 @@ export function encodeRecord(writer: RecordWriter, key: Uint8Array, record: Live
     case 'request':
       writeRequest(writer, record);
       break;
-    case 'delay':
-      writeDelay(writer, record);
+    case 'past':
+      writePast(writer, record);
       break;
     case 'response':
       writer.u32(record.bytes);
@@ -61,8 +63,13 @@ function writeLease(writer: RecordWriter, lease: Lease): void {
 }
 
 function writeRequest(writer: RecordWriter, request: LockRequest): void {
-  writer.latin1(request.lock.key).u64(request.order).u64(request.fence).u64(request.sinceWallMs);
-  writer.u32(request.lockDelayMs).nullableBlob(request.value);
+  writer.u16(request.claims.length);
+  for (const { count, lock, mode } of request.claims) {
+    writer.u8(modeNumbers[mode]).latin1(lock.key).u32(lock.limit).u32(count);
+  }
+  writer.u64(request.order).u64(request.fence).u64(request.sinceWallMs);
+  writer.u32(request.lockDelayMs).u32(request.delayMs).nullableBlob(request.value).u16(request.keeping.length);
+  for (const sequence of request.keeping) writer.u64(sequence);
 }
 
 function writeCluster(writer: RecordWriter, { changedAt, leaseReads, nextMember }: ClusterRecord): void {
@@ -77,7 +84,9 @@ function writeMember(writer: RecordWriter, member: MemberRecord): void {
   writer.nullableBlob(member.joinSecretHash);
 }
 
-function writeDelay(writer: RecordWriter, { delay }: Lock): void {
-  if (delay === null) throw new Error('state machine: a lock that is not delayed has no record');
-  writer.u64(delay.fence).u32(delay.delayMs);
+function writePast(writer: RecordWriter, { holds, index, sub }: PastHolds): void {
+  writer.u64(index).u32(sub).u16(holds.length);
+  for (const { end, endedWallMs, fence, sequence, session, sinceWallMs } of holds) {
+    writer.u64(session).u64(sequence).u64(fence).u64(sinceWallMs).u64(endedWallMs).u8(endNumbers[end]);
+  }
 }

@@ -11,6 +11,7 @@ import {
   one,
   put,
   range,
+  release,
   remove,
   session,
   sessionOpen,
@@ -115,13 +116,13 @@ test('a checkpoint encodes each changed record once, and nothing of what came an
     const acquired = member.do(acquire(lock('a')), session(1, i * 2 + 1, Math.max(1, i * 2)));
     assert.ok(acquired.response?.type === 'lockAcquire' && acquired.response.state === 'held');
     fence = acquired.response.fence;
-    member.do({ type: 'lockRelease', name: lock('a'), fence }, session(1, i * 2 + 2, i * 2 + 1));
+    member.do(release(i * 2 + 1, fence), session(1, i * 2 + 2, i * 2 + 1));
   }
   assert.equal(fence, 1_000);
   const { changes } = member.checkpoint();
-  // The session, its two last answers and the counters.
+  // The session, who held the lock before, its two last answers and the counters.
   const found = changes.map(({ key }) => key[0]!).toSorted((a, b) => a - b);
-  assert.deepEqual(found, [0x01, 0x02, 0x06, 0x06]);
+  assert.deepEqual(found, [0x01, 0x02, 0x05, 0x06, 0x06]);
 });
 
 test('values stay in memory until a durable checkpoint holds them', () => {

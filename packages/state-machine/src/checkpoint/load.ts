@@ -5,7 +5,16 @@ import { DamagedStateError } from '../damage.ts';
 import { KeyNode, living, pushVersion, VersionKind } from '../keys/key-version.ts';
 import type { ValueSource } from '../keys/values.ts';
 import { attach, detach } from '../keys/write.ts';
-import { type Lock, type LockRequest, requestEventBytes, requestWeight } from '../locks/lock.ts';
+import {
+  fits,
+  type Lock,
+  type LockRequest,
+  occupy,
+  requestEventBytes,
+  requestName,
+  requestWeight,
+} from '../locks/lock.ts';
+import type { PastHolds } from '../locks/past.ts';
 import { type HistoryRecord, type RevisionOrigin, readHistory } from '../records/history-record.ts';
 import { tables } from '../records/tables.ts';
 import type { Keyed } from '../sessions/remembered.ts';
@@ -15,10 +24,10 @@ import type { Digest } from './ledger.ts';
 import {
   loadCluster,
   loadCounters,
-  loadDelay,
   loadKeyed,
   loadLease,
   loadMember,
+  loadPast,
   loadRemembered,
   loadRequest,
 } from './read-records.ts';
@@ -42,6 +51,7 @@ export class StateLoader {
   readonly #chain: RevisionChain;
   readonly #requests: LockRequest[] = [];
   readonly #keyed: Keyed[] = [];
+  readonly #past: PastHolds[] = [];
   #lastKey: Uint8Array = new Uint8Array(0);
 
   constructor(options: LoadOptions) {
@@ -63,8 +73,11 @@ export class StateLoader {
     const state = this.#state;
     if (!state.counters.stored) throw new DamagedStateError('there is no record of the counters');
     this.#chain.end();
-    for (const request of this.#requests.toSorted((a, b) => a.order - b.order)) enqueue(request);
+    for (const request of this.#requests.toSorted(byTurn)) place(state, request);
+    for (const request of this.#requests) keep(request);
     for (const keyed of this.#keyed.toSorted((a, b) => a.order - b.order)) state.keyed.set(keyed.key, keyed);
+    for (const past of this.#past.toSorted((a, b) => a.index - b.index || a.sub - b.sub))
+      state.past.set(past.key, past);
     for (const lock of state.locks.values()) checkLock(lock);
     const { digest, applied } = this.#options;
     const found = state.ledger.digest;
@@ -99,9 +112,12 @@ export class StateLoader {
         state.ledger.add(request);
         return;
       }
-      case tables.delays:
-        state.ledger.add(loadDelay(state, key, value));
+      case tables.past: {
+        const past = loadPast(key, value);
+        this.#past.push(past);
+        state.ledger.add(past);
         return;
+      }
       case tables.responses:
         state.ledger.add(loadRemembered(state, key, value));
         return;
@@ -218,22 +234,38 @@ class RevisionChain {
   }
 }
 
-function enqueue(request: LockRequest): void {
-  const { lock, session } = request;
-  if (request.fence === 0) {
-    lock.queue.add(request);
+/** Holders by their grants, then those who wait by their turns. */
+function byTurn(a: LockRequest, b: LockRequest): number {
+  if (a.isWaiting !== b.isWaiting) return a.isWaiting ? 1 : -1;
+  return a.fence - b.fence || a.order - b.order;
+}
+
+function place(state: State, request: LockRequest): void {
+  const { claims, owner, sequence, session } = request;
+  if (request.isWaiting) {
+    for (const { lock } of claims) lock.queue.add(request);
   } else {
-    if (lock.holder !== null) throw new DamagedStateError('a lock has two holders');
-    lock.holder = request;
+    if (!claims.every(fits)) throw new DamagedStateError('a lock is held by more than have room');
+    occupy(request);
   }
-  session.session.requests.set(request.sequence, request);
-  session.session.requestWeight += requestWeight(lock.name);
-  session.session.requestEventBytes += requestEventBytes(lock.name);
+  if (session === null) {
+    state.delayed.set(requestName(owner, sequence), request);
+    return;
+  }
+  session.session.requests.set(sequence, request);
+  session.session.requestWeight += requestWeight(claims);
+  session.session.requestEventBytes += requestEventBytes(claims);
+}
+
+function keep(request: LockRequest): void {
+  if (!request.isWaiting || request.session === null) return;
+  const { requests } = request.session.session;
+  for (const sequence of request.keeping) requests.get(sequence)?.keptBy.add(request);
 }
 
 /** Somebody holds it or a delay runs, or it would have been granted to the first that waits. */
-function checkLock(lock: Lock): void {
-  if ((lock.holder === null) === (lock.delay === null)) {
-    throw new DamagedStateError('a lock is neither held nor delayed, or both');
-  }
+function checkLock({ holders, queue }: Lock): void {
+  const [first] = queue;
+  if (holders.size > 0) return;
+  if (first === undefined || first.claims.length === 1) throw new DamagedStateError('a lock is free, and is there');
 }

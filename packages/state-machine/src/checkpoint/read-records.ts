@@ -1,9 +1,12 @@
 // From the bytes of a record to what it stands for. `live-record.ts` writes them.
+import type { LeaseId, PastHold } from '@conclave/protocol';
 import type { Counters } from '../counters.ts';
 import { DamagedStateError } from '../damage.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
-import { isSession, Lease, Session } from '../leases/lease.ts';
-import { Lock, LockRequest, lockKey, lockNameOf } from '../locks/lock.ts';
+import { isSession, Lease, Session, type SessionLease } from '../leases/lease.ts';
+import { modeOfNumber } from '../locks/claim-mode.ts';
+import { type Claim, Lock, LockRequest, lockKey, lockNameOf } from '../locks/lock.ts';
+import { endOfNumber, PastHolds } from '../locks/past.ts';
 import { type ClusterRecord, MemberRecord } from '../members/member-record.ts';
 import { roleOfNumber } from '../records/member-role.ts';
 import { RecordReader } from '../records/record-reader.ts';
@@ -44,36 +47,71 @@ function readSession(reader: RecordReader): Session {
   return new Session(secretHash, Object.fromEntries(names), acknowledgedBelow);
 }
 
-/** Not yet in its lock: the order of the table is not that of the queue. */
+/** Not yet in its locks: the order of the table is not that of the queues. */
 export function loadRequest(state: State, key: Uint8Array, value: Uint8Array): LockRequest {
-  const reader = open(key, value);
-  const session = state.leases.get(read64(key, 1));
-  if (!isSession(session))
-    throw new DamagedStateError(`a request for a lock of session ${read64(key, 1)}, which is none`);
-  const lock = lockOf(state, reader.latin1());
+  const reader: RecordReader = open(key, value);
+  const owner = read64(key, 1);
+  const claims: Claim[] = [];
+  for (let left = reader.u16(); left > 0; left--) claims.push(readClaim(state, reader));
+  reader.expect(claims.length > 0, 'a request that claims nothing');
   const order = reader.u64();
   const fence = reader.u64();
   const sinceWallMs = reader.u64();
   const lockDelayMs = reader.u32();
+  const delayMs = reader.u32();
   const published = reader.nullableBlob()?.slice() ?? null;
-  const request = new LockRequest(lock, session, read64(key, 9), order, lockDelayMs, published, sinceWallMs);
+  const keeping: number[] = [];
+  for (let left = reader.u16(); left > 0; left--) keeping.push(reader.u64());
+  const session = delayMs > 0 ? null : sessionOf(state, owner, 'a request for a lock');
+  const sequence = read64(key, 9);
+  const request = new LockRequest(
+    claims,
+    owner,
+    session,
+    sequence,
+    order,
+    lockDelayMs,
+    published,
+    keeping,
+    sinceWallMs,
+  );
   request.fence = fence;
+  request.delayMs = delayMs;
+  reader.expect(fence > 0 || delayMs === 0, 'a delay behind no hold');
   close(reader, request);
   return request;
 }
 
-export function loadDelay(state: State, key: Uint8Array, value: Uint8Array): Lock {
-  const reader = open(key, value);
-  const lock = lockOf(state, latin1Of(key.subarray(1)));
-  lock.delay = { fence: reader.u64(), delayMs: reader.u32() };
-  close(reader, lock);
-  return lock;
+function readClaim(state: State, reader: RecordReader): Claim {
+  const mode = modeOfNumber(reader.u8());
+  reader.expect(mode !== undefined, 'unknown mode of a claim');
+  const key = reader.latin1();
+  const limit = reader.u32();
+  return { lock: lockOf(state, key, limit), mode, count: reader.u32() };
+}
+
+/** Not yet in its place: the order of the table is not that of use. */
+export function loadPast(key: Uint8Array, value: Uint8Array): PastHolds {
+  const reader: RecordReader = open(key, value);
+  const past = new PastHolds(latin1Of(key.subarray(1)));
+  past.index = reader.u64();
+  past.sub = reader.u32();
+  const holds: PastHold[] = [];
+  for (let left = reader.u16(); left > 0; left--) {
+    const [session, sequence, fence] = [reader.u64(), reader.u64(), reader.u64()];
+    const [sinceWallMs, endedWallMs] = [reader.u64(), reader.u64()];
+    const end = endOfNumber(reader.u8());
+    reader.expect(end !== undefined, 'unknown end of a hold');
+    holds.push({ session, sequence, fence, sinceWallMs, endedWallMs, end });
+  }
+  past.holds = holds;
+  close(reader, past);
+  return past;
 }
 
 export function loadRemembered(state: State, key: Uint8Array, value: Uint8Array): Remembered {
   const reader = open(key, value);
-  const session = state.leases.get(read64(key, 1));
-  if (!isSession(session)) throw new DamagedStateError(`an answer to session ${read64(key, 1)}, which is none`);
+  const session = sessionOf(state, read64(key, 1), 'an answer');
   const bytes = reader.u32();
   const remembered = new Remembered(session.id, read64(key, 9), readAnswer(reader), bytes);
   close(reader, remembered);
@@ -113,12 +151,19 @@ export function loadMember(state: State, key: Uint8Array, value: Uint8Array): Me
   return member;
 }
 
-function lockOf(state: State, key: string): Lock {
+function sessionOf(state: State, id: LeaseId, what: string): SessionLease {
+  const session = state.leases.get(id);
+  if (!isSession(session)) throw new DamagedStateError(`${what} of session ${id}, which is none`);
+  return session;
+}
+
+function lockOf(state: State, key: string, limit: number): Lock {
   const name = lockNameOf(key);
-  if (lockKey(name) !== key) throw new DamagedStateError(`no lock is named ${JSON.stringify(key)}`);
+  if (name === null || lockKey(name) !== key) throw new DamagedStateError(`no lock is named ${JSON.stringify(key)}`);
   const known = state.locks.get(key);
+  if (known !== undefined && known.limit !== limit) throw new DamagedStateError('a semaphore has two limits');
   if (known !== undefined) return known;
-  const lock = new Lock(key, name);
+  const lock = new Lock(key, name, limit);
   state.locks.set(key, lock);
   return lock;
 }

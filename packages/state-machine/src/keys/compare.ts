@@ -1,5 +1,5 @@
 import { type Compare, compareBytes, type Relation } from '@conclave/protocol';
-import { lockKey } from '../locks/lock.ts';
+import { holdsOf } from '../locks/lock-operations.ts';
 import type { State } from '../state.ts';
 import { latin1Of } from './key-bytes.ts';
 import { type KeyVersion, living } from './key-version.ts';
@@ -11,7 +11,7 @@ export function allHold(state: State, compares: readonly Compare[]): boolean {
 
 function holds(state: State, compare: Compare): boolean {
   if (compare.target === 'lock') {
-    return state.locks.get(lockKey(compare.name))?.holder?.fence === compare.fence;
+    return holdsOf(state, compare.name, compare.fence, compare.holder).length > 0;
   }
   const node = state.keys.get(latin1Of(compare.key));
   const version = node === undefined ? null : living(node);

@@ -3,7 +3,7 @@
 import type { Draft, SessionEnd } from '../apply/draft.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
 import { deleteKey } from '../keys/write.ts';
-import { endHold, leaveQueue } from '../locks/grant.ts';
+import { endHold, grantWaiting, leaveQueue, locksOf } from '../locks/grant.ts';
 import type { LockRequest } from '../locks/lock.ts';
 import type { State } from '../state.ts';
 import { isSession, type Lease, type SessionLease } from './lease.ts';
@@ -28,11 +28,14 @@ export function endLease(state: State, draft: Draft, lease: Lease, end: SessionE
 
 function endRequests(state: State, draft: Draft, { session, ttlMs }: SessionLease, end: SessionEnd): void {
   const requests = [...session.requests.values()];
-  for (const request of requests) {
-    if (request.fence === 0) leaveQueue(state, request);
+  const waiting = requests.filter(({ isWaiting }) => isWaiting);
+  for (const request of waiting) leaveQueue(state, request);
+  // Whoever stood behind one that has left may fit where that did not.
+  grantWaiting(state, draft, waiting.flatMap(locksOf));
+  const holds = requests.filter(({ isWaiting }) => !isWaiting).toSorted(byFence);
+  for (const hold of holds) {
+    endHold(state, draft, hold, { end, cause: 'lease', delayMs: delayAfter(hold, ttlMs, end), heir: null });
   }
-  const holds = requests.filter(({ fence }) => fence > 0).toSorted(byFence);
-  for (const hold of holds) endHold(state, draft, hold, delayAfter(hold, ttlMs, end), 'lease');
 }
 
 /** One entry may have granted several holds at one revision: then their order in the log decides. */

@@ -29,7 +29,7 @@ function describeLease({ id, ttlMs, session, keys }: Lease): LeaseDescription {
   let holds = 0;
   let published = 0;
   for (const request of session?.requests.values() ?? []) {
-    if (request.fence === 0) continue;
+    if (request.isWaiting) continue;
     holds += 1;
     if (request.value !== null) published += 1;
   }

@@ -1,76 +1,115 @@
-// How a lock changes hands. A grant happens while an entry is applied, to the first request that waits, and only to a session that is
-// alive then: one whose end the log brought first has left the queue (etcd#11456: granted after waiting, to a lease long gone).
-import { type DeleteCause, type Fence, type LeaseId } from '@conclave/protocol';
+// How a lock changes hands. A grant happens while an entry is applied, to requests at the head of their queues, and only to a session
+// that is alive then: one whose end the log brought first has left the queue (etcd#11456: granted after waiting, to a lease long gone).
+import { type DeleteCause, type HoldEnd, type LeaseId } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
 import { invariant } from '../damage.ts';
-import type { KeyNode } from '../keys/key-version.ts';
-import { living } from '../keys/key-version.ts';
+import { type KeyNode, living } from '../keys/key-version.ts';
 import { deleteKey, writeKey } from '../keys/write.ts';
+import type { SessionLease } from '../leases/lease.ts';
 import type { State } from '../state.ts';
-import { type Lock, type LockRequest, publishedKey, requestEventBytes, requestWeight } from './lock.ts';
+import {
+  fits,
+  type Lock,
+  type LockRequest,
+  occupy,
+  publishedKey,
+  requestEventBytes,
+  requestName,
+  requestWeight,
+  vacate,
+} from './lock.ts';
+import { notePast } from './past.ts';
 
-/** The lock is free and not delayed; `request` is not in its queue. The fence is the revision of this entry. */
+/** Nobody is before it, and there is room. `request` is in no queue. */
+export function mayHoldAtOnce({ claims }: LockRequest): boolean {
+  return claims.every((claim) => claim.lock.queue.size === 0 && fits(claim));
+}
+
+/** There is room, and it is in no queue. The fence is the revision of this entry. */
 export function grant(state: State, draft: Draft, request: LockRequest): void {
-  const { lock, session } = request;
-  invariant(lock.holder === null && lock.delay === null, 'granted while held or delayed');
+  const session = sessionOf(request);
+  invariant(request.claims.every(fits), 'granted without room');
   invariant(state.leases.get(session.id) === session, 'granted to a session that has ended');
-  lock.holder = request;
+  occupy(request);
+  keepNothing(request);
   request.fence = draft.revision;
   request.sinceWallMs = draft.wallTimeMs;
   draft.grants += 1;
   state.ledger.touch(request);
   if (request.value === null) return;
   // A new leader's value begins the key anew, so its create revision is the fence for as long as this leader leads.
-  publish(state, draft, lock, request.value, session.id, true);
-}
-
-/** The holder is gone: the next in the queue is granted, unless nobody waits or the lock is delayed. */
-export function grantNext(state: State, draft: Draft, lock: Lock): boolean {
-  invariant(lock.holder === null, 'the next is granted while one holds');
-  if (lock.delay !== null) return false;
-  const [next] = lock.queue;
-  if (next === undefined) {
-    state.locks.delete(lock.key);
-    return false;
-  }
-  lock.queue.delete(next);
-  grant(state, draft, next);
-  draft.notify({ type: 'granted', session: next.session.id, sequence: next.sequence, fence: next.fence });
-  return true;
+  publish(state, draft, request.lock, request.value, session.id, true);
 }
 
 /**
- * Ends the hold and grants the next. What the election published is replaced by the successor's value, or deleted: one revision
- * either way. With `delayMs` nobody is granted until the leader's `lockDelayEnd`.
+ * Grants whatever these locks have room for, first come first served. Readers that stand together are granted together; whoever does not
+ * fit holds up everybody behind him, so that nobody starves. Locks that nobody wants any more are gone.
  */
-export function endHold(state: State, draft: Draft, request: LockRequest, delayMs: number, cause: DeleteCause): void {
+export function grantWaiting(state: State, draft: Draft, locks: Iterable<Lock>): void {
+  const open = new Set(locks);
+  for (let next = firstOf(open); next !== null; next = firstOf(open)) {
+    leaveQueues(next);
+    grant(state, draft, next);
+    // One that waited for several locks may have stood before others there.
+    for (const { lock } of next.claims) open.add(lock);
+    notifyGranted(draft, next);
+  }
+  for (const lock of open) if (lock.holders.size === 0 && lock.queue.size === 0) state.locks.delete(lock.key);
+}
+
+/** Hands an exclusive hold that has just ended to this one, before its turn. */
+export function grantHeir(state: State, draft: Draft, heir: LockRequest): void {
+  leaveQueues(heir);
+  grant(state, draft, heir);
+  notifyGranted(draft, heir);
+}
+
+/** What a hold ends with. */
+export interface Ending {
+  readonly end: HoldEnd;
+  /** Of what the election published, when nobody succeeds. */
+  readonly cause: DeleteCause;
+  /** Nobody is granted what it held until the leader's `lockDelayEnd`. */
+  readonly delayMs: number;
+  readonly heir: LockRequest | null;
+}
+
+/** Ends the hold and grants the next. What the election published is replaced by the successor's value, or deleted: one revision either way. */
+export function endHold(state: State, draft: Draft, request: LockRequest, ending: Ending): void {
   const { lock } = request;
-  invariant(lock.holder === request, 'a hold ends that is none');
-  lock.holder = null;
-  forget(state, request);
+  invariant(lock.holders.has(request) && !request.isDelayed, 'a hold ends that is none');
+  notePast(state, draft, request, ending.end);
   answerReleased(state, request);
-  if (delayMs > 0) beginDelay(state, draft, lock, request.fence, delayMs);
-  if (grantNext(state, draft, lock) || lock.name.kind === 'lock') return;
+  detachFromSession(request);
+  if (ending.delayMs > 0) {
+    beginDelay(state, draft, request, ending.delayMs);
+  } else {
+    vacate(request);
+    state.ledger.drop(request);
+    if (ending.heir !== null) grantHeir(state, draft, ending.heir);
+    grantWaiting(state, draft, locksOf(request));
+  }
+  if (lock.name.kind !== 'election' || holds(lock)) return;
   const node = publishedNode(state, lock);
-  deleteKey(state, draft, node, cause);
+  deleteKey(state, draft, node, ending.cause);
 }
 
-/** The request waits no more; the lock goes when nothing keeps it. */
+/** The request waits no more. What it held up is for the caller to grant: `grantWaiting`. */
 export function leaveQueue(state: State, request: LockRequest): void {
-  const { lock } = request;
-  const waited = lock.queue.delete(request);
-  invariant(waited, 'a request leaves a queue that it is not in');
-  forget(state, request);
-  if (lock.holder === null && lock.delay === null && lock.queue.size === 0) state.locks.delete(lock.key);
+  invariant(request.isWaiting, 'a request leaves a queue and does not wait');
+  leaveQueues(request);
+  keepNothing(request);
+  detachFromSession(request);
+  state.ledger.drop(request);
 }
 
-export function endDelay(state: State, draft: Draft, lock: Lock): void {
-  const { delay } = lock;
-  invariant(delay !== null, 'a delay ends that is none');
-  lock.delay = null;
-  state.ledger.drop(lock);
-  draft.deadline({ type: 'delayEnded', name: lock.name, fence: delay.fence });
-  grantNext(state, draft, lock);
+export function endDelay(state: State, draft: Draft, request: LockRequest): void {
+  invariant(request.isDelayed, 'a delay ends that is none');
+  vacate(request);
+  state.delayed.delete(requestName(request.owner, request.sequence));
+  state.ledger.drop(request);
+  draft.deadline({ type: 'delayEnded', session: request.owner, sequence: request.sequence });
+  grantWaiting(state, draft, locksOf(request));
 }
 
 export function publish(
@@ -92,23 +131,76 @@ export function publishedNode(state: State, lock: Lock): KeyNode {
   return node;
 }
 
-function beginDelay(state: State, draft: Draft, lock: Lock, fence: Fence, delayMs: number): void {
-  lock.delay = { fence, delayMs };
-  state.ledger.touch(lock);
-  draft.deadline({ type: 'delayBegun', name: lock.name, fence, delayMs });
+export function sessionOf({ session }: LockRequest): SessionLease {
+  invariant(session !== null, 'a request of a session that has ended');
+  return session;
 }
 
-function forget(state: State, request: LockRequest): void {
-  const { session, lock } = request;
-  session.session.requests.delete(request.sequence);
-  session.session.requestWeight -= requestWeight(lock.name);
-  session.session.requestEventBytes -= requestEventBytes(lock.name);
-  state.ledger.drop(request);
+export function locksOf({ claims }: LockRequest): readonly Lock[] {
+  return claims.map(({ lock }) => lock);
+}
+
+function head({ queue }: Lock): LockRequest | null {
+  const [first] = queue;
+  return first ?? null;
+}
+
+function firstOf(locks: Iterable<Lock>): LockRequest | null {
+  let first: LockRequest | null = null;
+  for (const lock of locks) {
+    const next = head(lock);
+    if (next !== null && isNext(next) && (first === null || next.order < first.order)) first = next;
+  }
+  return first;
+}
+
+function isNext(request: LockRequest): boolean {
+  return request.claims.every((claim) => head(claim.lock) === request && fits(claim));
+}
+
+function holds(lock: Lock): boolean {
+  for (const { isDelayed } of lock.holders) if (!isDelayed) return true;
+  return false;
+}
+
+function leaveQueues(request: LockRequest): void {
+  for (const { lock } of request.claims) {
+    const waited = lock.queue.delete(request);
+    invariant(waited, 'a request leaves a queue that it is not in');
+  }
+}
+
+function keepNothing(request: LockRequest): void {
+  const { requests } = sessionOf(request).session;
+  for (const sequence of request.keeping) requests.get(sequence)?.keptBy.delete(request);
+}
+
+function beginDelay(state: State, draft: Draft, request: LockRequest, delayMs: number): void {
+  request.delayMs = delayMs;
+  request.sinceWallMs = draft.wallTimeMs;
+  state.delayed.set(requestName(request.owner, request.sequence), request);
+  state.ledger.touch(request);
+  draft.deadline({ type: 'delayBegun', session: request.owner, sequence: request.sequence, delayMs });
+}
+
+function detachFromSession(request: LockRequest): void {
+  const { session } = sessionOf(request);
+  session.requests.delete(request.sequence);
+  session.requestWeight -= requestWeight(request.claims);
+  session.requestEventBytes -= requestEventBytes(request.claims);
+  request.keptBy.clear();
+  request.session = null;
+}
+
+function notifyGranted(draft: Draft, request: LockRequest): void {
+  const { fence, owner: session, sequence } = request;
+  const contended = request.claims.some(({ lock }) => lock.queue.size > 0);
+  draft.notify({ type: 'granted', session, sequence, fence, contended });
 }
 
 /** An acquire that comes again is told what became of its hold, until the client has acknowledged it. */
 function answerReleased(state: State, request: LockRequest): void {
-  const remembered = request.session.session.remembered.get(request.sequence);
+  const remembered = sessionOf(request).session.remembered.get(request.sequence);
   if (remembered === undefined) return;
   remembered.answer = { form: 'released', fence: request.fence };
   state.ledger.touch(remembered);

@@ -1,7 +1,5 @@
 import {
   type Fence,
-  type LockAcquire,
-  type LockAcquireResult,
   type LockBreak,
   type LockBreakResult,
   type LockCancel,
@@ -10,72 +8,44 @@ import {
   type LockName,
   type LockRelease,
   type LockReleaseResult,
-  type LockState,
+  type LockRequestId,
   limits,
   type Proclaim,
   type ProclaimResult,
   ProtocolError,
 } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
-import { maxElectionValueBytes } from '../bounds.ts';
-import { checkLease, limitExceeded } from '../keys/plan.ts';
-import type { SessionLease } from '../leases/lease.ts';
+import { limitExceeded } from '../keys/plan.ts';
+import { isSession, type SessionLease } from '../leases/lease.ts';
 import { Remembered } from '../sessions/remembered.ts';
 import type { State } from '../state.ts';
-import { endDelay, endHold, grant, leaveQueue, publish } from './grant.ts';
-import { Lock, LockRequest, lockKey, requestEventBytes, requestWeight } from './lock.ts';
+import { checkElectionValue, sessionOfDraft } from './draft-rules.ts';
+import { endDelay, endHold, grantWaiting, leaveQueue, locksOf, publish, sessionOf } from './grant.ts';
+import { type LockRequest, lockKey, requestName } from './lock.ts';
 
-export function lockAcquire(state: State, draft: Draft, operation: LockAcquire): LockAcquireResult {
-  const session = sessionOf(draft, 'lockAcquire');
-  checkValue(operation.value);
-  const key = lockKey(operation.name);
-  const known = state.locks.get(key);
-  if (known !== undefined && !operation.wait) return answer(draft, { state: 'refused' });
-  if (known !== undefined && known.queue.size >= limits.maxLockQueue) {
-    throw limitExceeded('as many requests wait for this lock as may', limits.maxLockQueue);
-  }
-  checkLease(session, requestWeight(operation.name), requestEventBytes(operation.name));
-  const lock = known ?? new Lock(key, { kind: operation.name.kind, name: operation.name.name.slice() });
-  const request = enter(state, draft, session, lock, operation);
-  if (known !== undefined) {
-    const ahead = lock.queue.size + (lock.holder === null ? 0 : 1);
-    lock.queue.add(request);
-    return answer(draft, { state: 'queued', ahead });
-  }
-  state.locks.set(key, lock);
-  grant(state, draft, request);
-  return answer(draft, { state: 'held', fence: request.fence });
-}
-
-/** The state of a request that waits or holds: what a resent acquire is told. */
-export function requestState(request: LockRequest): LockState {
-  if (request.fence > 0) return { state: 'held', fence: request.fence };
-  let ahead = request.lock.holder === null ? 0 : 1;
-  for (const other of request.lock.queue) {
-    if (other === request) break;
-    ahead += 1;
-  }
-  return { state: 'queued', ahead };
-}
-
-/** Releases by fence and not by name: a repeated release cannot end a later hold, also not of the same session (etcd#22082). */
+/** Releases by request and fence, not by name: a repeated release cannot end a later hold, also not of the same session (etcd#22082). */
 export function lockRelease(state: State, draft: Draft, operation: LockRelease): LockReleaseResult {
-  const hold = holdOf(state, operation.name, operation.fence);
-  if (hold === null) return { type: 'lockRelease', revision: draft.reached, released: false };
-  checkOwner(draft, hold, 'lockRelease');
-  endHold(state, draft, hold, 0, 'release');
+  const { session } = sessionOfDraft(draft, 'lockRelease');
+  const hold = session.requests.get(operation.sequence);
+  if (hold === undefined || hold.isWaiting || hold.fence !== operation.fence) return released(draft, 'ended');
+  const heir = operation.heir === null ? null : heirOf(state, hold, operation.heir);
+  if (operation.heir !== null && heir === null) return released(draft, 'kept');
+  endHold(state, draft, hold, { end: 'released', cause: 'release', delayMs: 0, heir });
   notifyReleased(draft, hold);
-  return { type: 'lockRelease', revision: draft.reached, released: true };
+  return released(draft, 'released');
 }
 
 export function lockBreak(state: State, draft: Draft, operation: LockBreak): LockBreakResult {
-  const hold = holdOf(state, operation.name, operation.fence);
-  if (hold === null) return { type: 'lockBreak', revision: draft.reached, broken: false, delayMs: 0 };
-  const delayMs = operation.now ? 0 : Math.max(hold.session.ttlMs, hold.lockDelayMs);
-  // Its holder is told first: what hands the lock on is behind it for every member.
-  notifyBroken(draft, hold, delayMs);
-  endHold(state, draft, hold, delayMs, 'release');
-  return { type: 'lockBreak', revision: draft.reached, broken: true, delayMs };
+  const broken = holdsOf(state, operation.name, operation.fence, operation.holder);
+  let longestMs = 0;
+  for (const hold of broken) {
+    const delayMs = operation.now ? 0 : Math.max(sessionOf(hold).ttlMs, hold.lockDelayMs);
+    longestMs = Math.max(longestMs, delayMs);
+    // Its holder is told first: what hands the lock on is behind it for every member.
+    notifyBroken(draft, hold, delayMs);
+    endHold(state, draft, hold, { end: 'broken', cause: 'release', delayMs, heir: null });
+  }
+  return { type: 'lockBreak', revision: draft.reached, broken: broken.length > 0, delayMs: longestMs };
 }
 
 /**
@@ -83,7 +53,7 @@ export function lockBreak(state: State, draft: Draft, operation: LockBreak): Loc
  * will take no effect. Otherwise nobody would release what it acquires.
  */
 export function lockCancel(state: State, draft: Draft, operation: LockCancel): LockCancelResult {
-  const lease = sessionOf(draft, 'lockCancel');
+  const lease = sessionOfDraft(draft, 'lockCancel');
   const { session } = lease;
   const { sequence } = operation;
   if (sequence === draft.sequence) {
@@ -99,11 +69,8 @@ export function lockCancel(state: State, draft: Draft, operation: LockCancel): L
     }
     return { type: 'lockCancel', revision: draft.reached, was: 'ended' };
   }
-  if (request.lock.key !== lockKey(operation.name)) {
-    throw new ProtocolError('INVALID_ARGUMENT', `name: the request ${sequence} is for another lock`);
-  }
-  if (request.fence > 0) {
-    endHold(state, draft, request, 0, 'release');
+  if (!request.isWaiting) {
+    endHold(state, draft, request, { end: 'released', cause: 'release', delayMs: 0, heir: null });
     notifyReleased(draft, request);
     return { type: 'lockCancel', revision: draft.reached, was: 'held' };
   }
@@ -114,39 +81,54 @@ export function lockCancel(state: State, draft: Draft, operation: LockCancel): L
     state.ledger.touch(remembered);
   }
   draft.notify({ type: 'cancelled', session: lease.id, sequence });
+  // Whoever stood behind it may fit where it did not.
+  grantWaiting(state, draft, locksOf(request));
   return { type: 'lockCancel', revision: draft.reached, was: 'queued' };
 }
 
 export function proclaim(state: State, draft: Draft, operation: Proclaim): ProclaimResult {
-  checkValue(operation.value);
-  const hold = holdOf(state, operation.name, operation.fence);
-  if (hold === null) return { type: 'proclaim', revision: draft.reached, written: false };
-  checkOwner(draft, hold, 'proclaim');
-  publish(state, draft, hold.lock, operation.value, hold.session.id, false);
+  checkElectionValue(operation.value);
+  const [hold] = holdsOf(state, operation.name, operation.fence, null);
+  if (hold === undefined) return { type: 'proclaim', revision: draft.reached, written: false };
+  if (sessionOfDraft(draft, 'proclaim') !== hold.session) {
+    throw new ProtocolError('INVALID_ARGUMENT', `proclaim: the hold belongs to session ${hold.owner}`);
+  }
+  publish(state, draft, hold.lock, operation.value, hold.owner, false);
   return { type: 'proclaim', revision: draft.reached, written: true };
 }
 
-/** Only in the term of the leader that waited, and only if no later hold has ended meanwhile. */
-export function lockDelayEnd(state: State, draft: Draft, operation: LockDelayEnd): void {
-  const lock = state.locks.get(lockKey(operation.name));
-  if (operation.term !== draft.term || lock === undefined || lock.delay?.fence !== operation.fence) return;
-  endDelay(state, draft, lock);
+/** Only in the term of the leader that waited. */
+export function lockDelayEnd(state: State, draft: Draft, { sequence, session, term }: LockDelayEnd): void {
+  const request = state.delayed.get(requestName(session, sequence));
+  if (term !== draft.term || request === undefined) return;
+  endDelay(state, draft, request);
 }
 
-function enter(
-  state: State,
-  draft: Draft,
-  lease: SessionLease,
-  lock: Lock,
-  { value, lockDelayMs, name }: LockAcquire,
-): LockRequest {
-  const kept = value === null ? null : value.slice();
-  const request = new LockRequest(lock, lease, draft.sequence, draft.index, lockDelayMs, kept, draft.wallTimeMs);
-  lease.session.requests.set(request.sequence, request);
-  lease.session.requestWeight += requestWeight(name);
-  lease.session.requestEventBytes += requestEventBytes(name);
-  state.ledger.touch(request);
-  return request;
+/** The holds of a lock under this fence: of one request, or of all. */
+export function holdsOf(state: State, name: LockName, fence: Fence, holder: LockRequestId | null): LockRequest[] {
+  const lock = state.locks.get(lockKey(name));
+  if (lock === undefined) return [];
+  const isMeant = (request: LockRequest): boolean => request.fence === fence && !request.isDelayed;
+  if (holder === null) return [...lock.holders].filter(isMeant);
+  const request = requestOf(state, holder);
+  return request !== undefined && lock.holders.has(request) && isMeant(request) ? [request] : [];
+}
+
+/** One that waits or holds. */
+export function requestOf(state: State, { sequence, session }: LockRequestId): LockRequest | undefined {
+  const lease = state.leases.get(session);
+  return isSession(lease) ? lease.session.requests.get(sequence) : undefined;
+}
+
+/** Null: it does not wait for what the hold gives back. */
+function heirOf(state: State, hold: LockRequest, id: LockRequestId): LockRequest | null {
+  const [claim, ...others] = hold.claims;
+  if (claim?.mode !== 'exclusive' || others.length > 0) {
+    throw new ProtocolError('INVALID_ARGUMENT', 'heir: only an exclusive hold of one lock is handed over');
+  }
+  const heir = requestOf(state, id);
+  const waits = heir !== undefined && heir.claims.length === 1 && claim.lock.queue.has(heir);
+  return waits ? heir : null;
 }
 
 function remember(state: State, lease: SessionLease, sequence: number): void {
@@ -155,41 +137,15 @@ function remember(state: State, lease: SessionLease, sequence: number): void {
   state.ledger.touch(remembered);
 }
 
-function answer(draft: Draft, state: LockState): LockAcquireResult {
-  return { type: 'lockAcquire', revision: draft.reached, ...state };
+function released(draft: Draft, outcome: LockReleaseResult['outcome']): LockReleaseResult {
+  return { type: 'lockRelease', revision: draft.reached, outcome };
 }
 
-function holdOf(state: State, name: LockName, fence: Fence): LockRequest | null {
-  const holder = state.locks.get(lockKey(name))?.holder ?? null;
-  return holder !== null && holder.fence === fence ? holder : null;
+function notifyReleased(draft: Draft, { fence, owner, sequence }: LockRequest): void {
+  draft.notify({ type: 'released', session: owner, sequence, fence });
 }
 
-function notifyReleased(draft: Draft, { fence, sequence, session }: LockRequest): void {
-  draft.notify({ type: 'released', session: session.id, sequence, fence });
-}
-
-function notifyBroken(draft: Draft, { fence, sequence, session }: LockRequest, delayMs: number): void {
+function notifyBroken(draft: Draft, { fence, owner, sequence }: LockRequest, delayMs: number): void {
   const { author, reason } = draft;
-  draft.notify({ type: 'broken', session: session.id, sequence, fence, delayMs, author, reason });
-}
-
-function sessionOf(draft: Draft, operation: string): SessionLease {
-  if (draft.session === null) throw new ProtocolError('INVALID_ARGUMENT', `${operation} needs a session`);
-  return draft.session;
-}
-
-/** Somebody else's hold is ended by `lockBreak`, which waits until its holder knows. */
-function checkOwner(draft: Draft, hold: LockRequest, operation: string): void {
-  if (sessionOf(draft, operation) === hold.session) return;
-  throw new ProtocolError('INVALID_ARGUMENT', `${operation}: the hold belongs to session ${hold.session.id}`);
-}
-
-function checkValue(value: Uint8Array | null): void {
-  if (value === null || value.length <= maxElectionValueBytes) return;
-  throw new ProtocolError(
-    'TOO_LARGE',
-    `value: ${value.length} bytes; an election publishes at most ${maxElectionValueBytes}`,
-    'not-applied',
-    { limit: maxElectionValueBytes },
-  );
+  draft.notify({ type: 'broken', session: owner, sequence, fence, delayMs, author, reason });
 }

@@ -5,25 +5,40 @@ import {
   type LockListResult,
   type LockQuery,
   type LockQueryResult,
+  type LockRequestQuery,
+  type LockRequestResult,
   type LockSummary,
+  type LockWaiter,
   limits,
 } from '@conclave/protocol';
 import { latin1Of } from '../keys/key-bytes.ts';
 import type { State } from '../state.ts';
 import { kindPrefix, type Lock, type LockRequest, lockKey } from './lock.ts';
+import { requestState } from './lock-acquire.ts';
+import { requestOf } from './lock-operations.ts';
 
 export function queryLock(state: State, { name }: LockQuery): LockQueryResult {
-  const lock = state.locks.get(lockKey(name));
+  const key = lockKey(name);
+  const lock = state.locks.get(key);
+  const past = state.past.get(key)?.holds ?? [];
   const described: LockDescription =
     lock === undefined
-      ? { name, holder: null, queue: [], delayed: false }
+      ? { name, limit: null, holding: 0, holders: [], waiting: 0, queue: [], past }
       : {
           name,
-          holder: holderOf(lock),
-          queue: [...lock.queue].map((request) => waiterOf(request)),
-          delayed: lock.delay !== null,
+          limit: name.kind === 'semaphore' ? lock.limit : null,
+          holding: holdingOf(lock),
+          holders: inOrder(lock.holders).map((request) => holderOf(lock, request)),
+          waiting: lock.queue.size,
+          queue: inOrder(lock.queue).map((request) => waiterOf(lock, request)),
+          past,
         };
   return { type: 'lock', lock: described };
+}
+
+export function queryLockRequest(state: State, query: LockRequestQuery): LockRequestResult {
+  const request = requestOf(state, query);
+  return { type: 'lockRequest', request: request === undefined ? null : requestState(request) };
 }
 
 export function listLocks(state: State, { kind, after, limit }: LockList): LockListResult {
@@ -40,17 +55,47 @@ export function listLocks(state: State, { kind, after, limit }: LockList): LockL
 }
 
 function summaryOf(lock: Lock): LockSummary {
-  return { name: lock.name, holder: holderOf(lock), waiting: lock.queue.size, delayed: lock.delay !== null };
+  const holding = holdingOf(lock);
+  const first = firstHolder(lock);
+  return {
+    name: lock.name,
+    holder: first === null ? null : holderOf(lock, first),
+    holding,
+    waiting: lock.queue.size,
+    delayed: holding < lock.holders.size,
+  };
 }
 
-function holderOf({ holder }: Lock): LockHolder | null {
-  return holder === null ? null : { ...waiterOf(holder), fence: holder.fence };
+function firstHolder({ holders }: Lock): LockRequest | null {
+  let first: LockRequest | null = null;
+  for (const request of holders) {
+    if (!request.isDelayed && (first === null || byFence(request, first) < 0)) first = request;
+  }
+  return first;
 }
 
-function waiterOf({ session, sequence, sinceWallMs }: LockRequest): {
-  session: number;
-  sequence: number;
-  sinceWallMs: number;
-} {
-  return { session: session.id, sequence, sinceWallMs };
+function holdingOf({ holders }: Lock): number {
+  let holding = 0;
+  for (const { isDelayed } of holders) if (!isDelayed) holding += 1;
+  return holding;
+}
+
+/** Several may have been granted at one revision. */
+function byFence(a: LockRequest, b: LockRequest): number {
+  return a.fence - b.fence || a.order - b.order;
+}
+
+/** The order of their turns, whatever the order of memory; no more than an answer may hold. */
+function inOrder(requests: Iterable<LockRequest>): LockRequest[] {
+  return [...requests].toSorted(byFence).slice(0, limits.maxListEntries);
+}
+
+function waiterOf(lock: Lock, { claims, owner, sequence, sinceWallMs }: LockRequest): LockWaiter {
+  const { count, mode } = claims.find((claim) => claim.lock === lock)!;
+  return { session: owner, sequence, mode, count, sinceWallMs };
+}
+
+function holderOf(lock: Lock, request: LockRequest): LockHolder {
+  const { delayMs, fence, isDelayed } = request;
+  return { ...waiterOf(lock, request), fence, delayMs: isDelayed ? delayMs : null };
 }

@@ -27,13 +27,13 @@ test('a lock is granted in the order of the log, each grant with a larger fence 
   assert.deepEqual(ask(member, 1, 1, a), { state: 'held', fence: 1 });
   assert.deepEqual(ask(member, 2, 1, a), { state: 'queued', ahead: 1 });
   assert.deepEqual(ask(member, 3, 1, a), { state: 'queued', ahead: 2 });
-  const first = member.do(release(a, 1), session(1, 2));
+  const first = member.do(release(1, 1), session(1, 2));
   assert.deepEqual(
     first.notifications.filter(({ type }) => type === 'granted'),
-    [{ type: 'granted', session: 2, sequence: 1, fence: 2 }],
+    [{ type: 'granted', session: 2, sequence: 1, fence: 2, contended: true }],
   );
-  const second = member.do(release(a, 2), session(2, 2));
-  assert.deepEqual(second.notifications[0], { type: 'granted', session: 3, sequence: 1, fence: 3 });
+  const second = member.do(release(1, 2), session(2, 2));
+  assert.deepEqual(second.notifications[0], { type: 'granted', session: 3, sequence: 1, fence: 3, contended: false });
   assert.equal(second.revision, 3);
 });
 
@@ -41,8 +41,8 @@ test('nothing is granted to a session whose end the log brought first (etcd#1145
   const member = withSessions(3);
   for (const id of [1, 2, 3]) ask(member, id, 1, a);
   member.do(expire(2, member.term));
-  const { notifications } = member.do(release(a, 1), session(1, 2));
-  assert.deepEqual(notifications[0], { type: 'granted', session: 3, sequence: 1, fence: 2 });
+  const { notifications } = member.do(release(1, 1), session(1, 2));
+  assert.deepEqual(notifications[0], { type: 'granted', session: 3, sequence: 1, fence: 2, contended: false });
 });
 
 test('a session that ends is not granted its own second request', () => {
@@ -52,7 +52,7 @@ test('a session that ends is not granted its own second request', () => {
   ask(member, 2, 1, a);
   const { notifications } = member.do({ type: 'sessionClose', session: 1 });
   assert.deepEqual(notifications, [
-    { type: 'granted', session: 2, sequence: 1, fence: 2 },
+    { type: 'granted', session: 2, sequence: 1, fence: 2, contended: false },
     { type: 'sessionEnded', session: 1, cause: 'closed' },
   ]);
 });
@@ -61,13 +61,13 @@ test('a release sent again never ends a later hold, of the same session neither 
   const member = withSessions(1);
   ask(member, 1, 1, a);
   ask(member, 1, 2, a);
-  member.do(release(a, 1), session(1, 3));
+  member.do(release(1, 1), session(1, 3));
   // The same command again, and the same release under a new identity.
-  assert.equal(member.do(release(a, 1), session(1, 3)).repeated, true);
-  assert.deepEqual(member.do(release(a, 1), session(1, 4)).response, {
+  assert.equal(member.do(release(1, 1), session(1, 3)).repeated, true);
+  assert.deepEqual(member.do(release(1, 1), session(1, 4)).response, {
     type: 'lockRelease',
     revision: 2,
-    released: false,
+    outcome: 'ended',
   });
   assert.deepEqual(ask(member, 1, 2, a), { state: 'held', fence: 2 });
 });
@@ -76,9 +76,9 @@ test('a resent acquire answers with the present state of its hold', () => {
   const member = withSessions(2);
   ask(member, 1, 1, a);
   assert.deepEqual(ask(member, 2, 1, a), { state: 'queued', ahead: 1 });
-  member.do(release(a, 1), session(1, 2));
+  member.do(release(1, 1), session(1, 2));
   assert.deepEqual(ask(member, 2, 1, a), { state: 'held', fence: 2 });
-  member.do(release(a, 2), session(2, 2));
+  member.do(release(1, 2), session(2, 2));
   assert.deepEqual(ask(member, 2, 1, a), { state: 'released', fence: 2 });
 });
 
@@ -86,25 +86,29 @@ test('only the session that holds may release; anybody may break, and then the n
   const member = withSessions(2);
   ask(member, 1, 1, a);
   ask(member, 2, 1, a);
-  assert.equal(codeOf(member.do(release(a, 1), session(2, 2)).response), 'INVALID_ARGUMENT');
-  const broken = member.do({ type: 'lockBreak', name: a, fence: 1, now: false });
+  const others = member.do(release(1, 1), session(2, 2)).response;
+  assert.equal(others?.type === 'lockRelease' && others.outcome, 'ended');
+  const broken = member.do({ type: 'lockBreak', name: a, fence: 1, holder: null, now: false });
   assert.deepEqual(broken.response, { type: 'lockBreak', revision: 1, broken: true, delayMs: 10_000 });
-  assert.deepEqual(plain(broken.deadlines), [plain({ type: 'delayBegun', name: a, fence: 1, delayMs: 10_000 })]);
+  assert.deepEqual(plain(broken.deadlines), [plain({ type: 'delayBegun', session: 1, sequence: 1, delayMs: 10_000 })]);
   const told = { type: 'broken', session: 1, sequence: 1, fence: 1, author: null, reason: null } as const;
   assert.deepEqual(broken.notifications, [{ ...told, delayMs: 10_000 }]);
-  assert.equal(member.do({ type: 'lockDelayEnd', name: a, fence: 1, term: member.term + 1 }).notifications.length, 0);
-  const ended = member.do({ type: 'lockDelayEnd', name: a, fence: 1, term: member.term });
-  assert.deepEqual(ended.notifications, [{ type: 'granted', session: 2, sequence: 1, fence: 2 }]);
+  assert.equal(
+    member.do({ type: 'lockDelayEnd', session: 1, sequence: 1, term: member.term + 1 }).notifications.length,
+    0,
+  );
+  const ended = member.do({ type: 'lockDelayEnd', session: 1, sequence: 1, term: member.term });
+  assert.deepEqual(ended.notifications, [{ type: 'granted', session: 2, sequence: 1, fence: 2, contended: false }]);
 });
 
 test('broken at once, a hold ends before the next is granted, and its holder is told first', () => {
   const member = withSessions(2);
   ask(member, 1, 1, a);
   ask(member, 2, 1, a);
-  const broken = member.do({ type: 'lockBreak', name: a, fence: 1, now: true });
+  const broken = member.do({ type: 'lockBreak', name: a, fence: 1, holder: null, now: true });
   assert.deepEqual(broken.notifications, [
     { type: 'broken', session: 1, sequence: 1, fence: 1, delayMs: 0, author: null, reason: null },
-    { type: 'granted', session: 2, sequence: 1, fence: 2 },
+    { type: 'granted', session: 2, sequence: 1, fence: 2, contended: false },
   ]);
   assert.deepEqual(broken.deadlines, []);
 });
@@ -115,7 +119,7 @@ test('a revoked session does not know it yet: its locks are granted again only a
   ask(member, 2, 1, a);
   const { notifications, deadlines } = member.do({ type: 'leaseRevoke', lease: 1 });
   assert.deepEqual(notifications, [{ type: 'sessionEnded', session: 1, cause: 'revoked' }]);
-  assert.deepEqual(plain(deadlines[0]), plain({ type: 'delayBegun', name: a, fence: 1, delayMs: 10_000 }));
+  assert.deepEqual(plain(deadlines[0]), plain({ type: 'delayBegun', session: 1, sequence: 1, delayMs: 10_000 }));
 });
 
 test('a lock-delay counts after an expiry, and not after an orderly end', () => {
@@ -131,7 +135,7 @@ test('a lock-delay counts after an expiry, and not after an orderly end', () => 
 
 test('a cancel that overtakes its acquire prevents it', () => {
   const member = withSessions(1);
-  const cancelled = member.do({ type: 'lockCancel', name: a, sequence: 1 }, session(1, 2));
+  const cancelled = member.do({ type: 'lockCancel', sequence: 1 }, session(1, 2));
   assert.deepEqual(cancelled.response, { type: 'lockCancel', revision: 0, was: 'ended' });
   assert.deepEqual(ask(member, 1, 1, a), { state: 'cancelled' });
   assert.equal(member.machine.revision, 0);
@@ -142,14 +146,14 @@ test('wait: false is refused while it is held, and the refusal is remembered', (
   ask(member, 1, 1, a);
   const impatient = acquire(a, { wait: false });
   assert.deepEqual(stateOf(member.do(impatient, session(2, 1)).response), { state: 'refused' });
-  member.do(release(a, 1), session(1, 2));
+  member.do(release(1, 1), session(1, 2));
   assert.deepEqual(stateOf(member.do(impatient, session(2, 1)).response), { state: 'refused' });
 });
 
 test('a transaction can be guarded by a lock: the fence decides', () => {
   const member = withSessions(2);
   ask(member, 1, 1, a);
-  const guarded = txn([put('k', 'v')], { compares: [{ target: 'lock', name: a, fence: 1 }] });
+  const guarded = txn([put('k', 'v')], { compares: [{ target: 'lock', name: a, fence: 1, holder: null }] });
   const succeeded = (): unknown => {
     const { response } = member.do(guarded);
     return response?.type === 'txn' && response.succeeded;
@@ -185,7 +189,7 @@ test('a change of leader is one revision in which the value is replaced, and its
     revision: 3,
     written: false,
   });
-  const left = member.do(release(name, 3), session(2, 3));
+  const left = member.do(release(1, 3), session(2, 3));
   assert.deepEqual(
     left.events?.events.map((event) => [event.type, event.type === 'delete' && event.cause]),
     [['delete', 'release']],
@@ -239,7 +243,7 @@ test('holds and keys of a session are bounded where they are made, so that its e
   assert.equal(codeOf(member.do(acquire(lock('one too many')), next()).response), 'LIMIT_EXCEEDED');
   assert.equal(codeOf(member.do(put('k', 'v', { lease: 1 }), next()).response), 'LIMIT_EXCEEDED');
   // What was released makes room again.
-  assert.deepEqual(member.do(release(lock('0'), 1), next()).response?.type, 'lockRelease');
+  assert.deepEqual(member.do(release(1, 1), next()).response?.type, 'lockRelease');
   assert.equal(stateOf(member.do(acquire(lock('again')), next()).response).state, 'held');
   assert.equal(member.do({ type: 'sessionClose', session: 1 }).notifications.length, 1);
 });

@@ -7,7 +7,7 @@ export const tables = {
   leases: 0x02,
   history: 0x03,
   requests: 0x04,
-  delays: 0x05,
+  past: 0x05,
   responses: 0x06,
   idempotency: 0x07,
   cluster: 0x08,
@@ -55,8 +55,8 @@ export function responseKey(session: number, sequence: number): Uint8Array {
 }
 
 /** `name`: kind and name of the lock as one latin1 string. */
-export function delayKey(name: string): Uint8Array {
-  return namedKey(tables.delays, name);
+export function pastKey(name: string): Uint8Array {
+  return namedKey(tables.past, name);
 }
 
 export function idempotencyKey(name: string): Uint8Array {

@@ -1,7 +1,7 @@
 import { decodeResult, encodeResult, errorCodes, limits, type Result, type Revision } from '@conclave/protocol';
 import { maxKeyedResponseBytes, maxRememberedBytesPerSession, smallResponseBytes } from '../bounds.ts';
 import type { LockRequest } from '../locks/lock.ts';
-import { requestState } from '../locks/lock-operations.ts';
+import { requestState } from '../locks/lock-acquire.ts';
 import type { Refusal, Response } from '../response.ts';
 import type { Answer } from './remembered.ts';
 

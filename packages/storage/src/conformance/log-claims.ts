@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { maxRecordBytes } from '../bounds.ts';
+import { maxPeerStores, maxRecordBytes } from '../bounds.ts';
 import { StorageError, type StorageErrorCode } from '../storage-error.ts';
 import type { Bench, Implementation } from './bench.ts';
 import { entries, entry, founders, index, job, member, plain } from './entries.ts';
@@ -139,6 +139,30 @@ export function logClaims(implementation: Implementation, bench: () => Bench): v
     await bench().reopen();
     assert.deepEqual([...log().peerStores], [[2, peerUuid]]);
     await assert.rejects(log().notePeerStore(member(2), otherUuid), refusedAs('wrong-peer-store'));
+  });
+
+  test('the stores of members that are gone are forgotten with the next note, for good', async () => {
+    await log().notePeerStore(member(2), peerUuid);
+    await log().notePeerStore(member(3), otherUuid);
+    await log().notePeerStore(member(4), peerUuid, [member(2), member(9)]);
+    await bench().reopen();
+    assert.deepEqual(
+      log().peerStores,
+      new Map([
+        [3, otherUuid],
+        [4, peerUuid],
+      ]),
+    );
+    await assert.rejects(log().notePeerStore(member(5), peerUuid, [member(5)]), refusedAs('misuse'));
+  });
+
+  test('one peer too many is refused and harms nothing; when one is gone there is room', async () => {
+    for (let id = 2; id < maxPeerStores + 2; id++) await log().notePeerStore(member(id), peerUuid);
+    await assert.rejects(log().notePeerStore(member(5_000), peerUuid), refusedAs('too-many-peers'));
+    await log().persist([job({ term: 1, entries: entries(1, 2, 1) })]);
+    await log().notePeerStore(member(5_000), peerUuid, [member(2)]);
+    await bench().reopen();
+    assert.deepEqual([log().peerStores.size, log().peerStores.has(member(2))], [maxPeerStores, false]);
   });
 
   test('a note beside a persist waits its turn, and both are durable', async () => {

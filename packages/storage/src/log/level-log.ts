@@ -1,6 +1,6 @@
 import type { Entry, Index, MemberId, PersistJob, SnapshotMeta } from '@conclave/core';
 import type { AnchorFile } from '../anchor/anchor-file.ts';
-import { anchorSyncPeriodMs, maxPeerStores, sweptRecordsPerBatch } from '../bounds.ts';
+import { anchorSyncPeriodMs, sweptRecordsPerBatch } from '../bounds.ts';
 import { isMemberId, isUuid } from '../identity.ts';
 import { Lane } from '../lane.ts';
 import { asStorageError } from '../leveldb/failure.ts';
@@ -12,6 +12,7 @@ import { assertUse, StorageError } from '../storage-error.ts';
 import { metaKey, recordKey } from './keys.ts';
 import { type LogHead, type LogWrite, mergeJobs } from './merge.ts';
 import { chainBehind, encodeMeta, type LogMeta } from './meta.ts';
+import { withPeerStore } from './peer-stores.ts';
 import { readEntries } from './read.ts';
 import { packEntries } from './record.ts';
 import { RecordIndex } from './record-index.ts';
@@ -103,17 +104,13 @@ export class LevelLog implements LogStore {
     });
   }
 
-  async notePeerStore(memberId: MemberId, storeUuid: string): Promise<void> {
+  async notePeerStore(memberId: MemberId, storeUuid: string, gone: readonly MemberId[] = []): Promise<void> {
     this.#assertOpen();
     assertUse(isMemberId(memberId) && isUuid(storeUuid), `the store ${storeUuid} of member ${memberId}`);
     await this.#lane.run(async () => {
-      const known = this.peerStores.get(memberId);
-      if (known === storeUuid) return;
-      if (known !== undefined) {
-        throw new StorageError('wrong-peer-store', `Member ${memberId} has store ${storeUuid}, and once had ${known}`);
-      }
-      assertUse(this.peerStores.size < maxPeerStores, `to remember the stores of more than ${maxPeerStores} peers`);
-      const meta = { ...this.#meta, peerStores: new Map(this.peerStores).set(memberId, storeUuid) };
+      const peerStores = withPeerStore(this.peerStores, memberId, storeUuid, gone);
+      if (peerStores === this.peerStores) return;
+      const meta = { ...this.#meta, peerStores };
       await this.#poison.guard('the log', async () => this.#commit([], meta));
     });
   }

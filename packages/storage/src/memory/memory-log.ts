@@ -1,8 +1,8 @@
 import type { Entry, Index, MemberId, PersistJob } from '@conclave/core';
-import { maxPeerStores } from '../bounds.ts';
 import { isMemberId, isUuid } from '../identity.ts';
 import { Lane } from '../lane.ts';
 import { type LogHead, type LogWrite, mergeJobs } from '../log/merge.ts';
+import { withPeerStore } from '../log/peer-stores.ts';
 import { Poison } from '../poison.ts';
 import type { StateBeside } from '../snapshot/beside.ts';
 import type { LogStore, RecoveredLog } from '../storage.ts';
@@ -78,19 +78,18 @@ export class MemoryLog implements LogStore {
     return entries;
   }
 
-  async notePeerStore(memberId: MemberId, storeUuid: string): Promise<void> {
+  async notePeerStore(memberId: MemberId, storeUuid: string, gone: readonly MemberId[] = []): Promise<void> {
     this.#assertOpen();
     assertUse(isMemberId(memberId) && isUuid(storeUuid), `the store ${storeUuid} of member ${memberId}`);
     await this.#lane.run(async () => {
-      const known = this.peerStores.get(memberId);
-      if (known === storeUuid) return;
-      if (known !== undefined) {
-        throw new StorageError('wrong-peer-store', `Member ${memberId} has store ${storeUuid}, and once had ${known}`);
-      }
-      assertUse(this.peerStores.size < maxPeerStores, `to remember the stores of more than ${maxPeerStores} peers`);
+      const peerStores = withPeerStore(this.peerStores, memberId, storeUuid, gone);
+      if (peerStores === this.peerStores) return;
       const { log } = this.#disk.image;
       await this.#poison.guard('the log', async () =>
-        this.#disk.write('log', () => void log.peerStores.set(memberId, storeUuid)),
+        this.#disk.write('log', () => {
+          log.peerStores.clear();
+          for (const [id, store] of peerStores) log.peerStores.set(id, store);
+        }),
       );
     });
   }

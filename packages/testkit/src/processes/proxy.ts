@@ -79,6 +79,14 @@ export class Proxy implements AsyncDisposable {
     this.set({ cut: true }, ...directions);
   }
 
+  /**
+   * The connections that exist carry nothing any more, in either direction, and neither side ever hears of it: what a machine without power, or
+   * a firewall that lost its table, leaves behind. New ones are as the weather is.
+   */
+  freeze(): void {
+    for (const link of this.#links) link.freeze();
+  }
+
   /** Resets every connection. New ones are welcome unless `refuse` is set, which a killed process looks like. */
   drop(options: { readonly refuse?: boolean } = {}): void {
     this.#refusing = options.refuse ?? this.#refusing;
@@ -107,11 +115,12 @@ export class Proxy implements AsyncDisposable {
     const { targetPort, targetHost = '127.0.0.1', random = Math.random } = this.#options;
     const target = connect({ port: targetPort, host: targetHost, allowHalfOpen: true, noDelay: true });
     client.setNoDelay(true);
+    const weather = (direction: Direction): Weather => (link.isFrozen ? { cut: true } : this.#weather[direction]);
     const pipes = [
-      new Pipe(client, target, () => this.#weather.forward, random),
-      new Pipe(target, client, () => this.#weather.backward, random),
+      new Pipe(client, target, () => weather('forward'), random),
+      new Pipe(target, client, () => weather('backward'), random),
     ];
-    const link = new Link([client, target], pipes, () => this.#links.delete(link));
+    const link: Link = new Link([client, target], pipes, () => this.#links.delete(link));
     this.#links.add(link);
   }
 }
@@ -120,6 +129,7 @@ export class Proxy implements AsyncDisposable {
 class Link {
   readonly #sockets: readonly Socket[];
   readonly #pipes: readonly Pipe[];
+  isFrozen = false;
 
   constructor(sockets: readonly Socket[], pipes: readonly Pipe[], onClosed: () => void) {
     this.#sockets = sockets;
@@ -134,6 +144,10 @@ class Link {
 
   wake(): void {
     for (const pipe of this.#pipes) pipe.wake();
+  }
+
+  freeze(): void {
+    this.isFrozen = true;
   }
 
   reset(): void {

@@ -45,9 +45,9 @@ export const electionBugs: readonly Bug[] = [
     edits: [
       {
         file: 'core/src/election.ts',
-        find: '  if (isBound(raft)) return;\n',
+        find: '  if (isBound(raft) && !message.transfer) return;\n  const isWilling',
         replace:
-          "  if (message.campaignTerm > raft.term && raft.role !== 'leader') follow(raft, message.campaignTerm, null);\n",
+          "  if (message.campaignTerm > raft.term && raft.role !== 'leader') follow(raft, message.campaignTerm, null);\n  const isWilling",
       },
     ],
   },

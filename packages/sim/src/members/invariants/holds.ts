@@ -40,7 +40,9 @@ export class Holds implements MemberObserver {
     const { identity } = header;
     if (operation.type === 'lockBreak' && operation.now) this.#unprotected.add(operation.fence);
     if (operation.type === 'lockAcquire' && identity.by === 'session') {
-      const lock = `${operation.name.kind}/${textOf(operation.name.name)}`;
+      const [claim] = operation.claims;
+      if (claim === undefined) return;
+      const lock = `${claim.name.kind}/${textOf(claim.name.name)}`;
       this.#requests.set(`${identity.session}/${identity.sequence}`, lock);
       const { response } = applied;
       if (!applied.repeated && response?.type === 'lockAcquire' && response.state === 'held')

@@ -1,0 +1,58 @@
+import type { LeaseDescription } from '@conclave/protocol';
+import type { CallOptions, WriteOptions } from '../call.ts';
+import type { Client } from '../client.ts';
+
+/** A lease, or a session, which is a lease with an identity. */
+export interface LeaseInfo {
+  readonly id: number;
+  readonly ttlMs: number;
+  readonly isSession: boolean;
+  /** Of a session: who it is. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Keys that end with it. */
+  readonly keys: number;
+  readonly holds: number;
+}
+
+/** Keys can be put under it (`lease`), and are deleted when it ends: revoked, or not kept alive for `ttlMs`. */
+export async function grantLease(client: Client, options: { readonly ttlMs: number } & WriteOptions): Promise<number> {
+  const { ttlMs, ...call } = options;
+  const { lease } = await client.perform({ type: 'leaseGrant', ttlMs }, call);
+  return lease;
+}
+
+/** Of a session, too: what it holds is free after its ttl. False: there was none. */
+export async function revokeLease(client: Client, lease: number, options: WriteOptions = {}): Promise<boolean> {
+  const { existed } = await client.perform({ type: 'leaseRevoke', lease }, options);
+  return existed;
+}
+
+/** Null: there is none, or none any more. */
+export async function inspectLease(
+  client: Client,
+  lease: number,
+  options: CallOptions = {},
+): Promise<LeaseInfo | null> {
+  const found = await client.perform({ type: 'lease', lease }, options);
+  return found.lease === null ? null : infoOf(found.lease);
+}
+
+/** Leases and sessions, in the order of their ids; fetched a thousand at a time. */
+export async function* listLeases(client: Client, options: CallOptions = {}): AsyncGenerator<LeaseInfo, void, void> {
+  let after = 0;
+  for (;;) {
+    const operation = { type: 'leases', after, limit: 0 } as const;
+    const page: { readonly leases: readonly LeaseDescription[]; readonly more: boolean } = await client.perform(
+      operation,
+      options,
+    );
+    for (const lease of page.leases) yield infoOf(lease);
+    const last = page.leases.at(-1);
+    if (!page.more || last === undefined) return;
+    after = last.lease;
+  }
+}
+
+function infoOf({ holds, isSession, keys, lease, metadata, ttlMs }: LeaseDescription): LeaseInfo {
+  return { id: lease, ttlMs, isSession, metadata, keys, holds };
+}

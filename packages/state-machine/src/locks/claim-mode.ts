@@ -1,0 +1,10 @@
+import type { LockClaim } from '@conclave/protocol';
+
+type Mode = LockClaim['mode'];
+
+/** On disk: never renumbered. */
+export const modeNumbers: Readonly<Record<Mode, number>> = { exclusive: 0, shared: 1, permits: 2 };
+
+export function modeOfNumber(number: number): Mode | undefined {
+  return (['exclusive', 'shared', 'permits'] as const).find((mode) => modeNumbers[mode] === number);
+}

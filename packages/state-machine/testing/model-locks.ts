@@ -1,0 +1,297 @@
+// What the operations on locks do to the model: after each, whoever can be granted is searched for among all that wait.
+import {
+  electionKey,
+  type HoldEnd,
+  type LockAcquire,
+  type LockClaim,
+  type LockName,
+  type LockRequestId,
+  type LockState,
+  limits,
+  type Operation,
+  ProtocolError,
+  type Result,
+} from '@conclave/protocol';
+import type { Model, ModelLease, ModelRequest, ModelSession } from './model.ts';
+import { claimOf, nameText, sameLock } from './model-claims.ts';
+
+type LockOperation = Extract<
+  Operation,
+  { type: 'lockAcquire' | 'lockRelease' | 'lockBreak' | 'lockCancel' | 'lockDelayEnd' | 'proclaim' }
+>;
+
+export function runOnLocks(model: Model, operation: LockOperation): Result | null {
+  switch (operation.type) {
+    case 'lockAcquire':
+      return { type: 'lockAcquire', ...acquire(model, operation), revision: model.reached };
+    case 'lockRelease': {
+      const hold = model.request(mustHaveSession(model), operation.sequence);
+      if (hold === null || hold.fence === 0 || hold.fence !== operation.fence) {
+        return { type: 'lockRelease', revision: model.reached, outcome: 'ended' };
+      }
+      const heir = operation.heir && heirIn(model, hold, operation.heir);
+      if (operation.heir !== null && heir === null) {
+        return { type: 'lockRelease', revision: model.reached, outcome: 'kept' };
+      }
+      endHold(model, hold, 0, 'release', 'released', heir);
+      model.notifications.push(released(hold));
+      return { type: 'lockRelease', revision: model.reached, outcome: 'released' };
+    }
+    case 'lockBreak': {
+      const holds = holdsOf(model, operation.name, operation.fence, operation.holder);
+      const delays = holds.map((hold) => breakHold(model, hold, operation.now));
+      return { type: 'lockBreak', revision: model.reached, broken: holds.length > 0, delayMs: Math.max(0, ...delays) };
+    }
+    case 'lockCancel':
+      return { type: 'lockCancel', was: cancel(model, operation.sequence), revision: model.reached };
+    case 'lockDelayEnd': {
+      const { session, sequence } = operation;
+      const isMeant = (one: ModelRequest): boolean => one.session === session && one.sequence === sequence;
+      const delayed = model.requests.find((one) => isMeant(one) && one.delayMs > 0);
+      if (delayed === undefined || operation.term !== model.term) return null;
+      model.requests = model.requests.filter((one) => one !== delayed);
+      grantWaiting(model);
+      return null;
+    }
+    case 'proclaim': {
+      const [hold] = holdsOf(model, operation.name, operation.fence, null);
+      if (hold === undefined) return { type: 'proclaim', revision: model.reached, written: false };
+      if (mine(model) !== hold.session) throw new ProtocolError('INVALID_ARGUMENT', '');
+      model.write(electionKey(operation.name.name), operation.value, hold.session, false);
+      return { type: 'proclaim', revision: model.reached, written: true };
+    }
+  }
+}
+
+export function holdsOf(model: Model, name: LockName, fence: number, holder: LockRequestId | null): ModelRequest[] {
+  return model
+    .holders(name)
+    .filter((hold) => hold.fence === fence)
+    .filter((hold) => holder === null || (hold.session === holder.session && hold.sequence === holder.sequence));
+}
+
+/** Queues are left first, so that nothing is granted to the session that ends. */
+export function endRequests(model: Model, { id, ttlMs }: ModelLease, cause: 'closed' | 'revoked' | 'expired'): void {
+  model.requests = model.requests.filter((request) => request.session !== id || request.fence > 0);
+  grantWaiting(model);
+  const held = model.requests.filter((request) => request.session === id && request.delayMs === 0);
+  for (const hold of held.toSorted((a, b) => a.fence - b.fence || a.order - b.order)) {
+    const delays = { closed: 0, expired: hold.lockDelayMs, revoked: Math.max(hold.lockDelayMs, ttlMs) };
+    endHold(model, hold, delays[cause], 'lease', cause, null);
+  }
+}
+
+export function mine(model: Model): number | null {
+  const { identity } = model.header!;
+  return identity.by === 'session' ? identity.session : null;
+}
+
+function mustHaveSession(model: Model): number {
+  const session = mine(model);
+  if (session === null) throw new ProtocolError('INVALID_ARGUMENT', '');
+  return session;
+}
+
+function acquire(model: Model, operation: LockAcquire): LockState {
+  const session = mustHaveSession(model);
+  const { claims, keeping, lockDelayMs, value, wait } = operation;
+  for (const claim of claims) {
+    const limit = limitOf(model, claim.name);
+    if (claim.mode === 'permits' && limit !== null && limit !== claim.limit) {
+      throw new ProtocolError('INVALID_ARGUMENT', '');
+    }
+  }
+  const { index: order, header } = model;
+  const request: ModelRequest = {
+    session,
+    sequence: sequenceOf(model),
+    claims,
+    order,
+    value,
+    lockDelayMs,
+    keeping,
+    fence: 0,
+    sinceWallMs: header!.wallTimeMs,
+    delayMs: 0,
+  };
+  const before = model.requests;
+  model.requests = [...before, request];
+  if (isNext(model, request)) {
+    grant(model, request);
+    return { state: 'held', fence: request.fence };
+  }
+  model.requests = before;
+  if (!wait) return { state: 'refused' };
+  model.requests = [...before, request];
+  if (waitsForItself(model, request)) {
+    model.requests = before;
+    throw new ProtocolError('DEADLOCK', '');
+  }
+  for (const { name } of claims) {
+    if (model.queue(name).length > 1) continue;
+    for (const hold of model.holders(name)) {
+      model.notifications.push({ type: 'contended', session: hold.session, sequence: hold.sequence });
+    }
+  }
+  return model.standing(request);
+}
+
+/** Of a semaphore that somebody holds or awaits. */
+function limitOf(model: Model, name: LockName): number | null {
+  for (const request of model.requests) {
+    const claim = claimOf(request, name);
+    if (claim?.mode === 'permits') return claim.limit;
+  }
+  return null;
+}
+
+function fits(model: Model, claim: LockClaim): boolean {
+  const occupants = model.occupants(claim.name).map((request) => claimOf(request, claim.name)!);
+  if (claim.mode === 'exclusive') return occupants.length === 0;
+  if (claim.mode === 'shared') return occupants.every(({ mode }) => mode === 'shared');
+  const taken = occupants.reduce((sum, other) => sum + (other.mode === 'permits' ? other.count : 0), 0);
+  return taken + claim.count <= claim.limit;
+}
+
+function isNext(model: Model, request: ModelRequest): boolean {
+  return request.claims.every((claim) => model.queue(claim.name)[0] === request && fits(model, claim));
+}
+
+function grantWaiting(model: Model): void {
+  for (;;) {
+    const waiting = model.requests.filter(({ fence }) => fence === 0).toSorted((a, b) => a.order - b.order);
+    const next = waiting.find((request) => isNext(model, request));
+    if (next === undefined) return;
+    grantNotified(model, next);
+  }
+}
+
+function grantNotified(model: Model, request: ModelRequest): void {
+  grant(model, request);
+  const { session, sequence, fence } = request;
+  const contended = request.claims.some(({ name }) => model.queue(name).length > 0);
+  model.notifications.push({ type: 'granted', session, sequence, fence, contended });
+}
+
+function grant(model: Model, request: ModelRequest): void {
+  model.granted = true;
+  request.fence = model.revision + 1;
+  request.sinceWallMs = model.header!.wallTimeMs;
+  const { name } = request.claims[0]!;
+  if (request.value !== null) model.write(electionKey(name.name), request.value, request.session, true);
+}
+
+/** The transitive closure of who must be granted before whom. */
+function waitsForItself(model: Model, start: ModelRequest): boolean {
+  const reached = new Set<ModelRequest>();
+  let front = [start];
+  while (front.length > 0) {
+    front = front.flatMap((request) => waitsFor(model, request)).filter((request) => !reached.has(request));
+    for (const request of front) reached.add(request);
+  }
+  return reached.has(start);
+}
+
+function waitsFor(model: Model, request: ModelRequest): ModelRequest[] {
+  return request.claims.flatMap((claim) => {
+    const ahead = model.queue(claim.name).filter(({ order }) => order < request.order);
+    const occupants = model.occupants(claim.name);
+    const isCertain =
+      claim.mode === 'exclusive' ||
+      (claim.mode === 'permits' && occupants.length === 1) ||
+      (claim.mode === 'shared' && occupants.some((one) => claimOf(one, claim.name)?.mode === 'exclusive'));
+    const holders = isCertain ? occupants.filter(({ delayMs }) => delayMs === 0) : [];
+    const keepers = model.requests.filter(({ fence, keeping, session }) =>
+      holders.some((hold) => fence === 0 && session === hold.session && keeping.includes(hold.sequence)),
+    );
+    return [...ahead, ...keepers];
+  });
+}
+
+function endHold(
+  model: Model,
+  hold: ModelRequest,
+  delayMs: number,
+  cause: 'lease' | 'release',
+  end: HoldEnd,
+  heir: ModelRequest | null,
+): void {
+  notePast(model, hold, end);
+  conclude(model, hold, { state: 'released', fence: hold.fence });
+  if (delayMs > 0) {
+    hold.delayMs = delayMs;
+    hold.sinceWallMs = model.header!.wallTimeMs;
+  } else {
+    model.requests = model.requests.filter((request) => request !== hold);
+  }
+  if (heir !== null) grantNotified(model, heir);
+  grantWaiting(model);
+  const { name } = hold.claims[0]!;
+  if (name.kind === 'election' && model.holders(name).length === 0) model.remove(electionKey(name.name), cause);
+}
+
+function notePast(model: Model, { claims, fence, sequence, session, sinceWallMs }: ModelRequest, end: HoldEnd): void {
+  const hold = { session, sequence, fence, sinceWallMs, endedWallMs: model.header!.wallTimeMs, end };
+  for (const { name } of claims) {
+    const lock = nameText(name);
+    const known = model.past.find((past) => past.lock === lock)?.holds ?? [];
+    const holds = [hold, ...known].slice(0, limits.maxPastHolds);
+    model.past = [...model.past.filter((past) => past.lock !== lock), { lock, holds }].slice(-limits.maxPastLocks);
+  }
+}
+
+function breakHold(model: Model, hold: ModelRequest, now: boolean): number {
+  const { ttlMs } = model.leases.find(({ id }) => id === hold.session)!;
+  const delayMs = now ? 0 : Math.max(ttlMs, hold.lockDelayMs);
+  const { session, sequence, fence } = hold;
+  const { author, reason } = model.header!;
+  model.notifications.push({ type: 'broken', session, sequence, fence, delayMs, author, reason });
+  endHold(model, hold, delayMs, 'release', 'broken', null);
+  return delayMs;
+}
+
+function heirIn(model: Model, hold: ModelRequest, { sequence, session }: LockRequestId): ModelRequest | null {
+  const [claim, ...others] = hold.claims;
+  if (claim?.mode !== 'exclusive' || others.length > 0) throw new ProtocolError('INVALID_ARGUMENT', '');
+  const heir = model.request(session, sequence);
+  const waits = heir !== null && heir.fence === 0 && heir.claims.length === 1;
+  return waits && sameLock(heir.claims[0]!.name, claim.name) ? heir : null;
+}
+
+function cancel(model: Model, sequence: number): 'queued' | 'held' | 'ended' {
+  const session = mustHaveSession(model);
+  if (sequence === sequenceOf(model)) throw new ProtocolError('INVALID_ARGUMENT', '');
+  const request = model.request(session, sequence);
+  if (request === null) {
+    const { answers, acknowledgedBelow } = model.session(session) as ModelSession;
+    if (sequence >= acknowledgedBelow && !answers.has(sequence)) {
+      if (sequence >= acknowledgedBelow + limits.maxSessionWindow) throw new ProtocolError('LIMIT_EXCEEDED', '');
+      answers.set(sequence, { type: 'acquire', ended: { state: 'cancelled' } });
+    }
+    return 'ended';
+  }
+  if (request.fence > 0) {
+    endHold(model, request, 0, 'release', 'released', null);
+    model.notifications.push(released(request));
+    return 'held';
+  }
+  model.requests = model.requests.filter((one) => one !== request);
+  conclude(model, request, { state: 'cancelled' });
+  model.notifications.push({ type: 'cancelled', session, sequence });
+  grantWaiting(model);
+  return 'queued';
+}
+
+function conclude(model: Model, { session, sequence }: ModelRequest, ended: LockState): void {
+  const answers = model.session(session)?.answers;
+  if (answers?.has(sequence) === true) answers.set(sequence, { type: 'acquire', ended });
+}
+
+function sequenceOf(model: Model): number {
+  const { identity } = model.header!;
+  return identity.by === 'session' ? identity.sequence : 0;
+}
+
+function released({ session, sequence, fence }: ModelRequest): object {
+  return { type: 'released', session, sequence, fence };
+}
