@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { fail } from './assertion.ts';
 import type { RaftLog } from './log.ts';
 import type { PromiseMessage } from './message.ts';
 import type { Index, Millis, PersistJob, PersistSequence, SnapshotMeta, Term } from './types.ts';
@@ -120,7 +120,7 @@ export class Durability {
   takeJob(log: RaftLog, along: Along, now: Millis): PersistJob | null {
     if (!this.#isStaged) return null;
     const entries = this.#stagedFrom === null ? [] : log.slice(this.#stagedFrom, Number.POSITIVE_INFINITY);
-    assert(entries !== null, `entries from ${this.#stagedFrom} left memory before they were durable`);
+    if (entries === null) fail(`entries from ${this.#stagedFrom} left memory before they were durable`);
     const sequence = this.#nextSequence++;
     const snapshot = this.#stagedSnapshot;
     this.#inFlight.push({ sequence, lastIndex: log.lastIndex, since: now, snapshot });
@@ -135,7 +135,7 @@ export class Durability {
     readonly released: PromiseMessage[];
     readonly installed: SnapshotMeta | null;
   } {
-    assert(sequence < this.#nextSequence, `job ${sequence} was reported durable but never given out`);
+    if (sequence >= this.#nextSequence) fail(`job ${sequence} was reported durable but never given out`);
     let installed: SnapshotMeta | null = null;
     while (this.#inFlight[0] !== undefined && this.#inFlight[0].sequence <= sequence) {
       const job = this.#inFlight.shift();

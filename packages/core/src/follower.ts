@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { fail } from './assertion.ts';
 import type { Append, CommitNotice, Heartbeat } from './message.ts';
 import { acknowledge, hearFromLeader, promise, type Raft, send } from './raft.ts';
 import type { Index } from './types.ts';
@@ -80,9 +80,9 @@ export function handleCommitNotice(raft: Raft, message: CommitNotice): void {
 
 /** The leader names only what this member has acknowledged to it: if the log does not hold it, the disk lost it. */
 function learnCommit(raft: Raft, { commit }: Heartbeat | CommitNotice): void {
-  assert(
-    commit <= raft.log.lastIndex,
-    `the leader knows ${commit} to be in this log, which ends at ${raft.log.lastIndex}: acknowledged entries were lost`,
-  );
+  if (commit > raft.log.lastIndex)
+    fail(
+      `the leader knows ${commit} to be in this log, which ends at ${raft.log.lastIndex}: acknowledged entries were lost`,
+    );
   if (commit > raft.log.committed) raft.log.commitTo(commit);
 }

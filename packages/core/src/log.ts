@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { assert, fail } from './assertion.ts';
 import { LogSize } from './log-size.ts';
 import { TermIndex } from './term-index.ts';
 import type { BootState, Entry, Index, LogPosition, Term } from './types.ts';
@@ -129,7 +129,7 @@ export class RaftLog {
   }
 
   append(entry: Entry): void {
-    assert(entry.index === this.lastIndex + 1, `entry ${entry.index} does not follow ${this.lastIndex}`);
+    if (entry.index !== this.lastIndex + 1) fail(`entry ${entry.index} does not follow ${this.lastIndex}`);
     this.#terms.append(entry.term);
     this.#entries.push(entry);
     const bytes = sizeOf(entry);
@@ -164,7 +164,8 @@ export class RaftLog {
   }
 
   commitTo(index: Index): void {
-    assert(index <= this.lastIndex, `commit index ${index} is beyond the log's end ${this.lastIndex}: it lost entries`);
+    if (index > this.lastIndex)
+      fail(`commit index ${index} is beyond the log's end ${this.lastIndex}: it lost entries`);
     for (let at = this.#committed + 1; at <= index; at++) this.#backlogBytes += sizeOf(this.#inWindow(at as Index));
     if (index > this.#committed) this.#committed = index;
   }
@@ -181,10 +182,8 @@ export class RaftLog {
   appliedTo(index: Index): void {
     // Of the state that a snapshot has replaced meanwhile.
     if (index <= this.base.index) return;
-    assert(
-      index >= this.#applied && index <= this.#handedOut,
-      `applied ${index} was not handed out: ${this.#handedOut}`,
-    );
+    if (index < this.#applied || index > this.#handedOut)
+      fail(`applied ${index} was not handed out: ${this.#handedOut}`);
     for (let at = this.#applied + 1; at <= index; at++) {
       const bytes = sizeOf(this.#inWindow(at as Index));
       this.#unappliedBytes -= bytes;
@@ -267,8 +266,7 @@ export class RaftLog {
 
   #inWindow(index: Index): Entry {
     const entry = this.#entries[index - this.#windowStart + this.#released];
-    assert(entry !== undefined && entry !== null, `entry ${index} is not in memory`);
-    return entry;
+    return entry ?? fail(`entry ${index} is not in memory`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { assert, RaftAssertionError } from './assertion.ts';
+import { assert, fail, RaftAssertionError } from './assertion.ts';
 import { checkpointed } from './compaction.ts';
 import { ConfigurationHistory } from './configuration-history.ts';
 import { Durability } from './durability.ts';
@@ -89,7 +89,7 @@ export class RaftNode {
   /** Takes one input. Throws RaftAssertionError when a rule of the algorithm does not hold; then the process must stop. */
   step(input: Input, now: Millis): void {
     this.#guarded(() => {
-      assert(now >= this.#raft.now, `time went back from ${this.#raft.now} to ${now}`);
+      if (!(now >= this.#raft.now)) fail(`time went back from ${this.#raft.now} to ${now}`);
       this.#raft.now = now;
       this.#dispatch(input);
     });
@@ -218,7 +218,7 @@ export class RaftNode {
     const { installed, released } = raft.durability.persisted(sequence);
     if (installed !== null) raft.outbox.snapshotToRestore = installed;
     for (const message of released) {
-      assert(message.term === raft.term, `a promise of term ${message.term} was kept in term ${raft.term}`);
+      if (message.term !== raft.term) fail(`a promise of term ${message.term} was kept in term ${raft.term}`);
       if (message.to === raft.options.id) this.#receive(message);
       else raft.outbox.messages.push(message);
     }
@@ -228,7 +228,7 @@ export class RaftNode {
   /** The rules for terms (Raft §5.1) come before everything that a message says. */
   #receive(message: Message): void {
     const raft = this.#raft;
-    assert(message.to === raft.options.id, `a message for member ${message.to} came to ${raft.options.id}`);
+    if (message.to !== raft.options.id) fail(`a message for member ${message.to} came to ${raft.options.id}`);
     if (message.term < raft.term && message.type !== 'preVoteResponse') {
       this.#answerOlderTerm(message);
       return;

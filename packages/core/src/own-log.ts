@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { fail } from './assertion.ts';
 import { membersOf } from './configuration.ts';
 import { Progress } from './progress.ts';
 import type { Raft } from './raft.ts';
@@ -6,7 +6,7 @@ import { EntryKind, type Index } from './types.ts';
 
 /** The leader appends to its own log; `replicate` sends it to the others. */
 export function appendOwn(raft: Raft, kind: EntryKind, data: Uint8Array): Index {
-  assert(raft.role === 'leader', `a ${raft.role} appended to its own log`);
+  if (raft.role !== 'leader') fail(`a ${raft.role} appended to its own log`);
   const entry = { index: (raft.log.lastIndex + 1) as Index, term: raft.term, kind, data };
   raft.log.append(entry);
   raft.durability.stageEntries(entry.index);

@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { assert, fail } from './assertion.ts';
 import type { ReadSequence } from './message.ts';
 import type { RaftOptions } from './options.ts';
 import type { Index, LoadToken, Millis, SnapshotToken } from './types.ts';
@@ -82,7 +82,7 @@ export class Progress {
       this.probeSent = true;
       return;
     }
-    assert(lastIndex >= this.next, `append up to ${lastIndex} was sent before, next is ${this.next}`);
+    if (lastIndex < this.next) fail(`append up to ${lastIndex} was sent before, next is ${this.next}`);
     this.next = (lastIndex + 1) as Index;
     this.#inFlight.push({ lastIndex, bytes });
     this.#inFlightBytes += bytes;

@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { assert, fail } from './assertion.ts';
 import type { ConfigurationHistory } from './configuration-history.ts';
 import type { Durability } from './durability.ts';
 import type { Lease } from './lease.ts';
@@ -86,7 +86,7 @@ export function send(raft: Raft, message: Exclude<Message, PromiseMessage>): voi
 
 /** Sends when the disk holds everything that `message` says, which may be now. */
 export function promise(raft: Raft, message: PromiseMessage): void {
-  assert(message.term === raft.term, `promise for term ${message.term} in term ${raft.term}`);
+  if (message.term !== raft.term) fail(`promise for term ${message.term} in term ${raft.term}`);
   if (raft.durability.admit(message)) raft.outbox.messages.push(message);
 }
 
@@ -106,8 +106,8 @@ export function resetElectionTimer(raft: Raft): void {
 
 /** A message of the present term's leader arrived. */
 export function hearFromLeader(raft: Raft, leader: MemberId): void {
-  assert(raft.role !== 'leader', `member ${leader} leads term ${raft.term}, and so does this one`);
-  assert(raft.leader === null || raft.leader === leader, `${raft.leader} and ${leader} both lead term ${raft.term}`);
+  if (raft.role === 'leader') fail(`member ${leader} leads term ${raft.term}, and so does this one`);
+  if (raft.leader !== null && raft.leader !== leader) fail(`${raft.leader} and ${leader} both lead term ${raft.term}`);
   if (raft.role !== 'follower' || raft.leader !== leader) follow(raft, raft.term, leader);
   raft.lastLeaderContact = raft.now;
   raft.electionDeadline = raft.now + raft.electionTimeoutMs;

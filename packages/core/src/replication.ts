@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { assert, fail } from './assertion.ts';
 import { sizeOf } from './log.ts';
 import type { AppendAccepted, AppendRejected } from './message.ts';
 import type { Progress } from './progress.ts';
@@ -79,10 +79,8 @@ export function entriesLoaded(raft: Raft, token: LoadToken, entries: readonly En
 export function handleAppendAccepted(raft: Raft, message: AppendAccepted): void {
   const progress = raft.progress.get(message.from);
   if (progress === undefined) return;
-  assert(
-    message.match <= raft.log.lastIndex,
-    `member ${message.from} acknowledged ${message.match}, beyond ${raft.log.lastIndex}`,
-  );
+  if (message.match > raft.log.lastIndex)
+    fail(`member ${message.from} acknowledged ${message.match}, beyond ${raft.log.lastIndex}`);
   progress.heard(raft.now);
   progress.audience = message.audience;
   progress.accepted(message.match, { base: raft.log.base.index, last: raft.log.lastIndex }, raft.now);

@@ -1,4 +1,4 @@
-import { assert } from './assertion.ts';
+import { assert, fail } from './assertion.ts';
 import type { Index, LogPosition, Term, TermRun } from './types.ts';
 
 /**
@@ -57,7 +57,7 @@ export class TermIndex {
     const index = (this.#last + 1) as Index;
     const newest = this.#runs.at(-1);
     const before = newest?.term ?? this.#base.term;
-    assert(term >= before, `entry ${index} of term ${term} would follow one of the larger term ${before}`);
+    if (term < before) fail(`entry ${index} of term ${term} would follow one of the larger term ${before}`);
     if (newest?.term !== term) this.#runs.push({ term, first: index });
     this.#last = index;
   }

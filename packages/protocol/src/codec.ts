@@ -6,6 +6,10 @@ import { commandHeader } from './command-schema.ts';
 import { type ErrorCode, type Outcome, ProtocolError } from './error.ts';
 import type { RevisionEvents } from './event.ts';
 import { revisionEvents } from './event-schema.ts';
+import { readCommandHeader } from './frequent/command-header.ts';
+import { cursor } from './frequent/cursor.ts';
+import { readOperation } from './frequent/operations.ts';
+import { readResult } from './frequent/results.ts';
 import { limits } from './limits.ts';
 import { unpack, unpackPrefix } from './msgpack.ts';
 import type { Operation, Query, Txn } from './operation.ts';
@@ -56,7 +60,7 @@ export function encodeOperation(value: Operation): Uint8Array {
 /** Throws INVALID_ARGUMENT or TOO_LARGE, naming the field and the limit. */
 export function decodeOperation(bytes: Uint8Array): Operation {
   checkSize(bytes, limits.maxOperationBytes, 'operation');
-  return read(operation, bytes, scanLimits.operation, 'INVALID_ARGUMENT', 'operation');
+  return readOperation(bytes) ?? read(operation, bytes, scanLimits.operation, 'INVALID_ARGUMENT', 'operation');
 }
 
 /** The same, for what came from a client: refuses what only members may propose. */
@@ -134,7 +138,7 @@ export function encodeResult(value: Result): Uint8Array {
 
 /** Throws PROTOCOL. */
 export function decodeResult(bytes: Uint8Array): Result {
-  return read(result, bytes, scanLimits.result, 'PROTOCOL', 'result');
+  return readResult(bytes) ?? read(result, bytes, scanLimits.result, 'PROTOCOL', 'result');
 }
 
 /** Throws INTERNAL for events that the schema does not know. The bound of bytes is kept where the entry is applied. */
@@ -172,6 +176,11 @@ export function encodeCommand(header: CommandHeader, operationBytes: Uint8Array)
  * which a member stops, and INTERNAL for bytes that no member can have written.
  */
 export function decodeCommand(bytes: Uint8Array): Command {
+  const header = readCommandHeader(bytes, maxHeaderBytes);
+  return header === null ? decodeUnusualCommand(bytes) : { header, operation: cursor.rest() };
+}
+
+function decodeUnusualCommand(bytes: Uint8Array): Command {
   let end: number;
   try {
     end = scanValue(bytes.subarray(0, maxHeaderBytes), scanLimits.header);

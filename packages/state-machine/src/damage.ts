@@ -13,5 +13,10 @@ export class DamagedStateError extends Error {
 
 /** A promise of this package or of its caller was broken. A defect: going on would spread it. */
 export function invariant(holds: boolean, message: string): asserts holds {
-  if (!holds) throw new Error(`state machine: ${message}`);
+  if (!holds) broken(message);
+}
+
+/** For what is checked once an entry: there the message is put together only when it is needed. */
+export function broken(message: string): never {
+  throw new Error(`state machine: ${message}`);
 }

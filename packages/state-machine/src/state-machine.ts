@@ -2,7 +2,7 @@ import { type LeaseId, ProtocolError, type Query, type Result, type Revision, ty
 import { type Applied, applyCommand, nothingApplied } from './apply/apply.ts';
 import { flush } from './checkpoint/flush.ts';
 import type { Change, Digest } from './checkpoint/ledger.ts';
-import { invariant } from './damage.ts';
+import { broken, invariant } from './damage.ts';
 import { type Sweep, sweep } from './keys/compaction.ts';
 import { type HistoryPage, historyPage } from './keys/history.ts';
 import { everyKey } from './keys/key-bytes.ts';
@@ -132,8 +132,8 @@ export class StateMachine {
   /** The next committed entry: its command, or null when it carries none (no-op, configuration). */
   apply(index: number, term: number, command: Uint8Array | null): Applied {
     this.#mustBeSound();
-    invariant(index === this.#applied.index + 1, `entry ${index} after ${this.#applied.index}`);
-    invariant(term >= this.#applied.term, `term ${term} after ${this.#applied.term}`);
+    if (index !== this.#applied.index + 1) broken(`entry ${index} after ${this.#applied.index}`);
+    if (!(term >= this.#applied.term)) broken(`term ${term} after ${this.#applied.term}`);
     this.#failed = true;
     const applied = command === null ? nothingApplied(this.#state) : applyCommand(this.#state, index, term, command);
     this.#failed = false;

@@ -73,5 +73,10 @@ export class StorageError extends Error {
 
 /** An assertion about the caller: stays on in production, because a wrong write is worse than a stopped member. */
 export function assertUse(holds: boolean, claim: string): asserts holds {
-  if (!holds) throw new StorageError('misuse', `The storage was asked for something impossible: ${claim}`);
+  if (!holds) refuseUse(claim);
+}
+
+/** For what is checked once an entry or a record: there the claim is put into words only when it does not hold. */
+export function refuseUse(claim: string): never {
+  throw new StorageError('misuse', `The storage was asked for something impossible: ${claim}`);
 }

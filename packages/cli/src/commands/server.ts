@@ -99,7 +99,7 @@ function tellParent({ clientPort, member, stopped }: RunningMember): void {
   process.send({ event: 'listening', clientPort });
   let told: number | null = null;
   const timer = setInterval(() => {
-    const { leader } = member.status;
+    const { leader } = member.raft;
     if (leader === told) return;
     told = leader;
     process.send?.({ event: 'leader', leader });

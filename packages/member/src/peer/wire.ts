@@ -72,8 +72,10 @@ export class FrameReader {
   readonly #view: DataView;
   #at = 0;
 
+  /** A frame that comes as a Node Buffer is read as the plain array that it is: whoever takes views of it makes no Buffers. */
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    this.#bytes =
+      bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 

@@ -93,9 +93,13 @@ export class Selection<Watch> {
     if (there?.watches.size === 0) this.#ranges.delete(name);
   }
 
+  get isEmpty(): boolean {
+    return this.#keys.size === 0 && this.#ranges.size === 0;
+  }
+
   /** Calls `found` for each watch that selects `key`; more than once for one that selects it more than once. */
   match(key: Uint8Array, found: (watch: Watch) => void): void {
-    for (const watch of this.#keys.get(keyText(key)) ?? []) found(watch);
+    if (this.#keys.size > 0) for (const watch of this.#keys.get(keyText(key)) ?? []) found(watch);
     for (const { range, watches } of this.#ranges.values()) {
       if (selects(range, key)) for (const watch of watches) found(watch);
     }

@@ -78,6 +78,7 @@ export class WatchHub {
 
   /** A revision was applied. */
   publish(revision: RevisionEvents): void {
+    if (this.#live.isEmpty) return;
     const matched = this.#matching(revision);
     if (matched.size === 0) return;
     const delivery = new Delivery(revision);

@@ -3,6 +3,7 @@
 // minor version might have: what both sides know was settled by the version and the features of the handshake, so an unknown type is
 // no novelty but a fault.
 import { ProtocolError } from '../error.ts';
+import { readClientFrame, readMemberFrame } from '../frequent/frames.ts';
 import { unpack } from '../msgpack.ts';
 import { PreflightError, preflight, type ScanLimits } from '../preflight.ts';
 import { encodedView } from '../schema/encode.ts';
@@ -88,12 +89,12 @@ export function encodeMemberFrame(messages: readonly MemberMessage[]): Uint8Arra
 
 /** What a client sent. Throws PROTOCOL, naming message, field and limit. Binary fields are views of `bytes`. */
 export function decodeClientFrame(bytes: Uint8Array): readonly ClientMessage[] {
-  return decode(client, bytes);
+  return decode(client, bytes, readClientFrame);
 }
 
 /** What a member sent. Throws like `decodeClientFrame`. */
 export function decodeMemberFrame(bytes: Uint8Array): readonly MemberMessage[] {
-  return decode(member, bytes);
+  return decode(member, bytes, readMemberFrame);
 }
 
 function encodeOne<T>(side: Side<T>, message: T): Uint8Array {
@@ -124,15 +125,24 @@ function tooLong(what: string, length: number, side: Pick<Side<never>, 'maxBytes
   return new ProtocolError('TOO_LARGE', `${what}: ${length} bytes, the limit is ${limit}`, 'not-applied', { limit });
 }
 
-function decode<T>(side: Side<T>, bytes: Uint8Array): readonly T[] {
+/** `frequent` reads the frames that come by the thousand; null: this is none. */
+function decode<T>(
+  side: Side<T>,
+  bytes: Uint8Array,
+  frequent: (bytes: Uint8Array) => readonly T[] | null,
+): readonly T[] {
   try {
     if (bytes.length > side.maxBytes) {
       throw new ProtocolError('PROTOCOL', `frame: ${bytes.length} bytes, the limit is ${side.maxBytes}`);
     }
-    preflight(bytes, scan);
-    return side.frame.read(unpack(bytes));
+    return frequent(bytes) ?? general(side, bytes);
   } catch (error) {
     if (!(error instanceof SchemaViolation) && !(error instanceof PreflightError)) throw error;
     throw new ProtocolError('PROTOCOL', `frame: ${error.message}`);
   }
+}
+
+function general<T>(side: Side<T>, bytes: Uint8Array): readonly T[] {
+  preflight(bytes, scan);
+  return side.frame.read(unpack(bytes));
 }

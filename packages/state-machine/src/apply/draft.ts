@@ -44,6 +44,8 @@ export type DeadlineChange =
     }
   | { readonly type: 'delayEnded'; readonly session: LeaseId; readonly sequence: number };
 
+const noChanges: readonly PinnedChange[] = [];
+
 /** One entry while it is applied: where it stands, who sent it, and what it has changed so far. */
 export class Draft {
   readonly index: number;
@@ -57,7 +59,7 @@ export class Draft {
   readonly session: SessionLease | null;
   readonly sequence: number;
 
-  readonly changes: PinnedChange[] = [];
+  changes: readonly PinnedChange[] = noChanges;
   grants = 0;
   /** Of holds. */
   ends = 0;
@@ -93,6 +95,12 @@ export class Draft {
   /** The store's revision as of what the entry has done so far. */
   get reached(): Revision {
     return this.advances ? this.revision : this.revision - 1;
+  }
+
+  /** Most entries change one key: an array that grows by `push` reserves room for seventeen, until the next checkpoint is durable. */
+  change(change: PinnedChange): void {
+    if (this.changes === noChanges) this.changes = [change];
+    else (this.changes as PinnedChange[]).push(change);
   }
 
   notify(notification: Notification): void {

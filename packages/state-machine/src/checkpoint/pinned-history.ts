@@ -4,8 +4,6 @@ import type { RevisionOrigin } from '../records/history-record.ts';
 
 export interface PinnedChange {
   readonly node: KeyNode;
-  /** The key's bytes as they came. */
-  readonly key: Uint8Array;
   readonly version: KeyVersion;
   /** The put that it replaced or deleted. */
   readonly previous: KeyVersion | null;

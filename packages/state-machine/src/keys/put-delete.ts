@@ -1,7 +1,6 @@
 import type { Delete, DeleteResult, KeyValue, Put, PutResult } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
 import type { State } from '../state.ts';
-import { bytesOf } from './key-bytes.ts';
 import { type KeyNode, living } from './key-version.ts';
 import { Plan, type PlannedDelete, type PlannedPut } from './plan.ts';
 import { entryOf, valueOf } from './values.ts';
@@ -17,7 +16,7 @@ export function deleteKeys(state: State, draft: Draft, operation: Delete): Delet
 
 export function runPut(state: State, draft: Draft, operation: Put, { key, node }: PlannedPut): PutResult {
   const previous = operation.returnPrevious && node !== undefined ? present(state, node) : null;
-  writeKey(state, draft, key, node, operation.key, operation.value, operation.lease ?? 0, false);
+  writeKey(state, draft, key, node, operation.value, operation.lease ?? 0, false);
   return { type: 'put', revision: draft.revision, previous };
 }
 
@@ -29,7 +28,7 @@ export function runDelete(state: State, draft: Draft, operation: Delete, { nodes
       previous.push(entryOf(node, version, valueOf(state.values, node, version)));
     }
   }
-  for (const node of nodes) deleteKey(state, draft, node, bytesOf(node.key), 'delete');
+  for (const node of nodes) deleteKey(state, draft, node, 'delete');
   return { type: 'delete', revision: draft.reached, deleted: nodes.length, previous };
 }
 

@@ -1,6 +1,7 @@
 // What a revision did, as watchers see it: from memory while its records are not durable, from the records after that.
 import type { DeleteCause, Key, KeyEvent, KeyValue, Revision, RevisionEvents } from '@conclave/protocol';
 import type { PinnedRevision } from '../checkpoint/pinned-history.ts';
+import { bytesOf } from './key-bytes.ts';
 import type { KeyNode, KeyVersion } from './key-version.ts';
 import { causeOf, VersionKind } from './key-version.ts';
 import { entryOf, keyValue, type ValueSource, valueOf } from './values.ts';
@@ -77,14 +78,35 @@ export function keyEvent(
 
 /** `compacted`: what was replaced at or before it cannot be read any more, and is not shown, whether it was removed yet or not. */
 export function pinnedEvents(values: ValueSource, pinned: PinnedRevision, compacted: Revision): RevisionEvents {
-  const showPrevious = pinned.revision > compacted;
-  return {
-    revision: pinned.revision,
-    events: pinned.changes.map(({ node, key, version, previous }) =>
-      keyEvent(values, node, key, version, version.value, showPrevious ? previous : null),
-    ),
-    author: pinned.origin.author,
-    reason: pinned.origin.reason,
-    wallTimeMs: pinned.origin.wallTimeMs,
-  };
+  return new PinnedEvents(values, pinned, pinned.revision > compacted);
+}
+
+/** The events are made when somebody first asks: most revisions are watched by nobody. */
+class PinnedEvents implements RevisionEvents {
+  readonly revision: Revision;
+  readonly author: string | null;
+  readonly reason: string | null;
+  readonly wallTimeMs: number;
+  readonly #values: ValueSource;
+  readonly #pinned: PinnedRevision;
+  readonly #showPrevious: boolean;
+  #events: readonly KeyEvent[] | null = null;
+
+  constructor(values: ValueSource, pinned: PinnedRevision, showPrevious: boolean) {
+    this.revision = pinned.revision;
+    this.author = pinned.origin.author;
+    this.reason = pinned.origin.reason;
+    this.wallTimeMs = pinned.origin.wallTimeMs;
+    this.#values = values;
+    this.#pinned = pinned;
+    this.#showPrevious = showPrevious;
+  }
+
+  get events(): readonly KeyEvent[] {
+    this.#events ??= this.#pinned.changes.map(({ node, previous, version }) => {
+      const value = version.kind === VersionKind.Put ? valueOf(this.#values, node, version) : null;
+      return keyEvent(this.#values, node, bytesOf(node.key), version, value, this.#showPrevious ? previous : null);
+    });
+    return this.#events;
+  }
 }

@@ -13,7 +13,6 @@ export function writeKey(
   draft: Draft,
   key: string,
   known: KeyNode | undefined,
-  keyBytes: Uint8Array,
   value: Uint8Array,
   lease: LeaseId,
   fresh: boolean,
@@ -40,12 +39,12 @@ export function writeKey(
   if (previous === null) state.liveKeys.add(key);
   attach(state, node, version);
   state.timeline.append(draft.revision, node);
-  draft.changes.push({ node, key: keyBytes, version, previous });
+  draft.change({ node, version, previous });
   assertBound(draft);
 }
 
 /** The key must be there. */
-export function deleteKey(state: State, draft: Draft, node: KeyNode, keyBytes: Uint8Array, cause: DeleteCause): void {
+export function deleteKey(state: State, draft: Draft, node: KeyNode, cause: DeleteCause): void {
   const previous = living(node);
   invariant(previous !== null, 'a key is deleted that is not there');
   const version = new KeyVersion(draft.revision, draft.changes.length, kindOfCause(cause), 0, 0, 0, 0, null);
@@ -53,7 +52,7 @@ export function deleteKey(state: State, draft: Draft, node: KeyNode, keyBytes: U
   state.liveKeys.delete(node.key);
   pushNext(node, version);
   state.timeline.append(draft.revision, node);
-  draft.changes.push({ node, key: keyBytes, version, previous });
+  draft.change({ node, version, previous });
   assertBound(draft);
 }
 

@@ -1,7 +1,7 @@
 // The end of a lease or session: one entry and one revision, whatever hangs on it. What may hang on it is bounded where it is hung on
 // (`checkLease`), because an end cannot be refused.
 import type { Draft, SessionEnd } from '../apply/draft.ts';
-import { bytesOf, latin1Of } from '../keys/key-bytes.ts';
+import { latin1Of } from '../keys/key-bytes.ts';
 import { deleteKey } from '../keys/write.ts';
 import { endHold, grantWaiting, leaveQueue, locksOf } from '../locks/grant.ts';
 import { byTurn, type LockRequest } from '../locks/lock.ts';
@@ -16,7 +16,7 @@ import { isSession, type Lease, type SessionLease } from './lease.ts';
 export function endLease(state: State, draft: Draft, lease: Lease, end: SessionEnd): void {
   if (isSession(lease)) endRequests(state, draft, lease, end);
   const nodes = [...lease.keys].toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  for (const node of nodes) deleteKey(state, draft, node, bytesOf(node.key), 'lease');
+  for (const node of nodes) deleteKey(state, draft, node, 'lease');
   state.leases.delete(lease.id);
   state.ledger.drop(lease);
   draft.deadline({ type: 'leaseEnded', lease: lease.id });

@@ -1,6 +1,6 @@
 // How a lock changes hands. A grant happens while an entry is applied, to requests at the head of their queues, and only to a session
 // that is alive then: one whose end the log brought first has left the queue (etcd#11456: granted after waiting, to a lease long gone).
-import { type DeleteCause, electionKey, type HoldEnd, type LeaseId } from '@conclave/protocol';
+import { type DeleteCause, type HoldEnd, type LeaseId } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
 import { invariant } from '../damage.ts';
 import { type KeyNode, living } from '../keys/key-version.ts';
@@ -91,7 +91,7 @@ export function endHold(state: State, draft: Draft, request: LockRequest, ending
   }
   if (lock.name.kind !== 'election' || holds(lock)) return;
   const node = publishedNode(state, lock);
-  deleteKey(state, draft, node, electionKey(lock.name.name), ending.cause);
+  deleteKey(state, draft, node, ending.cause);
 }
 
 /** The request waits no more. What it held up is for the caller to grant: `grantWaiting`. */
@@ -121,7 +121,7 @@ export function publish(
   fresh: boolean,
 ): void {
   const key = publishedKey(name);
-  writeKey(state, draft, key, state.keys.get(key), electionKey(name.name), value, session, fresh);
+  writeKey(state, draft, key, state.keys.get(key), value, session, fresh);
 }
 
 /** The key that the leader of an election publishes under, which exists as long as one leads. */

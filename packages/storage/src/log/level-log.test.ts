@@ -35,12 +35,18 @@ async function gatedLog(place: string) {
   const chain = firstChain(owner.storeUuid);
   const meta = { ...owner, ...head, chainAtBase: chain, chainAtTail: chain, stateGeneration: 0, peerStores: new Map() };
   const gate = { closed: Promise.resolve(), seen: () => undefined as void };
-  const batch = level.batch.bind(level) as (...args: unknown[]) => Promise<void>;
+  const begin = level.batch.bind(level) as () => ReturnType<typeof level.batch>;
   Object.assign(level, {
-    batch: async (...args: unknown[]): Promise<void> => {
-      await batch(...args);
-      gate.seen();
-      await gate.closed;
+    batch: () => {
+      const batch = begin();
+      const write = batch.write.bind(batch) as (options: object) => Promise<void>;
+      return Object.assign(batch, {
+        write: async (options: object): Promise<void> => {
+          await write(options);
+          gate.seen();
+          await gate.closed;
+        },
+      });
     },
   });
   const beside = { checkpointed: position(9, 1), claim: () => assert.fail(), adopt: () => assert.fail() };

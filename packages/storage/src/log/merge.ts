@@ -12,7 +12,7 @@ import type {
 } from '@conclave/core';
 import { maxEntryBytes, maxPersistBytes } from '../bounds.ts';
 import { compareAcknowledged } from '../storage.ts';
-import { assertUse } from '../storage-error.ts';
+import { assertUse, refuseUse } from '../storage-error.ts';
 import { runsBefore, runsBehind, runsWith, termAt } from './term-runs.ts';
 
 /** What the store knows of its log without reading it. */
@@ -41,10 +41,10 @@ export function mergeJobs(head: LogHead, checkpointed: LogPosition | null, jobs:
   let sequence = -1;
   let bytes = 0;
   for (const job of jobs) {
-    assertUse(job.sequence > sequence, `job ${job.sequence} behind job ${sequence}`);
+    if (!(job.sequence > sequence)) refuseUse(`job ${job.sequence} behind job ${sequence}`);
     sequence = job.sequence;
     for (const entry of job.entries) bytes += entry.data.length;
-    assertUse(bytes <= maxPersistBytes, `more than ${maxPersistBytes} bytes in one batch`);
+    if (bytes > maxPersistBytes) refuseUse(`more than ${maxPersistBytes} bytes in one batch`);
     if (job.snapshot !== null) merged = replaced(merged.head, checkpointed, job.snapshot);
     merged = addJob(merged, job);
     assertBehindCheckpoint(merged, checkpointed);
@@ -70,7 +70,7 @@ function addJob({ head, from, entries, snapshot }: LogWrite, job: PersistJob): L
   assertPledgeKept(head, job);
   assertBase(head, from, job);
   const first = job.entries[0]?.index ?? ((job.tail + 1) as Index);
-  assertUse(first <= head.tail + 1, `entry ${first} behind a log that ends at ${head.tail}`);
+  if (!(first <= head.tail + 1)) refuseUse(`entry ${first} behind a log that ends at ${head.tail}`);
   const terms = first <= head.tail ? truncated(head, first) : head.terms;
   assertContiguous(head, terms, first, job);
   const next: LogHead = {
@@ -98,49 +98,44 @@ function truncated(head: LogHead, first: Index): readonly TermRun[] {
 /** Where the log begins moves forward only, over entries that are durable and committed. */
 function assertBase(head: LogHead, from: Index | null, { base, hardState }: PersistJob): void {
   const durable = from === null ? head.tail : from - 1;
-  assertUse(
-    base.index >= head.base.index && base.index <= durable,
-    `a log that begins behind ${base.index}, of one from ${head.base.index} to ${durable} that is durable`,
-  );
+  if (!(base.index >= head.base.index && base.index <= durable))
+    refuseUse(`a log that begins behind ${base.index}, of one from ${head.base.index} to ${durable} that is durable`);
   const term = termAt(head.terms, head.base, base.index);
-  assertUse(base.term === term, `entry ${base.index} of term ${base.term} as the base, and it is of term ${term}`);
-  assertUse(base.index <= hardState.commit, `to truncate up to ${base.index} when ${hardState.commit} is committed`);
+  if (base.term !== term) refuseUse(`entry ${base.index} of term ${base.term} as the base, and it is of term ${term}`);
+  if (!(base.index <= hardState.commit))
+    refuseUse(`to truncate up to ${base.index} when ${hardState.commit} is committed`);
 }
 
 /** What lies in front of the log is in the state, or nowhere (study/raft.md §5, 32). */
 function assertBehindCheckpoint({ head, snapshot }: LogWrite, checkpointed: LogPosition | null): void {
   const least = snapshot?.position.index ?? checkpointed?.index ?? 0;
-  assertUse(
-    head.base.index <= least,
-    `to truncate the log up to ${head.base.index} when the state is durable up to ${least}`,
-  );
+  if (!(head.base.index <= least))
+    refuseUse(`to truncate the log up to ${head.base.index} when the state is durable up to ${least}`);
 }
 
 function assertPledgeKept(head: LogHead, job: PersistJob): void {
   const { term, vote } = head.hardState;
   const next = job.hardState;
-  assertUse(next.term >= term, `term ${next.term} after term ${term}`);
-  assertUse(
-    next.term > term || vote === null || next.vote === vote,
-    `in term ${term} a vote for ${next.vote} after one for ${vote}`,
-  );
-  assertUse(
-    compareAcknowledged(job.acknowledged, head.acknowledged) >= 0,
-    `to have acknowledged index ${job.acknowledged.index} in term ${job.acknowledged.term} after index ` +
-      `${head.acknowledged.index} in term ${head.acknowledged.term}`,
-  );
+  if (!(next.term >= term)) refuseUse(`term ${next.term} after term ${term}`);
+  if (next.term === term && vote !== null && next.vote !== vote)
+    refuseUse(`in term ${term} a vote for ${next.vote} after one for ${vote}`);
+  if (!(compareAcknowledged(job.acknowledged, head.acknowledged) >= 0))
+    refuseUse(
+      `to have acknowledged index ${job.acknowledged.index} in term ${job.acknowledged.term} after index ` +
+        `${head.acknowledged.index} in term ${head.acknowledged.term}`,
+    );
 }
 
 function assertContiguous(head: LogHead, terms: readonly TermRun[], first: Index, job: PersistJob): void {
   let term = termAt(terms, head.base, (first - 1) as Index);
   let index: number = first;
   for (const entry of job.entries) {
-    assertUse(entry.index === index, `entry ${entry.index} where ${index} is due`);
-    assertUse(entry.term >= term, `entry ${index} of term ${entry.term} behind one of term ${term}`);
-    assertUse(entry.data.length <= maxEntryBytes, `entry ${index} with ${entry.data.length} bytes of data`);
+    if (entry.index !== index) refuseUse(`entry ${entry.index} where ${index} is due`);
+    if (!(entry.term >= term)) refuseUse(`entry ${index} of term ${entry.term} behind one of term ${term}`);
+    if (entry.data.length > maxEntryBytes) refuseUse(`entry ${index} with ${entry.data.length} bytes of data`);
     term = entry.term;
     index++;
   }
-  assertUse(job.tail === index - 1, `a tail of ${job.tail} after entry ${index - 1}`);
-  assertUse(term <= job.hardState.term, `an entry of term ${term} in term ${job.hardState.term}`);
+  if (job.tail !== index - 1) refuseUse(`a tail of ${job.tail} after entry ${index - 1}`);
+  if (!(term <= job.hardState.term)) refuseUse(`an entry of term ${term} in term ${job.hardState.term}`);
 }

@@ -1,6 +1,6 @@
 import { maxKeyBytes } from '../bounds.ts';
 import { FieldWriter } from '../bytes.ts';
-import { assertUse } from '../storage-error.ts';
+import { refuseUse } from '../storage-error.ts';
 
 // The state's LevelDB has two kinds of keys: `c`, the checkpoint record, and `d` with a key of the state machine.
 
@@ -12,7 +12,7 @@ export const firstDataKey: Buffer = Buffer.of(dataPrefix);
 export const endOfDataKeys: Buffer = Buffer.of(dataPrefix + 1);
 
 export function dataKey(key: Uint8Array): Buffer {
-  assertUse(key.length <= maxKeyBytes, `a key of ${key.length} bytes; the limit is ${maxKeyBytes}`);
+  if (key.length > maxKeyBytes) refuseUse(`a key of ${key.length} bytes; the limit is ${maxKeyBytes}`);
   return new FieldWriter(1 + key.length).u8(dataPrefix).bytes(key).buffer;
 }
 

@@ -120,7 +120,8 @@ export class LevelState implements StateStore {
     try {
       // First, like the log's meta record, so that the store's uuid stands near the beginning of the batch.
       batch.put(checkpointKey, head);
-      for (const [at, { key, value }] of changes.entries()) {
+      for (let at = 0; at < changes.length; at++) {
+        const { key, value } = changes[at]!;
         if (value === null) batch.del(dataKey(key));
         else batch.put(dataKey(key), frameValue(key, value, this.#seed));
         if (at % checkpointSliceRecords === checkpointSliceRecords - 1) await setImmediate();

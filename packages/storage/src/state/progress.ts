@@ -1,6 +1,6 @@
 import { maxDigestBytes, maxKeyBytes, maxValueBytes } from '../bounds.ts';
 import type { Checkpoint, StateChange } from '../storage.ts';
-import { assertUse } from '../storage-error.ts';
+import { assertUse, refuseUse } from '../storage-error.ts';
 
 /** What holds of every checkpoint, whatever it is stored in. */
 export function assertCheckpoint(
@@ -18,10 +18,8 @@ export function assertCheckpoint(
     `a digest of ${next.digest.length} bytes; the limit is ${maxDigestBytes}`,
   );
   for (const { key, value } of next.changes) {
-    assertUse(key.length <= maxKeyBytes, `a key of ${key.length} bytes; the limit is ${maxKeyBytes}`);
-    assertUse(
-      value === null || value.length <= maxValueBytes,
-      `a value of ${value?.length} bytes; the limit is ${maxValueBytes}`,
-    );
+    if (key.length > maxKeyBytes) refuseUse(`a key of ${key.length} bytes; the limit is ${maxKeyBytes}`);
+    if (value !== null && value.length > maxValueBytes)
+      refuseUse(`a value of ${value.length} bytes; the limit is ${maxValueBytes}`);
   }
 }
