@@ -12,7 +12,7 @@ import type { Checkpoint, LogStore, SnapshotStore, StateStore, Storage } from '@
 import { initMemoryStorage, MemoryDisk, openMemoryStorage, type PendingWrite } from '@conclave/storage/memory';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
-import type { Scheduler } from '../scheduler.ts';
+import type { ScheduledEvent, Scheduler } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
 import { Violation } from '../violation.ts';
 import type { Microtasks } from './microtasks.ts';
@@ -193,39 +193,42 @@ export class MemberHost {
     this.#witness();
   }
 
-  #at(timeMs: number, act: () => void): void {
+  #at(timeMs: number, act: () => void): ScheduledEvent {
     const life = this.#life;
-    this.#world.scheduler.at(timeMs, () => {
+    return this.#world.scheduler.at(timeMs, () => {
       if (life === this.#life) act();
     });
   }
 
   #after(delayMs: number, run: () => void): Cancel {
+    const { scheduler } = this.#world;
     let isCancelled = false;
-    const guarded = (): void => {
-      if (!isCancelled) run();
-    };
-    const due = this.clock.trueTime(this.clock.now() + delayMs);
-    this.#at(due, () => {
-      if (!isCancelled) this.enter('timers', guarded);
-    });
+    const due = this.#at(this.clock.trueTime(this.clock.now() + delayMs), () =>
+      this.enter('timers', () => {
+        if (!isCancelled) run();
+      }),
+    );
     return () => {
       isCancelled = true;
+      scheduler.cancel(due);
     };
   }
 
   #runSoon(run: () => void): void {
     this.#soon.push(run);
     if (this.#soon.length > 1) return;
-    this.#at(this.#world.scheduler.now + this.#random.between(0, this.#world.settings.maxTurnMs), () =>
-      this.enter('timers', () => {
-        const turn = this.#soon;
-        this.#soon = [];
-        const life = this.#life;
-        for (const act of turn) if (life === this.#life) act();
-      }),
-    );
+    const { scheduler, settings } = this.#world;
+    this.#at(scheduler.now + this.#random.between(0, settings.maxTurnMs), this.#enterTurn);
   }
+
+  readonly #enterTurn = (): void => this.enter('timers', this.#turn);
+
+  readonly #turn = (): void => {
+    const turn = this.#soon;
+    this.#soon = [];
+    const life = this.#life;
+    for (const act of turn) if (life === this.#life) act();
+  };
 
   #environment(store: Environment['store']): Environment {
     const { print, scheduler, trace, transport } = this.#world;

@@ -13,6 +13,8 @@ const maxNoticeMs = 300;
 const maxReconnectMs = 80;
 /** A connection over a cut link hangs, and breaks after about this time: nobody tells that from a slow one at once. */
 const meanHangMs = 1_500;
+/** More than any run has. */
+const maxMembers = 1_000;
 
 interface Direction {
   readonly from: MemberHost;
@@ -50,6 +52,8 @@ export class PeerNetwork {
   };
   readonly #world: PeerWorld;
   readonly #links: Link[] = [];
+  /** By both ends, as one number. */
+  readonly #directions = new Map<number, { readonly link: Link; readonly side: Direction }>();
   readonly #cut = new Set<string>();
   #isReliable = false;
 
@@ -63,6 +67,7 @@ export class PeerNetwork {
       for (const b of hosts.slice(at + 1)) {
         const link: Link = { connection: 0, isConnecting: false, sides: [sideOf(a, b), sideOf(b, a)] };
         this.#links.push(link);
+        for (const side of link.sides) this.#directions.set(side.from.id * maxMembers + side.to.id, { link, side });
         this.#breakNowAndThen(link);
       }
     }
@@ -105,7 +110,7 @@ export class PeerNetwork {
   }
 
   #isCut(from: number, to: number): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`);
   }
 
   #breakNowAndThen(link: Link): void {
@@ -129,11 +134,11 @@ export class PeerNetwork {
     this.counts.frames++;
     const { link, side } = found;
     const { connection } = link;
-    const arrive = (): void => {
-      if (link.connection === connection) this.#travel(link, side, lane, frame);
-    };
-    if (this.#isCut(from, to)) side.held.push(arrive);
-    else arrive();
+    if (!this.#isCut(from, to)) this.#travel(link, side, lane, frame);
+    else
+      side.held.push(() => {
+        if (link.connection === connection) this.#travel(link, side, lane, frame);
+      });
     return true;
   }
 
@@ -167,10 +172,7 @@ export class PeerNetwork {
   }
 
   #direction(from: MemberId, to: MemberId): { link: Link; side: Direction } | null {
-    for (const link of this.#links) {
-      for (const side of link.sides) if (side.from.id === from && side.to.id === to) return { link, side };
-    }
-    return null;
+    return this.#directions.get(from * maxMembers + to) ?? null;
   }
 
   #break(link: Link): void {
