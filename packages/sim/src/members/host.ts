@@ -41,6 +41,9 @@ export interface HostWorld {
 export class MemberHost {
   readonly id: MemberId;
   readonly clock: Clock;
+  readonly isFounder: boolean;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
   readonly counts: {
     writes: number;
     stalls: number;
@@ -66,6 +69,8 @@ export class MemberHost {
   /** Grows with each crash: what was under way before it is nobody's. */
   #life = 0;
   #pausedUntil = 0;
+  /** Its machine is no more. */
+  isLost = false;
   #deferred: Record<Kind, (() => void)[]> = { timers: [], arrivals: [] };
   #soon: (() => void)[] = [];
   #nextStall: number;
@@ -88,6 +93,10 @@ export class MemberHost {
     this.#nextWriteError = random.exponential(world.settings.writeErrorEveryMs);
     this.#disk = new MemoryDisk({ onWrite: (write) => this.#write(write) });
     const storeUuid = `00000000-0000-4000-8000-${settings.id.toString().padStart(12, '0')}`;
+    this.isFounder = settings.joinSecret === null;
+    const own = settings.members.find(({ id }) => id === settings.id);
+    this.clientUrl = own?.clientUrl ?? '';
+    this.peerUrl = own?.peerUrl ?? '';
     initMemoryStorage(this.#disk, { clusterId: settings.clusterId, memberId: settings.id, storeUuid, configuration });
   }
 
@@ -108,6 +117,11 @@ export class MemberHost {
     return this.#member?.raft.role === 'leader';
   }
 
+  /** It is, or will be again, a member of the cluster as far as it knows. */
+  get isPresent(): boolean {
+    return !this.isLost && (this.#member?.removed ?? null) === null;
+  }
+
   get life(): number {
     return this.#life;
   }
@@ -116,7 +130,13 @@ export class MemberHost {
     return this.#world.scheduler.now < this.#pausedUntil;
   }
 
+  lose(): void {
+    this.isLost = true;
+    this.crash();
+  }
+
   start(): void {
+    if (this.isLost) return;
     const life = this.#life;
     this.#isStarted = true;
     this.#world.microtasks.touch();

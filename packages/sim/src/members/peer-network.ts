@@ -44,11 +44,12 @@ export interface PeerWorld {
 
 /** Connections between members, as TCP has them: in order within a lane, all or nothing, until they break and take along what is under way. */
 export class PeerNetwork {
-  readonly counts: { frames: number; broken: number; dropped: number; admitted: number } = {
+  readonly counts: { frames: number; broken: number; dropped: number; admitted: number; refused: number } = {
     frames: 0,
     broken: 0,
     dropped: 0,
     admitted: 0,
+    refused: 0,
   };
   readonly #world: PeerWorld;
   readonly #links: Link[] = [];
@@ -63,18 +64,21 @@ export class PeerNetwork {
 
   /** All hosts, once they are made. */
   connect(hosts: readonly MemberHost[]): void {
-    for (const [at, a] of hosts.entries()) {
-      for (const b of hosts.slice(at + 1)) {
-        const link: Link = { connection: 0, isConnecting: false, sides: [sideOf(a, b), sideOf(b, a)] };
-        this.#links.push(link);
-        for (const side of link.sides) this.#directions.set(side.from.id * maxMembers + side.to.id, { link, side });
-        this.#breakNowAndThen(link);
-      }
+    for (const [at, host] of hosts.entries()) this.join(host, hosts.slice(0, at));
+  }
+
+  /** A member that was not there before. */
+  join(host: MemberHost, others: readonly MemberHost[]): void {
+    for (const other of others) {
+      const link: Link = { connection: 0, isConnecting: false, sides: [sideOf(other, host), sideOf(host, other)] };
+      this.#links.push(link);
+      for (const side of link.sides) this.#directions.set(side.from.id * maxMembers + side.to.id, { link, side });
+      this.#breakNowAndThen(link);
     }
   }
 
   transport(from: MemberId): PeerTransport {
-    // Everybody is connected with everybody: members neither come nor go here.
+    // Everybody is connected with everybody who is in: only admission keeps anybody out.
     return { send: (to, lane, frame) => this.#send(from, to, lane, frame), reach: () => {} };
   }
 
@@ -117,7 +121,7 @@ export class PeerNetwork {
     const { random, scheduler, settings } = this.#world;
     if (settings.linkBreakEveryMs === Number.POSITIVE_INFINITY) return;
     scheduler.after(random.exponential(settings.linkBreakEveryMs), () => {
-      if (this.#isReliable) return;
+      if (this.#isReliable || isDead(link)) return;
       this.#break(link);
       this.#breakNowAndThen(link);
     });
@@ -204,7 +208,7 @@ export class PeerNetwork {
 
   #reconnectSoon(link: Link): void {
     const { random, scheduler } = this.#world;
-    if (link.isConnecting) return;
+    if (link.isConnecting || isDead(link)) return;
     link.isConnecting = true;
     const { connection } = link;
     scheduler.after(random.between(1, maxReconnectMs), () => {
@@ -238,7 +242,7 @@ export class PeerNetwork {
           to.enter('arrivals', () => {
             if (link.connection !== connection || to.member === null) return;
             microtasks.touch();
-            void this.#admit(to.member, hello).then((isAdmitted) => admitted(isAdmitted));
+            void this.#admit(to.member, from, hello).then((isAdmitted) => admitted(isAdmitted));
           });
         });
       });
@@ -249,15 +253,25 @@ export class PeerNetwork {
     });
   }
 
-  async #admit(member: Member, hello: Uint8Array): Promise<boolean> {
+  async #admit(member: Member, from: MemberHost, hello: Uint8Array): Promise<boolean> {
     try {
       await member.admit(decodeHello(hello));
       return true;
     } catch (error) {
-      // No disk is ever wiped or put back here: whoever is refused is refused wrongly.
-      if (error instanceof PeerRefusedError) this.#world.fail(new Violation('members are admitted', error.message));
+      if (!(error instanceof PeerRefusedError)) return false;
+      this.counts.refused++;
+      // No disk is ever wiped or put back under its old id here: a founder is refused because it was removed, or wrongly.
+      if (!error.isRemoved && from.isFounder) this.#world.fail(new Violation('members are admitted', error.message));
+      if (error.isRemoved) this.#tellRemoved(from, decodeHello(hello).to);
       return false;
     }
+  }
+
+  #tellRemoved(host: MemberHost, by: MemberId): void {
+    const { random, scheduler, settings } = this.#world;
+    scheduler.after(settings.minDelayMs + random.exponential(settings.meanDelayMs), () =>
+      host.enter('arrivals', () => host.member?.toldRemoved(by)),
+    );
   }
 
   #open(link: Link): void {
@@ -268,6 +282,11 @@ export class PeerNetwork {
       for (const lane of lanes) side.arrivesAt[lane] = 0;
     }
   }
+}
+
+/** One of both never comes back. */
+function isDead({ sides }: Link): boolean {
+  return sides.some(({ from }) => !from.isPresent);
 }
 
 function sideOf(from: MemberHost, to: MemberHost): Direction {

@@ -22,8 +22,19 @@ export interface MemberRunSettings {
   readonly writeErrorEveryMs: number;
   readonly faults: FaultSettings;
   readonly staleLeaderEveryMs: number;
+  readonly operator: OperatorSettings;
   readonly clients: ClientSettings;
   readonly safetyMs: number;
+}
+
+export interface OperatorSettings {
+  /** Members at the beginning. */
+  readonly founders: number;
+  /** Mean times between what the operator does; Infinity for never. */
+  readonly changeEveryMs: number;
+  readonly transferEveryMs: number;
+  /** Asked for from the beginning; later changes turn it off and on. */
+  readonly leaseReads: boolean;
 }
 
 export interface ClientSettings {
@@ -55,8 +66,16 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
   const sometimes = (probability: number, low: number, high: number): number =>
     !calm && random.chance(probability) ? random.between(low, high) : never;
   const heartbeatMs = random.pick([20, 50, 100]);
+  const operator = random.fork('operator');
+  const founders = members ?? random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]);
   return {
-    members: members ?? random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]),
+    members: founders,
+    operator: {
+      founders,
+      changeEveryMs: operator.pick([300, 1_000, 4_000, never, never]),
+      transferEveryMs: operator.pick([500, 3_000, never]),
+      leaseReads: operator.chance(0.5),
+    },
     heartbeatMs,
     electionMs: heartbeatMs * random.pick([4, 8, 10]),
     keptLog: { entries: random.fork('log').pick([1, 20, 200, 65_536]), bytes: 67_108_864 },
