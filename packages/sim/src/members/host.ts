@@ -151,7 +151,7 @@ export class MemberHost {
       member.start();
       this.#world.lifeChanged(this);
     } catch (error) {
-      if (life === this.#life) this.#world.fail(error);
+      if (life === this.#life) this.#world.fail(refusalOf(error, this.id));
     }
   }
 
@@ -252,11 +252,18 @@ export class MemberHost {
 
   #environment(store: Environment['store']): Environment {
     const { print, scheduler, trace, transport } = this.#world;
+    const life = this.#life;
     const say = (level: string) => (facts: Readonly<Record<string, unknown>>, message: string) =>
       print?.(`${scheduler.now.toFixed(3).padStart(11)}  ${this.id} ${level} ${message} ${JSON.stringify(facts)}`);
     return {
       clock: { nowMs: () => this.clock.now(), wallMs: () => wallBaseMs + this.clock.now() },
-      timers: { after: (delayMs, run) => this.#after(delayMs, run), soon: (run) => this.#runSoon(run) },
+      // What a promise of an earlier life still asks for is nobody's.
+      timers: {
+        after: (delayMs, run) => (life === this.#life ? this.#after(delayMs, run) : () => {}),
+        soon: (run) => {
+          if (life === this.#life) this.#runSoon(run);
+        },
+      },
       prng: this.#random.fork('member'),
       log: { info: say('info'), warn: say('warn'), error: say('error') },
       transport: transport(this.id),
@@ -433,6 +440,15 @@ export class MemberHost {
     }
     return Math.max(now, this.#stalledUntil) + minWriteMs + this.#random.exponential(meanWriteMs);
   }
+}
+
+/** By name: the classes are those of packages that bring a real disk along. */
+const refusals: ReadonlySet<string> = new Set(['DamagedStateError', 'StorageError']);
+
+/** A disk never loses what it took, so no member has a reason to refuse its own. Anything else is a mistake in the program. */
+function refusalOf(error: unknown, member: MemberId): unknown {
+  const isRefusal = error instanceof Error && refusals.has(error.name);
+  return isRefusal ? new Violation('members start from their disks', `member ${member}: ${error.message}`) : error;
 }
 
 function describeCauses(error: unknown): string {

@@ -260,6 +260,8 @@ export class PeerNetwork {
     } catch (error) {
       if (!(error instanceof PeerRefusedError)) return false;
       this.counts.refused++;
+      const { scheduler, trace } = this.#world;
+      trace.record(scheduler.now, 20, from.id, 0, 0, () => `${from.id} is refused: ${error.message}`);
       // No disk is ever wiped or put back under its old id here: a founder is refused because it was removed, or wrongly.
       if (!error.isRemoved && from.isFounder) this.#world.fail(new Violation('members are admitted', error.message));
       if (error.isRemoved) this.#tellRemoved(from, decodeHello(hello).to);
