@@ -13,6 +13,8 @@ const maxNoticeMs = 300;
 const maxReconnectMs = 80;
 /** A connection over a cut link hangs, and breaks after about this time: nobody tells that from a slow one at once. */
 const meanHangMs = 1_500;
+/** While one lane is clogged the other flows: heartbeats and renewals pass, entries do not. */
+const maxClogMs = 4_000;
 /** More than any run has. */
 const maxMembers = 1_000;
 
@@ -44,12 +46,20 @@ export interface PeerWorld {
 
 /** Connections between members, as TCP has them: in order within a lane, all or nothing, until they break and take along what is under way. */
 export class PeerNetwork {
-  readonly counts: { frames: number; broken: number; dropped: number; admitted: number; refused: number } = {
+  readonly counts: {
+    frames: number;
+    broken: number;
+    dropped: number;
+    admitted: number;
+    refused: number;
+    clogged: number;
+  } = {
     frames: 0,
     broken: 0,
     dropped: 0,
     admitted: 0,
     refused: 0,
+    clogged: 0,
   };
   readonly #world: PeerWorld;
   readonly #links: Link[] = [];
@@ -74,6 +84,7 @@ export class PeerNetwork {
       this.#links.push(link);
       for (const side of link.sides) this.#directions.set(side.from.id * maxMembers + side.to.id, { link, side });
       this.#breakNowAndThen(link);
+      this.#clogNowAndThen(link);
     }
   }
 
@@ -124,6 +135,18 @@ export class PeerNetwork {
       if (this.#isReliable || isDead(link)) return;
       this.#break(link);
       this.#breakNowAndThen(link);
+    });
+  }
+
+  #clogNowAndThen(link: Link): void {
+    const { random, scheduler, settings } = this.#world;
+    if (settings.clogEveryMs === Number.POSITIVE_INFINITY) return;
+    scheduler.after(random.exponential(settings.clogEveryMs), () => {
+      if (this.#isReliable || isDead(link)) return;
+      this.counts.clogged++;
+      const { arrivesAt } = random.pick(link.sides);
+      arrivesAt.bulk = Math.max(arrivesAt.bulk, scheduler.now + random.between(0, maxClogMs));
+      this.#clogNowAndThen(link);
     });
   }
 

@@ -16,6 +16,8 @@ export interface MemberRunSettings {
   readonly dropRate: number;
   /** Mean times between broken connections: of members, and of one client. */
   readonly linkBreakEveryMs: number;
+  /** Mean time between jams of what one member sends to another in bulk. */
+  readonly clogEveryMs: number;
   readonly clientBreakEveryMs: number;
   readonly disk: DiskSettings;
   /** Of one disk. A rejected write ends its process. */
@@ -53,6 +55,8 @@ export interface ClientSettings {
   readonly pauseAtElection: number;
   readonly maxValueBytes: number;
   readonly compactShare: number;
+  /** Of calls that break somebody's hold. */
+  readonly breakShare: number;
   readonly watchBufferBytes: number;
 }
 
@@ -84,6 +88,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     meanDelayMs: random.pick([0.2, 1, 4]),
     dropRate: !calm && random.chance(0.3) ? random.between(0, 0.02) : 0,
     linkBreakEveryMs: sometimes(0.5, 300, 5_000),
+    clogEveryMs: calm ? never : random.fork('clogs').pick([1_000, 5_000, never, never]),
     clientBreakEveryMs: sometimes(0.7, 500, 10_000),
     disk: {
       minWriteMs: random.between(0.05, 1),
@@ -121,6 +126,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       pauseAtElection: calm ? 0 : random.pick([0, 0.5]),
       maxValueBytes: random.pick([24, 300, 3_000, 30_000]),
       compactShare: random.pick([0, 0, 0.01, 0.05]),
+      breakShare: random.fork('breaks').pick([0, 0.01, 0.05]),
       watchBufferBytes: random.pick([4_096, 20_000, 1_048_576]),
       deathEveryMs: sometimes(0.4, 2_000, 15_000),
     },
