@@ -141,7 +141,7 @@ export class MemberOperator implements MemberObserver {
         return this.#become(sdk, other, 'removed');
       case 'wipe':
         return this.#wipe(sdk, other);
-      default:
+      case 'leases':
         this.#leaseReads = !this.#leaseReads;
         return this.#perform(sdk, { type: 'clusterSet', leaseReads: this.#leaseReads });
     }
