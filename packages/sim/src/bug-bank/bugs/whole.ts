@@ -3,18 +3,6 @@ import type { Bug } from '../bug.ts';
 /** Above consensus: in members, in the replicated state and in the SDK. Found by runs of whole members with applications. */
 const planted: readonly Bug[] = [
   {
-    name: 'answered-by-index-alone',
-    what: 'a client is answered by whatever entry came to stand where its own was to stand',
-    seenIn: 'etcd, applied waiters; Raft §8',
-    edits: [
-      {
-        file: 'member/src/mutations.ts',
-        find: '      if (term === entry.term) {\n',
-        replace: '      if (term <= entry.term && response !== null) {\n',
-      },
-    ],
-  },
-  {
     name: 'repeated-command-applied-again',
     what: 'a command that comes again under its session is applied again',
     seenIn: 'Raft dissertation §6.3',
@@ -89,18 +77,6 @@ const planted: readonly Bug[] = [
     ],
   },
   {
-    name: 'renewed-without-a-quorum',
-    what: 'a leader renews leases without finding out whether it still leads',
-    seenIn: 'etcd #15247',
-    edits: [
-      {
-        file: 'member/src/lease/lease-keeper.ts',
-        find: '    this.#barrier.wait((confirmed) => (confirmed ? settle() : done(null)));\n',
-        replace: '    settle();\n',
-      },
-    ],
-  },
-  {
     name: 'no-grace-from-a-new-leader',
     what: 'a new leader gives sessions half of their time only, and does not know how much of it is over',
     seenIn: 'etcd, leases after a change of leader',
@@ -125,18 +101,6 @@ const planted: readonly Bug[] = [
     ],
   },
   {
-    name: 'session-time-from-the-answer',
-    what: 'a client counts the time of its session from the answer, not from when it asked',
-    seenIn: 'Chubby §2.8; etcd clientv3 keepalives',
-    edits: [
-      {
-        file: 'client/src/session/session-core.ts',
-        find: '  confirmed(sentMs: number): void {\n    this.#liveness.confirm(sentMs);\n',
-        replace: '  confirmed(_sentMs: number): void {\n    this.#liveness.confirm(this.#environment.clock.nowMs());\n',
-      },
-    ],
-  },
-  {
     name: 'hold-outlives-its-session',
     what: 'the signal of a hold does not abort when the time of its session is up unconfirmed',
     seenIn: 'HBase, ZooKeeper clients that act on after a pause',
@@ -145,18 +109,6 @@ const planted: readonly Bug[] = [
         file: 'client/src/session/session-core.ts',
         find: "if (this.#liveness.isOver(nowMs)) return this.#expire('nothing was confirmed within its time');\n",
         replace: '',
-      },
-    ],
-  },
-  {
-    name: 'hold-confirmed-too-late',
-    what: 'a client believes in a hold for half a ttl longer than it was confirmed',
-    seenIn: 'an operator breaks a hold, and its holder hears of it late',
-    edits: [
-      {
-        file: 'client/src/lock/hold.ts',
-        find: 'return this.#confirmedMs + ttlMs - driftMarginMs(ttlMs);',
-        replace: 'return this.#confirmedMs + 1.5 * ttlMs - driftMarginMs(ttlMs);',
       },
     ],
   },
