@@ -23,6 +23,8 @@ interface Filters {
   /** False: the message and everything behind it is lost, as on a connection that dies; the connection is cut. */
   toMember?: (message: ClientMessage, connection: TestConnection) => boolean;
   toClient?: (message: MemberMessage, connection: TestConnection) => boolean;
+  /** What the client is told instead. */
+  replace?: (message: MemberMessage) => MemberMessage;
 }
 
 /** Sockets to the members of a cluster in this process. Frames travel in later turns of the event loop, in order. */
@@ -117,9 +119,11 @@ export class TestNetwork {
       told = true;
       setImmediate(() => events.closed(reason));
     };
-    const toClient = (frame: Uint8Array): void => {
+    const toClient = (sent: Uint8Array): void => {
       if (!open || silenced.toClient) return;
-      const { toClient: passes } = this.filters;
+      const { replace, toClient: passes } = this.filters;
+      const frame =
+        replace === undefined ? sent : encodeMemberFrame(decodeMemberFrame(sent).map((one) => replace(one)));
       if (passes !== undefined && !decodeMemberFrame(frame).every((message) => passes(message, connection))) {
         return connection.cut();
       }

@@ -1,9 +1,12 @@
 export interface ScheduledEvent {
   readonly time: number;
   readonly order: number;
-  /** Null once it was cancelled: then its time passes unnoticed. */
+  /** Null once it was cancelled, or has run. */
   run: (() => void) | null;
 }
+
+/** So few cancelled events may wait for their time to pass. More than that, and more than half of all, are thrown out. */
+const maxCancelled = 64;
 
 /** Virtual time: what happens next is whatever is due first, and among equals whatever was asked for first. A binary heap. */
 export class Scheduler {
@@ -11,6 +14,7 @@ export class Scheduler {
   #order = 0;
   #now = 0;
   #events = 0;
+  #cancelled = 0;
 
   /** Milliseconds since the run began. */
   get now(): number {
@@ -41,6 +45,23 @@ export class Scheduler {
     return this.at(this.#now + delay, run);
   }
 
+  /** It will not happen. Nearly all timers end so: were they left where they are, most of the heap would be dead. */
+  cancel(event: ScheduledEvent): void {
+    if (event.run === null) return;
+    event.run = null;
+    this.#cancelled++;
+    if (this.#cancelled > maxCancelled && this.#cancelled > this.#heap.length / 2) this.#clear();
+  }
+
+  #clear(): void {
+    const heap = this.#heap;
+    let kept = 0;
+    for (const event of heap) if (event.run !== null) heap[kept++] = event;
+    heap.length = kept;
+    this.#cancelled = 0;
+    for (let at = (kept >>> 1) - 1; at >= 0; at--) this.#sink(at, heap[at] as ScheduledEvent);
+  }
+
   /** Runs everything that is due up to and including `time`. */
   runUntil(time: number): void {
     while (this.step(time)) {
@@ -57,20 +78,28 @@ export class Scheduler {
         return false;
       }
       this.#take();
-      if (next.run === null) continue;
+      const { run } = next;
+      if (run === null) {
+        this.#cancelled--;
+        continue;
+      }
+      next.run = null;
       this.#now = next.time;
       this.#events++;
-      next.run();
+      run();
       return true;
     }
   }
 
-  #take(): ScheduledEvent {
+  #take(): void {
+    const last = this.#heap.pop() as ScheduledEvent;
+    if (this.#heap.length > 0) this.#sink(0, last);
+  }
+
+  /** Puts it where it belongs at or below `at`. */
+  #sink(from: number, last: ScheduledEvent): void {
     const heap = this.#heap;
-    const first = heap[0] as ScheduledEvent;
-    const last = heap.pop() as ScheduledEvent;
-    if (heap.length === 0) return first;
-    let at = 0;
+    let at = from;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
@@ -81,7 +110,6 @@ export class Scheduler {
       at = child;
     }
     heap[at] = last;
-    return first;
   }
 }
 

@@ -32,6 +32,8 @@ export function isWhole(seed: number, parts: Parts): boolean {
 if (process.send !== undefined && process.argv[2] !== undefined) await work(JSON.parse(process.argv[2]) as Share);
 
 async function work(share: Share): Promise<void> {
+  // Where an error was made is shown by a replay; here many are made that are no failures.
+  Error.stackTraceLimit = 0;
   for (let seed = share.first; seed <= share.last; seed += share.step) process.send?.(await attempt(seed, share));
 }
 

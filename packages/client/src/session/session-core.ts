@@ -350,12 +350,13 @@ export class SessionCore {
       const { message, sentMs } = await this.#askCommon(
         'session',
         (id) => ({ type: 'sessionResume', id, sessions: [this.claim()].filter((claim) => claim !== null) }),
-        false,
+        // There may be no leader for a moment, on a connection that stays: nobody else would claim it there.
+        true,
       );
       const standing = message.type === 'sessionsResumed' ? message.sessions[0] : undefined;
       this.resumed(standing?.ttlMs ?? null, sentMs);
     } catch {
-      // The connection was lost: the next hello claims it.
+      // It has ended by itself, or the client is closed.
     } finally {
       this.#resuming = false;
     }

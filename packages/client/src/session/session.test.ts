@@ -117,6 +117,26 @@ test('a committed write confirms the session, from when it was sent; a read does
   assert.ok(!kinds.has('keepalive') && !kinds.has('hello') && !kinds.has('sessionResume'), [...kinds].join());
 });
 
+test('a session that cannot be claimed for want of a leader is claimed again, on the same connection', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const session = await client.session({ ttlMs: 10_000 });
+  // The member does not have it on this connection, and then there is no leader for a moment.
+  const refusals = { mutation: 1, claim: 1 };
+  const error = (id: number, code: 'FENCED' | 'UNAVAILABLE') =>
+    ({ type: 'error', id, error: { code, message: 'not now', outcome: 'not-applied', details: {} } }) as const;
+  network.filters.replace = (message) => {
+    if (message.type === 'result' && refusals.mutation-- > 0) return error(message.id, 'FENCED');
+    if (message.type === 'sessionsResumed' && refusals.claim-- > 0) return error(message.id, 'UNAVAILABLE');
+    return message;
+  };
+  network.framesSent.length = 0;
+  await client.put('k', 'v', { session });
+  const kinds = network.framesSent.flat().map(({ type }) => type);
+  assert.equal(kinds.filter((type) => type === 'sessionResume').length, 2);
+  assert.ok(!kinds.includes('hello'));
+});
+
 test('an answer that comes after the deadline revives nothing', async (context) => {
   const harness = await Harness.start(context);
   const { client, network } = await harness.client();

@@ -66,17 +66,19 @@ export class PeerProtocolError extends Error {
   override readonly name = 'PeerProtocolError';
 }
 
+/** A number's bytes, of which a view of this is the float: a view of each frame costs more than what is read through it. */
+const scratch = new Uint8Array(numberBytes);
+const scratchView = new DataView(scratch.buffer);
+
 /** Reads what FrameWriter wrote. Every length is checked against what is left before anything is made of it. */
 export class FrameReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
 
   /** A frame that comes as a Node Buffer is read as the plain array that it is: whoever takes views of it makes no Buffers. */
   constructor(bytes: Uint8Array) {
     this.#bytes =
       bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get isAtEnd(): boolean {
@@ -85,13 +87,15 @@ export class FrameReader {
 
   byte(): number {
     const at = this.#advance(1);
-    return this.#view.getUint8(at);
+    return this.#bytes[at] as number;
   }
 
   /** A safe integer, not negative. */
   number(): number {
     const at = this.#advance(numberBytes);
-    const value = this.#view.getFloat64(at);
+    const bytes = this.#bytes;
+    for (let i = 0; i < numberBytes; i++) scratch[i] = bytes[at + i] as number;
+    const value = scratchView.getFloat64(0);
     if (!Number.isSafeInteger(value) || value < 0) throw new PeerProtocolError(`${value} at ${at} is no safe integer`);
     return value;
   }
@@ -99,7 +103,9 @@ export class FrameReader {
   /** How many items follow, each of at least `minItemBytes`: never more than fit into what is left. */
   count(minItemBytes: number): number {
     const at = this.#advance(lengthBytes);
-    const value = this.#view.getUint32(at);
+    const bytes = this.#bytes;
+    for (let i = 0; i < lengthBytes; i++) scratch[i] = bytes[at + i] as number;
+    const value = scratchView.getUint32(0);
     if (value * minItemBytes > this.#bytes.length - this.#at) {
       throw new PeerProtocolError(`${value} items at ${at}, ${this.#bytes.length - this.#at} bytes are left`);
     }

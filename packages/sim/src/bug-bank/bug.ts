@@ -22,6 +22,8 @@ export interface Bug {
   readonly edits: readonly Edit[];
   /** Otherwise any. */
   readonly onlyWith?: Circumstance;
+  /** It is looked for in runs of whole members; otherwise of core alone. */
+  readonly level?: 'whole members';
 }
 
 /** The source has moved on: the bug must be planted anew, or it guards nothing. */

@@ -5,6 +5,7 @@ import { logBugs } from './bugs/log.ts';
 import { membershipBugs } from './bugs/membership.ts';
 import { readBugs } from './bugs/reads.ts';
 import { snapshotBugs } from './bugs/snapshots.ts';
+import { wholeBugs } from './bugs/whole.ts';
 
 export const bugs: readonly Bug[] = [
   ...electionBugs,
@@ -13,4 +14,5 @@ export const bugs: readonly Bug[] = [
   ...readBugs,
   ...membershipBugs,
   ...snapshotBugs,
+  ...wholeBugs,
 ];

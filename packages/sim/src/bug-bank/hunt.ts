@@ -1,20 +1,19 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import type { Bug, Circumstance } from './bug.ts';
+import type { Bug } from './bug.ts';
 import { PlantedCopy, repository } from './planted-copy.ts';
 
 /** How long is looked for a bug, and from where. */
-export interface Hunt {
+export interface Hunt extends Pick<Bug, 'onlyWith' | 'level'> {
   /** From each of them on, seed by seed. */
   readonly starts: readonly number[];
   readonly maxSeeds: number;
-  readonly onlyWith?: Circumstance;
   readonly safetyMs: number;
   /** Of processor time. After that no further seed begins. */
   readonly budgetMs: number;
 }
 
-export interface Replay {
+export interface Replay extends Pick<Bug, 'level'> {
   readonly seed: number;
   readonly safetyMs: number;
   readonly trace: boolean;
@@ -34,11 +33,12 @@ const graceMs = 30_000;
 
 /** What came of each starting seed that there was time for, to its end. Throws when the copy does not run, or does not end. */
 export async function hunt(
-  bug: Pick<Bug, 'name' | 'edits' | 'onlyWith'>,
-  hunted: Omit<Hunt, 'onlyWith'>,
+  bug: Pick<Bug, 'name' | 'edits' | 'onlyWith' | 'level'>,
+  hunted: Omit<Hunt, 'onlyWith' | 'level'>,
 ): Promise<Found[]> {
   using copy = new PlantedCopy(bug.name, bug.edits);
-  const order: Hunt = bug.onlyWith === undefined ? hunted : { ...hunted, onlyWith: bug.onlyWith };
+  const { name: _name, edits: _edits, ...where } = bug;
+  const order: Hunt = { ...where, ...hunted };
   const found: Found[] = [];
   const { code, stderr } = await runIn(copy, order, (one) => found.push(one), patience * order.budgetMs + graceMs);
   if (code !== 0) throw new Error(`${bug.name}: the copy ended with ${code}: ${stderr}`);
@@ -46,8 +46,9 @@ export async function hunt(
 }
 
 /** Prints what one seed does with the bug planted. Returns the exit code. */
-export async function replay(bug: Bug, order: Replay): Promise<number> {
+export async function replay(bug: Bug, seed: Omit<Replay, 'level'>): Promise<number> {
   using copy = new PlantedCopy(bug.name, bug.edits);
+  const order: Replay = bug.level === undefined ? seed : { ...seed, level: bug.level };
   const { code, stderr } = await runIn(copy, order, () => {}, null);
   process.stderr.write(stderr);
   return typeof code === 'number' ? code : 1;

@@ -1,5 +1,7 @@
 // Runs in a copy of the sources that has a bug in it, and looks for a seed that finds it, from one starting seed after the other.
 import { setImmediate as turn } from 'node:timers/promises';
+import { simulateMembers } from '../members/run.ts';
+import { memberSettingsFor } from '../members/settings.ts';
 import { simulate } from '../run.ts';
 import { type Settings, settingsFor } from '../swarm.ts';
 import type { Circumstance } from './bug.ts';
@@ -17,7 +19,7 @@ const given = JSON.parse(process.argv[2] ?? '') as Hunt | Replay;
 // Nobody waits for what it finds any more.
 const orphaned = (): never => process.exit(1);
 process.once('disconnect', orphaned);
-if ('seed' in given) replay(given);
+if ('seed' in given) await replay(given);
 else await hunt(given);
 process.off('disconnect', orphaned);
 process.disconnect();
@@ -31,14 +33,13 @@ async function hunt(order: Hunt): Promise<void> {
 }
 
 /** Null when the time is up before that is known. */
-async function huntFrom(start: number, { budgetMs, maxSeeds, onlyWith, safetyMs }: Hunt): Promise<Found | null> {
+async function huntFrom(start: number, { budgetMs, level, maxSeeds, onlyWith, safetyMs }: Hunt): Promise<Found | null> {
   for (let seeds = 1; seeds <= maxSeeds; seeds++) {
     if (processorMs() > budgetMs) return null;
     const seed = start + seeds - 1;
-    const settings = settingsFor(seed, null, safetyMs);
-    if (onlyWith !== undefined && !isGiven[onlyWith](settings)) continue;
+    if (onlyWith !== undefined && !isGiven[onlyWith](settingsFor(seed, null, safetyMs))) continue;
     await turn();
-    const caught = attempt(seed, settings);
+    const caught = await attempt({ seed, level, safetyMs });
     if (caught !== null) return { start, seeds, caught: { seed, ...caught } };
   }
   return { start, seeds: maxSeeds, caught: null };
@@ -50,14 +51,21 @@ function processorMs(): number {
   return (system + user) / 1_000;
 }
 
-function attempt(seed: number, settings: Settings): { readonly by: string; readonly says: string } | null {
+type Attempt = Pick<Hunt, 'safetyMs'> & { readonly seed: number; readonly level: Hunt['level'] | undefined };
+
+async function attempt(one: Attempt): Promise<{ readonly by: string; readonly says: string } | null> {
   try {
-    simulate(seed, settings);
+    await run(one, null);
     return null;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     return { by: invariantOf(error), says: error.message };
   }
+}
+
+async function run({ level, safetyMs, seed }: Attempt, print: ((line: string) => void) | null): Promise<object> {
+  if (level === undefined) return simulate(seed, settingsFor(seed, null, safetyMs), print);
+  return simulateMembers(seed, memberSettingsFor(seed, null, safetyMs), print);
 }
 
 /**
@@ -70,7 +78,7 @@ function invariantOf(error: Error): string {
   throw error;
 }
 
-function replay({ seed, safetyMs, trace }: Replay): void {
+async function replay({ level, safetyMs, seed, trace }: Replay): Promise<void> {
   const print = trace ? (line: string): void => console.log(line) : null;
-  console.log(JSON.stringify(simulate(seed, settingsFor(seed, null, safetyMs), print), null, 2));
+  console.log(JSON.stringify(await run({ seed, level, safetyMs }, print), null, 2));
 }

@@ -7,7 +7,7 @@ import { applied, type Edit } from './bug.ts';
 export const repository: string = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /** All that a simulation loads. Each is copied with its links to the others, which lead to the copies. */
-const packages = ['core', 'member', 'protocol', 'sim', 'state-machine', 'storage'];
+const packages = ['client', 'core', 'member', 'protocol', 'sim', 'state-machine', 'storage'];
 
 /** The sources with a bug in them, in a directory of their own that goes when this is disposed of. What ships is not touched. */
 export class PlantedCopy implements Disposable {

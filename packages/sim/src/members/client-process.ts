@@ -63,7 +63,7 @@ export class ClientProcess {
   }
 
   async #connect(identity: 'session' | 'idempotency-key'): Promise<Client> {
-    const endpoints = this.#world.hosts.map(({ id }) => urlOf(id));
+    const endpoints = this.#world.hosts.filter(({ isPresent }) => isPresent).map(({ clientUrl }) => clientUrl);
     for (;;) {
       try {
         const client = await createClient(this.#environment(), { endpoints, author: this.name, identity });
@@ -92,10 +92,10 @@ export class ClientProcess {
       },
       openSocket: (url, events) => {
         this.counts.connections++;
-        const host = this.#world.hosts.find(({ id }) => urlOf(id) === url);
-        if (host === undefined) throw new Violation('clients know the members', `${this.name} dials ${url}`);
+        const host = this.#world.hosts.find(({ clientUrl }) => clientUrl === url);
         for (const old of this.#sockets) if (!old.isOpen) this.#sockets.delete(old);
-        if (!host.isUp) {
+        // Nothing runs there, or not yet.
+        if (host?.isUp !== true) {
           const cancel = this.process.after(refusedMs, () => events.closed('refused'));
           return { send: () => {}, close: cancel };
         }
@@ -210,8 +210,4 @@ export class ClientProcess {
       this.#breakNowAndThen();
     });
   }
-}
-
-function urlOf(member: number): string {
-  return `ws://m${member}:1`;
 }

@@ -12,7 +12,7 @@ import type { Checkpoint, LogStore, SnapshotStore, StateStore, Storage } from '@
 import { initMemoryStorage, MemoryDisk, openMemoryStorage, type PendingWrite } from '@conclave/storage/memory';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
-import type { Scheduler } from '../scheduler.ts';
+import type { ScheduledEvent, Scheduler } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
 import { Violation } from '../violation.ts';
 import type { Microtasks } from './microtasks.ts';
@@ -41,6 +41,9 @@ export interface HostWorld {
 export class MemberHost {
   readonly id: MemberId;
   readonly clock: Clock;
+  readonly isFounder: boolean;
+  readonly clientUrl: string;
+  readonly peerUrl: string;
   readonly counts: {
     writes: number;
     stalls: number;
@@ -66,6 +69,8 @@ export class MemberHost {
   /** Grows with each crash: what was under way before it is nobody's. */
   #life = 0;
   #pausedUntil = 0;
+  /** Its machine is no more. */
+  isLost = false;
   #deferred: Record<Kind, (() => void)[]> = { timers: [], arrivals: [] };
   #soon: (() => void)[] = [];
   #nextStall: number;
@@ -88,6 +93,10 @@ export class MemberHost {
     this.#nextWriteError = random.exponential(world.settings.writeErrorEveryMs);
     this.#disk = new MemoryDisk({ onWrite: (write) => this.#write(write) });
     const storeUuid = `00000000-0000-4000-8000-${settings.id.toString().padStart(12, '0')}`;
+    this.isFounder = settings.joinSecret === null;
+    const own = settings.members.find(({ id }) => id === settings.id);
+    this.clientUrl = own?.clientUrl ?? '';
+    this.peerUrl = own?.peerUrl ?? '';
     initMemoryStorage(this.#disk, { clusterId: settings.clusterId, memberId: settings.id, storeUuid, configuration });
   }
 
@@ -108,6 +117,11 @@ export class MemberHost {
     return this.#member?.raft.role === 'leader';
   }
 
+  /** It is, or will be again, a member of the cluster as far as it knows. */
+  get isPresent(): boolean {
+    return !this.isLost && (this.#member?.removed ?? null) === null;
+  }
+
   get life(): number {
     return this.#life;
   }
@@ -116,7 +130,13 @@ export class MemberHost {
     return this.#world.scheduler.now < this.#pausedUntil;
   }
 
+  lose(): void {
+    this.isLost = true;
+    this.crash();
+  }
+
   start(): void {
+    if (this.isLost) return;
     const life = this.#life;
     this.#isStarted = true;
     this.#world.microtasks.touch();
@@ -131,7 +151,7 @@ export class MemberHost {
       member.start();
       this.#world.lifeChanged(this);
     } catch (error) {
-      if (life === this.#life) this.#world.fail(error);
+      if (life === this.#life) this.#world.fail(refusalOf(error, this.id));
     }
   }
 
@@ -193,47 +213,57 @@ export class MemberHost {
     this.#witness();
   }
 
-  #at(timeMs: number, act: () => void): void {
+  #at(timeMs: number, act: () => void): ScheduledEvent {
     const life = this.#life;
-    this.#world.scheduler.at(timeMs, () => {
+    return this.#world.scheduler.at(timeMs, () => {
       if (life === this.#life) act();
     });
   }
 
   #after(delayMs: number, run: () => void): Cancel {
+    const { scheduler } = this.#world;
     let isCancelled = false;
-    const guarded = (): void => {
-      if (!isCancelled) run();
-    };
-    const due = this.clock.trueTime(this.clock.now() + delayMs);
-    this.#at(due, () => {
-      if (!isCancelled) this.enter('timers', guarded);
-    });
+    const due = this.#at(this.clock.trueTime(this.clock.now() + delayMs), () =>
+      this.enter('timers', () => {
+        if (!isCancelled) run();
+      }),
+    );
     return () => {
       isCancelled = true;
+      scheduler.cancel(due);
     };
   }
 
   #runSoon(run: () => void): void {
     this.#soon.push(run);
     if (this.#soon.length > 1) return;
-    this.#at(this.#world.scheduler.now + this.#random.between(0, this.#world.settings.maxTurnMs), () =>
-      this.enter('timers', () => {
-        const turn = this.#soon;
-        this.#soon = [];
-        const life = this.#life;
-        for (const act of turn) if (life === this.#life) act();
-      }),
-    );
+    const { scheduler, settings } = this.#world;
+    this.#at(scheduler.now + this.#random.between(0, settings.maxTurnMs), this.#enterTurn);
   }
+
+  readonly #enterTurn = (): void => this.enter('timers', this.#turn);
+
+  readonly #turn = (): void => {
+    const turn = this.#soon;
+    this.#soon = [];
+    const life = this.#life;
+    for (const act of turn) if (life === this.#life) act();
+  };
 
   #environment(store: Environment['store']): Environment {
     const { print, scheduler, trace, transport } = this.#world;
+    const life = this.#life;
     const say = (level: string) => (facts: Readonly<Record<string, unknown>>, message: string) =>
       print?.(`${scheduler.now.toFixed(3).padStart(11)}  ${this.id} ${level} ${message} ${JSON.stringify(facts)}`);
     return {
       clock: { nowMs: () => this.clock.now(), wallMs: () => wallBaseMs + this.clock.now() },
-      timers: { after: (delayMs, run) => this.#after(delayMs, run), soon: (run) => this.#runSoon(run) },
+      // What a promise of an earlier life still asks for is nobody's.
+      timers: {
+        after: (delayMs, run) => (life === this.#life ? this.#after(delayMs, run) : () => {}),
+        soon: (run) => {
+          if (life === this.#life) this.#runSoon(run);
+        },
+      },
       prng: this.#random.fork('member'),
       log: { info: say('info'), warn: say('warn'), error: say('error') },
       transport: transport(this.id),
@@ -410,6 +440,15 @@ export class MemberHost {
     }
     return Math.max(now, this.#stalledUntil) + minWriteMs + this.#random.exponential(meanWriteMs);
   }
+}
+
+/** By name: the classes are those of packages that bring a real disk along. */
+const refusals: ReadonlySet<string> = new Set(['DamagedStateError', 'StorageError']);
+
+/** A disk never loses what it took, so no member has a reason to refuse its own. Anything else is a mistake in the program. */
+function refusalOf(error: unknown, member: MemberId): unknown {
+  const isRefusal = error instanceof Error && refusals.has(error.name);
+  return isRefusal ? new Violation('members start from their disks', `member ${member}: ${error.message}`) : error;
 }
 
 function describeCauses(error: unknown): string {

@@ -107,7 +107,7 @@ function changeOf(event: KeyEvent): Change {
 const none: Uint8Array = new Uint8Array();
 
 export function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 function describe({ count, high, low }: Digest): string {

@@ -1,5 +1,13 @@
 import type { MemberId } from '@conclave/core';
-import { decodeHello, type Lane, lanes, type Member, PeerRefusedError, type PeerTransport } from '@conclave/member';
+import {
+  decodeHello,
+  type Lane,
+  lanes,
+  type Member,
+  PeerRefusedError,
+  type PeerTransport,
+  type Verdict,
+} from '@conclave/member';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
 import type { Trace } from '../trace.ts';
@@ -13,6 +21,10 @@ const maxNoticeMs = 300;
 const maxReconnectMs = 80;
 /** A connection over a cut link hangs, and breaks after about this time: nobody tells that from a slow one at once. */
 const meanHangMs = 1_500;
+/** While one lane is clogged the other flows: heartbeats and renewals pass, entries do not. */
+const maxClogMs = 4_000;
+/** More than any run has. */
+const maxMembers = 1_000;
 
 interface Direction {
   readonly from: MemberHost;
@@ -42,14 +54,25 @@ export interface PeerWorld {
 
 /** Connections between members, as TCP has them: in order within a lane, all or nothing, until they break and take along what is under way. */
 export class PeerNetwork {
-  readonly counts: { frames: number; broken: number; dropped: number; admitted: number } = {
+  readonly counts: {
+    frames: number;
+    broken: number;
+    dropped: number;
+    admitted: number;
+    refused: number;
+    clogged: number;
+  } = {
     frames: 0,
     broken: 0,
     dropped: 0,
     admitted: 0,
+    refused: 0,
+    clogged: 0,
   };
   readonly #world: PeerWorld;
   readonly #links: Link[] = [];
+  /** By both ends, as one number. */
+  readonly #directions = new Map<number, { readonly link: Link; readonly side: Direction }>();
   readonly #cut = new Set<string>();
   #isReliable = false;
 
@@ -59,17 +82,22 @@ export class PeerNetwork {
 
   /** All hosts, once they are made. */
   connect(hosts: readonly MemberHost[]): void {
-    for (const [at, a] of hosts.entries()) {
-      for (const b of hosts.slice(at + 1)) {
-        const link: Link = { connection: 0, isConnecting: false, sides: [sideOf(a, b), sideOf(b, a)] };
-        this.#links.push(link);
-        this.#breakNowAndThen(link);
-      }
+    for (const [at, host] of hosts.entries()) this.join(host, hosts.slice(0, at));
+  }
+
+  /** A member that was not there before. */
+  join(host: MemberHost, others: readonly MemberHost[]): void {
+    for (const other of others) {
+      const link: Link = { connection: 0, isConnecting: false, sides: [sideOf(other, host), sideOf(host, other)] };
+      this.#links.push(link);
+      for (const side of link.sides) this.#directions.set(side.from.id * maxMembers + side.to.id, { link, side });
+      this.#breakNowAndThen(link);
+      this.#clogNowAndThen(link);
     }
   }
 
   transport(from: MemberId): PeerTransport {
-    // Everybody is connected with everybody: members neither come nor go here.
+    // Everybody is connected with everybody who is in: only admission keeps anybody out.
     return { send: (to, lane, frame) => this.#send(from, to, lane, frame), reach: () => {} };
   }
 
@@ -105,16 +133,28 @@ export class PeerNetwork {
   }
 
   #isCut(from: number, to: number): boolean {
-    return this.#cut.has(`${from}>${to}`);
+    return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`);
   }
 
   #breakNowAndThen(link: Link): void {
     const { random, scheduler, settings } = this.#world;
     if (settings.linkBreakEveryMs === Number.POSITIVE_INFINITY) return;
     scheduler.after(random.exponential(settings.linkBreakEveryMs), () => {
-      if (this.#isReliable) return;
+      if (this.#isReliable || isDead(link)) return;
       this.#break(link);
       this.#breakNowAndThen(link);
+    });
+  }
+
+  #clogNowAndThen(link: Link): void {
+    const { random, scheduler, settings } = this.#world;
+    if (settings.clogEveryMs === Number.POSITIVE_INFINITY) return;
+    scheduler.after(random.exponential(settings.clogEveryMs), () => {
+      if (this.#isReliable || isDead(link)) return;
+      this.counts.clogged++;
+      const { arrivesAt } = random.pick(link.sides);
+      arrivesAt.bulk = Math.max(arrivesAt.bulk, scheduler.now + random.between(0, maxClogMs));
+      this.#clogNowAndThen(link);
     });
   }
 
@@ -129,11 +169,11 @@ export class PeerNetwork {
     this.counts.frames++;
     const { link, side } = found;
     const { connection } = link;
-    const arrive = (): void => {
-      if (link.connection === connection) this.#travel(link, side, lane, frame);
-    };
-    if (this.#isCut(from, to)) side.held.push(arrive);
-    else arrive();
+    if (!this.#isCut(from, to)) this.#travel(link, side, lane, frame);
+    else
+      side.held.push(() => {
+        if (link.connection === connection) this.#travel(link, side, lane, frame);
+      });
     return true;
   }
 
@@ -167,10 +207,7 @@ export class PeerNetwork {
   }
 
   #direction(from: MemberId, to: MemberId): { link: Link; side: Direction } | null {
-    for (const link of this.#links) {
-      for (const side of link.sides) if (side.from.id === from && side.to.id === to) return { link, side };
-    }
-    return null;
+    return this.#directions.get(from * maxMembers + to) ?? null;
   }
 
   #break(link: Link): void {
@@ -202,7 +239,7 @@ export class PeerNetwork {
 
   #reconnectSoon(link: Link): void {
     const { random, scheduler } = this.#world;
-    if (link.isConnecting) return;
+    if (link.isConnecting || isDead(link)) return;
     link.isConnecting = true;
     const { connection } = link;
     scheduler.after(random.between(1, maxReconnectMs), () => {
@@ -236,7 +273,7 @@ export class PeerNetwork {
           to.enter('arrivals', () => {
             if (link.connection !== connection || to.member === null) return;
             microtasks.touch();
-            void this.#admit(to.member, hello).then((isAdmitted) => admitted(isAdmitted));
+            void this.#admit(to.member, from, hello).then((isAdmitted) => admitted(isAdmitted));
           });
         });
       });
@@ -247,15 +284,29 @@ export class PeerNetwork {
     });
   }
 
-  async #admit(member: Member, hello: Uint8Array): Promise<boolean> {
+  async #admit(member: Member, from: MemberHost, hello: Uint8Array): Promise<boolean> {
     try {
       await member.admit(decodeHello(hello));
       return true;
     } catch (error) {
-      // No disk is ever wiped or put back here: whoever is refused is refused wrongly.
-      if (error instanceof PeerRefusedError) this.#world.fail(new Violation('members are admitted', error.message));
+      if (!(error instanceof PeerRefusedError)) return false;
+      this.counts.refused++;
+      const { scheduler, trace } = this.#world;
+      trace.record(scheduler.now, 20, from.id, 0, 0, () => `${from.id} is refused: ${error.message}`);
+      // No disk is ever wiped or put back under its old id here: a founder is refused because it was removed, or wrongly.
+      const { verdict } = error;
+      if (verdict !== 'removed' && from.isFounder)
+        this.#world.fail(new Violation('members are admitted', error.message));
+      if (verdict !== null) this.#tell(from, decodeHello(hello).to, verdict);
       return false;
     }
+  }
+
+  #tell(host: MemberHost, by: MemberId, verdict: Verdict): void {
+    const { random, scheduler, settings } = this.#world;
+    scheduler.after(settings.minDelayMs + random.exponential(settings.meanDelayMs), () =>
+      host.enter('arrivals', () => host.member?.told(by, verdict)),
+    );
   }
 
   #open(link: Link): void {
@@ -266,6 +317,11 @@ export class PeerNetwork {
       for (const lane of lanes) side.arrivesAt[lane] = 0;
     }
   }
+}
+
+/** One of both never comes back. */
+function isDead({ sides }: Link): boolean {
+  return sides.some(({ from }) => !from.isPresent);
 }
 
 function sideOf(from: MemberHost, to: MemberHost): Direction {

@@ -61,7 +61,7 @@ export class VirtualProcess {
     );
     return () => {
       end();
-      due.run = null;
+      this.#scheduler.cancel(due);
     };
   }
 

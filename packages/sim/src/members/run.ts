@@ -1,4 +1,5 @@
-import type { Configuration, MemberId } from '@conclave/core';
+import { type Configuration, configurationOf, emptyConfiguration, type MemberId, membersOf } from '@conclave/core';
+import type { MemberAddress } from '@conclave/member';
 import { Clock } from '../clock.ts';
 import { type FaultCounts, Nemesis } from '../nemesis.ts';
 import { Random } from '../random.ts';
@@ -17,6 +18,7 @@ import { LinearizableKeys } from './invariants/linearizable-keys.ts';
 import { Watches } from './invariants/watches.ts';
 import { Microtasks } from './microtasks.ts';
 import type { MemberObserver } from './observer.ts';
+import { type Joiner, MemberOperator } from './operator.ts';
 import { Oracle } from './oracle.ts';
 import { PeerNetwork } from './peer-network.ts';
 import type { MemberRunSettings } from './settings.ts';
@@ -32,6 +34,7 @@ export interface MemberRunReport {
   readonly terms: number;
   readonly faults: FaultCounts & StaleLeader['counts'];
   readonly network: PeerNetwork['counts'];
+  readonly operator: MemberOperator['counts'];
   readonly disk: MemberHost['counts'];
   readonly load: CallCounts & Holders['counts'] & Workload['counts'];
   readonly seen: {
@@ -76,6 +79,7 @@ export async function simulateMembers(
         run.until(settings.safetyMs);
         run.calm();
         run.heal();
+        run.loseAllPower();
         run.close();
         resolve(run.report());
       } catch (error) {
@@ -94,7 +98,9 @@ class MemberRun {
   readonly #trace: Trace;
   readonly #oracle: Oracle;
   readonly #network: PeerNetwork;
-  readonly #hosts: readonly MemberHost[];
+  readonly #hosts: MemberHost[] = [];
+  readonly #hostRandom: Random;
+  readonly #print: ((line: string) => void) | null;
   /** Those that live. */
   readonly #clients: ClientProcess[] = [];
   readonly #readers: WatchReader[] = [];
@@ -108,6 +114,7 @@ class MemberRun {
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #staleLeader: StaleLeader;
+  readonly #operator: MemberOperator;
   readonly #clientRandom: Random;
   #clientsMade = 0;
   readonly #clientCounts = { connections: 0, sessions: 0, sessionsLost: 0, snapshots: 0, compacted: 0 };
@@ -124,8 +131,10 @@ class MemberRun {
     const microtasks = this.#microtasks;
     const trace = this.#trace;
     const fail = (error: unknown): void => this.fail(error);
+    this.#print = print;
     this.#network = new PeerNetwork({ scheduler, microtasks, random: random.fork('network'), trace, settings, fail });
-    this.#hosts = this.#makeHosts(random.fork('hosts'), fail, print);
+    this.#hostRandom = random.fork('hosts');
+    this.#found();
     this.#network.connect(this.#hosts);
     for (const host of this.#hosts) host.start();
     const clients = this.#clients;
@@ -153,6 +162,15 @@ class MemberRun {
       replace: (client) => this.#replace(client),
     });
     this.#observers.push(this.#keys, new ExactlyOnce(), this.#holds, this.#leases, this.#watches, this.#workload);
+    this.#operator = new MemberOperator({
+      settings: settings.operator,
+      scheduler,
+      random: random.fork('operator'),
+      hosts: this.#hosts,
+      clients,
+      start: (joiner) => this.#join(joiner),
+    });
+    this.#observers.push(this.#operator);
     for (let count = 0; count < settings.clients.count; count++) this.#addClient();
     const cluster = { hosts: this.#hosts, network: this.#network, clients };
     this.#nemesis = new Nemesis(cluster, scheduler, random.fork('nemesis'), settings.faults);
@@ -165,41 +183,47 @@ class MemberRun {
     this.#failure ??= error;
   }
 
-  #makeHosts(random: Random, fail: (error: unknown) => void, print: ((line: string) => void) | null): MemberHost[] {
-    const { electionMs, faults, heartbeatMs, keptLog, members } = this.#settings;
-    const ids = Array.from({ length: members }, (_, at) => (at + 1) as MemberId);
-    const configuration: Configuration = {
-      voters: ids,
-      votersOutgoing: [],
-      learners: [],
-      learnersNext: [],
-      leaseReads: false,
-    };
-    const addresses = ids.map((id) => ({ id, name: `m${id}`, clientUrl: `ws://m${id}:1`, peerUrl: `ws://p${id}:1` }));
-    return ids.map((id) => {
-      const own = random.fork(`host ${id}`);
-      const settings = {
-        id,
-        clusterId: 'sim',
-        members: addresses,
-        peerUrl: null,
-        joinSecret: null,
-        electionMs,
-        heartbeatMs,
-        keptLog,
-        pid: null,
-      };
-      return new MemberHost(settings, configuration, this.#clock(own, faults.clockDrift), own, {
-        scheduler: this.#scheduler,
-        microtasks: this.#microtasks,
-        trace: this.#trace,
-        settings: this.#settings,
-        oracle: this.#oracle,
-        transport: (from) => this.#network.transport(from),
-        lifeChanged: (host) => this.#lifeChanged(host),
-        fail,
-        print,
-      });
+  #found(): void {
+    const ids = Array.from({ length: this.#settings.members }, (_, at) => (at + 1) as MemberId);
+    const founders = ids.map((id) => ({ id, name: `m${id}`, clientUrl: `ws://m${id}:1`, peerUrl: `ws://p${id}:1` }));
+    for (const id of ids) this.#hosts.push(this.#makeHost(id, founders, configurationOf(ids), null));
+  }
+
+  /** It knows where the others are, and nothing else. */
+  #join({ clientUrl, id, joinSecret, peerUrl }: Joiner): void {
+    const others = this.#hosts.map((host) => ({
+      id: host.id,
+      name: `m${host.id}`,
+      clientUrl: host.clientUrl,
+      peerUrl: host.peerUrl,
+    }));
+    const own = { id, name: `member-${id}`, clientUrl, peerUrl };
+    const host = this.#makeHost(id, [...others, own], emptyConfiguration, joinSecret);
+    this.#network.join(host, this.#hosts);
+    this.#hosts.push(host);
+    host.start();
+  }
+
+  #makeHost(
+    id: MemberId,
+    members: readonly MemberAddress[],
+    configuration: Configuration,
+    joinSecret: Uint8Array | null,
+  ): MemberHost {
+    const { electionMs, faults, heartbeatMs, keptLog } = this.#settings;
+    const own = this.#hostRandom.fork(`host ${id}`);
+    const limits = { electionMs, heartbeatMs, keptLog };
+    const settings = { id, clusterId: 'sim', members, peerUrl: null, joinSecret, ...limits, pid: null };
+    return new MemberHost(settings, configuration, this.#clock(own, faults.clockDrift), own, {
+      scheduler: this.#scheduler,
+      microtasks: this.#microtasks,
+      trace: this.#trace,
+      settings: this.#settings,
+      oracle: this.#oracle,
+      transport: (from) => this.#network.transport(from),
+      lifeChanged: (host) => this.#lifeChanged(host),
+      fail: (error) => this.fail(error),
+      print: this.#print,
     });
   }
 
@@ -266,6 +290,7 @@ class MemberRun {
   /** No more faults, and no more work. */
   calm(): void {
     this.#workload.stop();
+    this.#operator.stop();
     this.#nemesis.stop();
     this.#staleLeader.stop();
     for (const client of this.#clients) client.becomeReliable();
@@ -288,6 +313,25 @@ class MemberRun {
       this.until(this.#scheduler.now + electionMs / 2);
     }
     for (const observer of this.#observers) observer.ended?.(this.#oracle, this.#hosts);
+  }
+
+  /** Durability: the power goes everywhere at once, and everything that was ever applied is applied again, the same on every member. */
+  loseAllPower(): void {
+    for (const host of this.#hosts) host.crash();
+    for (const host of this.#hosts) host.start();
+    const least = this.#oracle.index;
+    const deadline = this.#scheduler.now + healingElections * this.#settings.electionMs + healingClientsMs;
+    while (!(this.#oracle.index > least && this.#isSettled())) {
+      demand(this.#scheduler.now < deadline, 'durability', () => `of ${least}: ${this.#describeUnsettled()}`);
+      this.until(this.#scheduler.now + this.#settings.electionMs / 2);
+    }
+  }
+
+  /** Who takes part, as the member has it that has applied most, and is not lost for ever. */
+  #presentHosts(): MemberHost[] {
+    const newest = this.#hosts.toSorted((a, b) => (b.member?.applied ?? -1) - (a.member?.applied ?? -1))[0];
+    const members = newest?.member === null ? [] : membersOf(newest?.member.raft.configuration ?? emptyConfiguration);
+    return this.#hosts.filter(({ id, isLost }) => members.includes(id) && !isLost);
   }
 
   /** Whoever closes his client leaves nothing behind: no timer, no connection. */
@@ -320,8 +364,8 @@ class MemberRun {
   #isSettled(): boolean {
     return (
       this.#clients.every(({ pending, wishes }) => pending + wishes === 0) &&
-      this.#hosts.every(
-        (host) => host.member?.raft.applied === this.#oracle.index && host.member.counts.pending === 0,
+      this.#presentHosts().every(
+        (host) => host.member?.applied === this.#oracle.index && host.member.counts.pending === 0,
       ) &&
       this.#watches.isComplete
     );
@@ -347,6 +391,7 @@ class MemberRun {
       terms: Math.max(...this.#hosts.map(({ member }) => member?.raft.term ?? 0)),
       faults: { ...this.#nemesis.counts, ...this.#staleLeader.counts },
       network: this.#network.counts,
+      operator: this.#operator.counts,
       disk: {
         writes: sum(({ counts }) => counts.writes),
         stalls: sum(({ counts }) => counts.stalls),

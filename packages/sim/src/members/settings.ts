@@ -16,14 +16,27 @@ export interface MemberRunSettings {
   readonly dropRate: number;
   /** Mean times between broken connections: of members, and of one client. */
   readonly linkBreakEveryMs: number;
+  /** Mean time between jams of what one member sends to another in bulk. */
+  readonly clogEveryMs: number;
   readonly clientBreakEveryMs: number;
   readonly disk: DiskSettings;
   /** Of one disk. A rejected write ends its process. */
   readonly writeErrorEveryMs: number;
   readonly faults: FaultSettings;
   readonly staleLeaderEveryMs: number;
+  readonly operator: OperatorSettings;
   readonly clients: ClientSettings;
   readonly safetyMs: number;
+}
+
+export interface OperatorSettings {
+  /** Members at the beginning. */
+  readonly founders: number;
+  /** Mean times between what the operator does; Infinity for never. */
+  readonly changeEveryMs: number;
+  readonly transferEveryMs: number;
+  /** Asked for from the beginning; later changes turn it off and on. */
+  readonly leaseReads: boolean;
 }
 
 export interface ClientSettings {
@@ -42,6 +55,8 @@ export interface ClientSettings {
   readonly pauseAtElection: number;
   readonly maxValueBytes: number;
   readonly compactShare: number;
+  /** Of calls that break somebody's hold. */
+  readonly breakShare: number;
   readonly watchBufferBytes: number;
 }
 
@@ -55,8 +70,16 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
   const sometimes = (probability: number, low: number, high: number): number =>
     !calm && random.chance(probability) ? random.between(low, high) : never;
   const heartbeatMs = random.pick([20, 50, 100]);
+  const operator = random.fork('operator');
+  const founders = members ?? random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]);
   return {
-    members: members ?? random.pick([1, 2, 3, 3, 3, 3, 3, 5, 5, 7]),
+    members: founders,
+    operator: {
+      founders,
+      changeEveryMs: operator.pick([300, 1_000, 4_000, never, never]),
+      transferEveryMs: operator.pick([500, 3_000, never]),
+      leaseReads: operator.chance(0.5),
+    },
     heartbeatMs,
     electionMs: heartbeatMs * random.pick([4, 8, 10]),
     keptLog: { entries: random.fork('log').pick([1, 20, 200, 65_536]), bytes: 67_108_864 },
@@ -65,6 +88,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     meanDelayMs: random.pick([0.2, 1, 4]),
     dropRate: !calm && random.chance(0.3) ? random.between(0, 0.02) : 0,
     linkBreakEveryMs: sometimes(0.5, 300, 5_000),
+    clogEveryMs: calm ? never : random.fork('clogs').pick([1_000, 5_000, never, never]),
     clientBreakEveryMs: sometimes(0.7, 500, 10_000),
     disk: {
       minWriteMs: random.between(0.05, 1),
@@ -102,6 +126,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       pauseAtElection: calm ? 0 : random.pick([0, 0.5]),
       maxValueBytes: random.pick([24, 300, 3_000, 30_000]),
       compactShare: random.pick([0, 0, 0.01, 0.05]),
+      breakShare: random.fork('breaks').pick([0, 0.01, 0.05]),
       watchBufferBytes: random.pick([4_096, 20_000, 1_048_576]),
       deathEveryMs: sometimes(0.4, 2_000, 15_000),
     },

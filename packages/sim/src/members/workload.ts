@@ -114,7 +114,7 @@ export class Workload implements MemberObserver {
     if (roll < 0.75) return this.#list(client, 'linearizable');
     if (roll < 0.84) return this.#get(client, 'local');
     if (roll < 0.87) return this.#list(client, 'local');
-    if (roll < 0.88) return this.#world.holders.breakOne(client);
+    if (roll < 0.87 + this.#world.settings.breakShare) return this.#world.holders.breakOne(client);
     return client.wishes < maxWishes ? this.#world.holders.hold(client) : this.#put(client);
   }
 
