@@ -3,7 +3,7 @@ import { decodeHello, type Member, type MemberId, PeerRefusedError, type PeerRou
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { bounds } from './bounds.ts';
-import { closeSockets, listen } from './client-listener.ts';
+import { closeServer, listen } from './client-listener.ts';
 import type { Endpoint } from './options.ts';
 
 export const peerSubprotocol = 'conclave-peer.v1';
@@ -43,9 +43,7 @@ export class PeerListener {
   }
 
   async close(): Promise<void> {
-    await closeSockets(this.#sockets);
-    this.#http.closeAllConnections();
-    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
+    await closeServer(this.#http, this.#sockets);
   }
 
   /** Nobody else is listened to any more. */
