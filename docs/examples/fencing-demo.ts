@@ -72,9 +72,13 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
 
-function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Actor {
+function start(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  errors: 'inherit' | 'ignore' = 'inherit',
+): Actor {
   const child = spawn(process.execPath, [...process.execArgv, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', errors],
     env: { ...process.env, ...env },
   });
   children.add(child);
@@ -99,7 +103,7 @@ async function says({ lines }: Actor, pattern: RegExp, print: (line: string) => 
 /** Three members on this machine, with new data. */
 async function cluster(data: string): Promise<string> {
   const program = join(import.meta.dirname, '../../packages/cli/bin/conclave.js');
-  const dev = start([program, 'dev', '--json', '--port', '0', '--data', data]);
+  const dev = start([program, 'dev', '--json', '--port', '0', '--data', data], {}, 'ignore');
   const ready = z.object({ endpoints: z.array(z.string()) });
   return ready.parse(JSON.parse(await says(dev, /"ready"/, () => {}))).endpoints.join(',');
 }

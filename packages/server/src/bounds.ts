@@ -7,8 +7,10 @@ export const bounds = {
   peerHelloTimeoutMs: 5_000,
   minReconnectMs: 50,
   maxReconnectMs: 1_000,
-  /** A link on which nothing at all has come for this long is dead. */
-  peerSilenceMs: 5_000,
+  /** A link to a peer is asked for a sign of life this often. */
+  peerPingIntervalMs: 1_500,
+  /** So many of them unanswered, and the link is dead, and with the control lane's all lanes to that peer. */
+  maxUnansweredPings: { control: 3, bulk: 40, snapshot: 40 },
   maxClientConnections: 12_000,
   /** Request line and headers of the upgrade. */
   headersTimeoutMs: 5_000,

@@ -8,26 +8,32 @@ import { test } from 'node:test';
 import { startMember } from './start-member.ts';
 
 /** A WebSocket that takes what it is sent and answers nothing, not even a close. */
-async function deaf(port: number, subprotocol: string): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  const key = Buffer.alloc(16).toString('base64');
-  socket.write(
-    [
-      'GET /bulk HTTP/1.1',
-      `Host: 127.0.0.1:${port}`,
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      `Sec-WebSocket-Key: ${key}`,
-      'Sec-WebSocket-Version: 13',
-      `Sec-WebSocket-Protocol: ${subprotocol}`,
-      '\r\n',
-    ].join('\r\n'),
-  );
-  socket.on('error', () => {});
-  const [answer] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as [Buffer | boolean];
-  if (typeof answer === 'boolean') return socket;
-  assert.match(answer.toString('latin1'), /^HTTP\/1\.1 101 /);
-  return socket;
+class Deaf {
+  readonly socket: Socket;
+  readonly #rest: string;
+
+  /** Has sent the first half of its request. */
+  constructor(port: number, subprotocol: string) {
+    this.socket = connect(port, '127.0.0.1');
+    this.socket.on('error', () => {});
+    this.socket.write(`GET /bulk HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`);
+    const key = Buffer.alloc(16).toString('base64');
+    this.#rest = `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ${subprotocol}\r\n\r\n`;
+  }
+
+  /** Sends the other half. Resolves when it is taken, or when it is not. */
+  async upgrade(): Promise<void> {
+    const isOver = new Promise<void>((resolve) => {
+      this.socket.once('data', () => resolve());
+      this.socket.once('close', () => resolve());
+    });
+    this.socket.write(this.#rest);
+    await isOver;
+  }
+
+  async closed(): Promise<void> {
+    if (!this.socket.closed) await once(this.socket, 'close');
+  }
 }
 
 for (const [who, subprotocol] of [
@@ -51,14 +57,18 @@ for (const [who, subprotocol] of [
       logLevel: 'silent',
     });
     const port = who === 'a client' ? running.clientPort : running.peerPort;
-    const early = await deaf(port, subprotocol);
-    // It is told that the member closes, and has a moment for its answer: in that moment the next one comes.
-    const told = once(early, 'data');
+    const early = new Deaf(port, subprotocol);
+    const half = new Deaf(port, subprotocol);
+    await early.upgrade();
+    // It is told that the member closes, and has a moment for its answer: in that moment the others come.
+    const told = once(early.socket, 'data');
     const stopped = running.stop();
     await told;
-    const late = await deaf(port, subprotocol);
-    context.after(() => late.destroy());
+    const late = new Deaf(port, subprotocol);
+    for (const one of [half, late]) context.after(() => one.socket.destroy());
+    await Promise.all([half.upgrade(), late.upgrade()]);
     await stopped;
-    if (!late.closed) await once(late, 'close');
+    await Promise.all([half.closed(), late.closed()]);
+    assert.equal(early.socket.closed, true);
   });
 }

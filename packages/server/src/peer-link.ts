@@ -17,12 +17,17 @@ export class PeerLink {
   #closed = false;
   #attempts = 0;
   #retry: NodeJS.Timeout | null = null;
+  #pings: NodeJS.Timeout | null = null;
+  #unanswered = 0;
+  readonly #onSilence: () => void;
 
-  constructor(peer: MemberId, lane: Lane, member: () => Member, log: Logger) {
+  /** `onSilence`: the other side does not answer any more, although the connection stands. */
+  constructor(peer: MemberId, lane: Lane, member: () => Member, log: Logger, onSilence: () => void) {
     this.#peer = peer;
     this.#lane = lane;
     this.#member = member;
     this.#log = log.child({ peer, lane });
+    this.#onSilence = onSilence;
   }
 
   /** Where the peer may be found. A link that stands is left alone: who answers there has said who it is. */
@@ -52,6 +57,9 @@ export class PeerLink {
     });
     this.#socket = socket;
     socket.on('open', () => socket.send(this.#member().hello(this.#peer)));
+    socket.on('pong', () => {
+      this.#unanswered = 0;
+    });
     socket.on('message', (data: Buffer) => this.#greeted(socket, data));
     socket.on('error', (error) => this.#log.debug({ error: error.message }, 'link failed'));
     socket.on('close', (code, reason) => {
@@ -71,7 +79,26 @@ export class PeerLink {
   close(): void {
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);
+    if (this.#pings !== null) clearInterval(this.#pings);
     this.#socket?.terminate();
+  }
+
+  /** What stands is given up and dialled anew. */
+  renew(): void {
+    this.#socket?.terminate();
+  }
+
+  /**
+   * Only sends, so nothing else tells it that the other end is gone (a machine without power, a forgetful middlebox). Counted, not timed: after a
+   * pause of this process the answers that wait are read before the next count. The answer on a lane with much under way comes late.
+   */
+  #ping(): void {
+    if (!this.#ready) return;
+    if (this.#unanswered >= bounds.maxUnansweredPings[this.#lane]) this.#onSilence();
+    else {
+      this.#unanswered++;
+      this.#socket?.ping();
+    }
   }
 
   /** The peer says who it is, and that it takes us: only now does this link carry anything. */
@@ -90,6 +117,8 @@ export class PeerLink {
           if (socket !== this.#socket || socket.readyState !== WebSocket.OPEN) return;
           this.#ready = true;
           this.#attempts = 0;
+          this.#unanswered = 0;
+          this.#pings ??= setInterval(() => this.#ping(), bounds.peerPingIntervalMs);
           this.#log.info('linked');
         },
         (error: unknown) => {

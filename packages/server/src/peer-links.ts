@@ -39,7 +39,13 @@ export class PeerLinks {
   }
 
   #link(peer: MemberId, lane: Lane): PeerLink {
-    return new PeerLink(peer, lane, this.#member, this.#log);
+    return new PeerLink(peer, lane, this.#member, this.#log, () => this.#renew(peer, lane));
+  }
+
+  /** The control lane has little under way: its silence is the machine's. */
+  #renew(peer: MemberId, silent: Lane): void {
+    const own = this.#links.get(peer);
+    for (const lane of silent === 'control' ? lanes : [silent]) own?.[lane].renew();
   }
 
   close(): void {

@@ -128,6 +128,7 @@ export class Nemesis {
         return this.#impose(step, both);
       }
       case 'half-open': {
+        this.#log(`half-open: ${id} and ${other}`);
         for (const [a, b] of [
           [id, other],
           [other, id],
@@ -137,6 +138,7 @@ export class Nemesis {
         return done;
       }
       case 'reset': {
+        this.#log(`reset: ${id}`);
         for (const one of others) {
           this.network.break(id, one);
           this.network.break(one, id);
