@@ -9,5 +9,5 @@ export function unmountBelow(folder: string): void {
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
     .filter((place) => place.startsWith(`${folder}/`));
-  for (const place of places) spawnSync('umount', ['-l', place]);
+  for (const place of places) spawnSync('sh', ['-c', 'umount -l "$0"', place]);
 }
