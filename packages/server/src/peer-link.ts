@@ -56,7 +56,11 @@ export class PeerLink {
       generateMask: (mask) => mask.fill(0),
     });
     this.#socket = socket;
-    socket.on('open', () => socket.send(this.#member().hello(this.#peer)));
+    socket.on('open', () => {
+      this.#unanswered = 0;
+      this.#pings ??= setInterval(() => this.#ping(), bounds.peerPingIntervalMs);
+      socket.send(this.#member().hello(this.#peer));
+    });
     socket.on('pong', () => {
       this.#unanswered = 0;
     });
@@ -93,11 +97,12 @@ export class PeerLink {
    * pause of this process the answers that wait are read before the next count. The answer on a lane with much under way comes late.
    */
   #ping(): void {
-    if (!this.#ready) return;
+    const socket = this.#socket;
+    if (socket?.readyState !== WebSocket.OPEN) return;
     if (this.#unanswered >= bounds.maxUnansweredPings[this.#lane]) this.#onSilence();
     else {
       this.#unanswered++;
-      this.#socket?.ping();
+      socket.ping();
     }
   }
 
@@ -117,8 +122,6 @@ export class PeerLink {
           if (socket !== this.#socket || socket.readyState !== WebSocket.OPEN) return;
           this.#ready = true;
           this.#attempts = 0;
-          this.#unanswered = 0;
-          this.#pings ??= setInterval(() => this.#ping(), bounds.peerPingIntervalMs);
           this.#log.info('linked');
         },
         (error: unknown) => {
