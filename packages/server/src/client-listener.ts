@@ -48,9 +48,7 @@ export class ClientListener {
 
   async close(): Promise<void> {
     this.#silence.close();
-    await closeSockets(this.#sockets);
-    this.#http.closeAllConnections();
-    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
+    await closeServer(this.#http, this.#sockets);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -138,8 +136,9 @@ export async function listen(server: Server, host: string, port: number): Promis
   });
 }
 
-/** Gives them a moment to take what was sent, then ends them. */
-export async function closeSockets(sockets: WebSocketServer): Promise<void> {
+/** Lets nobody else in, gives those who are there a moment to take what was sent, then ends them. */
+export async function closeServer(http: Server, sockets: WebSocketServer): Promise<void> {
+  const ended = new Promise<void>((resolve) => http.close(() => resolve()));
   const open = [...sockets.clients];
   const closed = Promise.all(
     open.map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()))),
@@ -151,4 +150,8 @@ export async function closeSockets(sockets: WebSocketServer): Promise<void> {
   await closed;
   clearTimeout(timer);
   sockets.close();
+  // Who had connected already, and was upgraded meanwhile, was not among them; the server knows such a connection no more.
+  for (const socket of sockets.clients) socket.terminate();
+  http.closeAllConnections();
+  await ended;
 }

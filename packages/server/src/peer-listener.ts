@@ -10,7 +10,7 @@ import {
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { bounds } from './bounds.ts';
-import { closeSockets, listen } from './client-listener.ts';
+import { closeServer, listen } from './client-listener.ts';
 import type { Endpoint } from './options.ts';
 import { type SilenceBounds, SilenceWatch } from './silence.ts';
 
@@ -62,9 +62,7 @@ export class PeerListener {
 
   async close(): Promise<void> {
     this.#silence.close();
-    await closeSockets(this.#sockets);
-    this.#http.closeAllConnections();
-    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
+    await closeServer(this.#http, this.#sockets);
   }
 
   /** Nobody else is listened to any more. */

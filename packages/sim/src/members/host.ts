@@ -17,6 +17,7 @@ import type { Trace } from '../trace.ts';
 import { Violation } from '../violation.ts';
 import type { Microtasks } from './microtasks.ts';
 import type { Oracle } from './oracle.ts';
+import { describeCauses, refusalOf } from './refusal.ts';
 import type { MemberRunSettings } from './settings.ts';
 
 const wallBaseMs = 1_700_000_000_000;
@@ -440,17 +441,4 @@ export class MemberHost {
     }
     return Math.max(now, this.#stalledUntil) + minWriteMs + this.#random.exponential(meanWriteMs);
   }
-}
-
-/** By name: the classes are those of packages that bring a real disk along. */
-const refusals: ReadonlySet<string> = new Set(['DamagedStateError', 'StorageError']);
-
-/** A disk never loses what it took, so no member has a reason to refuse its own. Anything else is a mistake in the program. */
-function refusalOf(error: unknown, member: MemberId): unknown {
-  const isRefusal = error instanceof Error && refusals.has(error.name);
-  return isRefusal ? new Violation('members start from their disks', `member ${member}: ${error.message}`) : error;
-}
-
-function describeCauses(error: unknown): string {
-  return error instanceof Error ? `${error.message} ${describeCauses(error.cause)}` : '';
 }

@@ -28,7 +28,7 @@ test('kill -9 of the leader under load: every acknowledged write is there, none 
 test('kill -9 of a leader that reached nobody any more: what it could not replicate it had not acknowledged', {
   timeout,
 }, async () => {
-  await using cluster = await TestCluster.start({ proxied: true });
+  await using cluster = await TestCluster.start({ proxied: 'peers' });
   await using load = await Workload.start(cluster);
   await load.progress(writesBetweenFaults);
   const leader = await cluster.leader();

@@ -1,4 +1,5 @@
 // One client that writes and reads keys at random, and writes down every call exactly as the SDK answered it.
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, ConclaveError, connect } from '@conclave/client';
 import type { HistoryRecorder, RecordedClient } from '../history/recorder.ts';
 
@@ -12,6 +13,10 @@ export interface KeyClientOptions {
   /** Of one call. Short: outcomes stay unknown. Long: every write is sent until it is answered. */
   readonly timeoutMs: number;
   readonly identity: 'session' | 'idempotency-key';
+  /** From which it chooses, asked before each call. `watchedKeys` if absent. */
+  readonly keys?: () => readonly string[];
+  /** Between two calls, for a run so long that its history must be thinner. None if absent. */
+  readonly pauseMs?: number;
 }
 
 /** The SDK says what is certain: `not-applied` had no effect and never will. */
@@ -54,7 +59,11 @@ export class KeyClient {
 
   /** One call after the other until `stopping`. Errors of the cluster are part of the history, not failures. */
   async run(stopping: AbortSignal): Promise<void> {
-    while (!stopping.aborted) await this.#step().catch(isNotApplied);
+    const { pauseMs = 0 } = this.#options;
+    while (!stopping.aborted) {
+      await this.#step().catch(isNotApplied);
+      if (pauseMs > 0) await pause(pauseMs * 2 * Math.random());
+    }
   }
 
   /** A write beside `run`; its revision is behind everything that was acknowledged before. */
@@ -69,7 +78,8 @@ export class KeyClient {
   }
 
   async #step(): Promise<void> {
-    const key = watchedKeys[Math.floor(Math.random() * watchedKeys.length)] ?? keyPrefix;
+    const keys = this.#options.keys?.() ?? watchedKeys;
+    const key = keys[Math.floor(Math.random() * keys.length)] ?? keyPrefix;
     const dice = Math.random();
     if (dice < 0.4) await this.#get(key);
     else if (dice < 0.75) await this.#put(key, this.#options.timeoutMs);

@@ -7,7 +7,7 @@ import { waitFor } from '../processes/wait-for.ts';
 /** A watch that lives as long as the run, whatever happens to the member behind it. */
 export class RecordedWatch {
   readonly #recorder: HistoryRecorder;
-  readonly #name: string;
+  readonly name: string;
   readonly #done: Promise<void>;
   readonly #close: () => Promise<void>;
   #batch = 0;
@@ -20,10 +20,12 @@ export class RecordedWatch {
     prefix: string,
   ) {
     this.#recorder = recorder;
-    this.#name = name;
+    this.name = name;
     recorder.append({ op: 'watch', watch: name, prefix, start_rev: 1 });
     const run = client.watch({ prefix }, (batch) => this.#take(batch), { from: 1, progressMs: 500 });
     this.#done = run.done;
+    // Whoever does not come to its end has failed before, and says why.
+    this.#done.catch(() => {});
     this.#close = async () => {
       await run.close();
       await client.close();
@@ -39,14 +41,19 @@ export class RecordedWatch {
     return new RecordedWatch(recorder, name, await connect({ endpoints }), prefix);
   }
 
+  /** The revision up to which everything has come. */
+  get reached(): number {
+    return this.#reached;
+  }
+
   /** Everything up to `revision` must come; then the watch is over. */
   async end(revision: number): Promise<void> {
     await waitFor(
       () => this.#reached >= revision,
       patienceMs,
-      () => `${this.#name} is at ${this.#reached}, not at ${revision}`,
+      () => `${this.name} is at ${this.#reached}, not at ${revision}`,
     );
-    this.#recorder.append({ op: 'wend', watch: this.#name, caught_up_rev: revision });
+    this.#recorder.append({ op: 'wend', watch: this.name, caught_up_rev: revision });
     await this.#close();
     await this.#done;
   }
@@ -56,7 +63,7 @@ export class RecordedWatch {
   }
 
   #take(batch: WatchBatch): void {
-    const watch = this.#name;
+    const watch = this.name;
     if (batch.type === 'snapshot') throw new Error('a snapshot that nobody asked for');
     if (batch.type === 'progress') this.#recorder.append({ op: 'wprogress', watch, rev: batch.revision });
     else {

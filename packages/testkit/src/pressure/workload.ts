@@ -156,7 +156,7 @@ export class Workload implements AsyncDisposable {
       this.#keys.push(await this.#keyClient(id, `c${id}-key`, 'idempotency-key', longTimeoutMs));
       this.#watches.push(await RecordedWatch.start(this.recorder, `w${id}`, keyPrefix, [this.#endpoint(id)]));
     }
-    for (const name of ['l1', 'l2']) this.#locks.push(await LockContender.connect(this.recorder, name, endpoints));
+    for (const name of ['l1', 'l2']) this.#locks.push(await LockContender.connect(this.recorder, { name, endpoints }));
   }
 
   async #keyClient(

@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { endFamily } from './family.ts';
+import { unmountBelow } from './mounts.ts';
 
 const [family = ''] = process.argv.slice(2);
 const directories = new Set<string>();
@@ -13,4 +14,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   else directories.delete(path);
 }
 await endFamily(family);
-for (const path of directories) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+for (const path of directories) {
+  unmountBelow(path);
+  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+}

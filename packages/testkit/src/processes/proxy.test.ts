@@ -11,6 +11,8 @@ const patienceMs = 5_000;
 interface Echo extends AsyncDisposable {
   readonly port: number;
   readonly received: () => number;
+  /** Connections. */
+  readonly open: () => number;
 }
 
 async function echo(): Promise<Echo> {
@@ -18,7 +20,8 @@ async function echo(): Promise<Echo> {
   let received = 0;
   const server: Server = createServer((socket) => {
     sockets.add(socket);
-    socket.on('error', () => sockets.delete(socket));
+    socket.on('error', () => {});
+    socket.on('close', () => sockets.delete(socket));
     socket.on('data', (bytes) => {
       received += bytes.length;
       socket.write(bytes);
@@ -31,6 +34,7 @@ async function echo(): Promise<Echo> {
   return {
     port: address.port,
     received: () => received,
+    open: () => sockets.size,
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -197,4 +201,55 @@ test('a target that is not there closes the connection', async () => {
     patienceMs,
     () => `${proxy.connections} connections`,
   );
+});
+
+for (const side of ['caller', 'target'] as const) {
+  test(`a connection that is halved is reset on the side of the ${side}, and open and silent on the other`, async () => {
+    await using server = await echo();
+    await using proxy = await Proxy.start({ targetPort: server.port });
+    using client = new Client(proxy.port);
+    client.socket.write('1');
+    await client.reads('1');
+    proxy.halve(side);
+    await waitFor(
+      () => (side === 'caller' ? client.closed : server.open() === 0),
+      patienceMs,
+      () => 'still open',
+    );
+    using other = new Client(proxy.port);
+    client.socket.write('lost');
+    other.socket.write('x');
+    await other.reads('x');
+    assert.equal(client.text, '1');
+    assert.equal(server.received(), 2);
+    assert.equal(client.closed, side === 'caller');
+    assert.equal(server.open(), side === 'caller' ? 2 : 1);
+  });
+}
+
+test('what is said of one caller holds for its connections alone, from the bytes on that told who it is', async () => {
+  await using server = await echo();
+  const callerOf = (sent: Buffer): string | null => /^i am (\w+)\n/.exec(sent.toString('utf8'))?.[1] ?? null;
+  await using proxy = await Proxy.start({ targetPort: server.port, callerOf });
+  proxy.setFor('ada', { forward: { cut: true }, backward: {} });
+  using ada = new Client(proxy.port);
+  using bob = new Client(proxy.port);
+  // Not yet told.
+  ada.socket.write('i am ');
+  await ada.reads('i am ');
+  ada.socket.write('ada\n');
+  bob.socket.write('i am bob\n');
+  await bob.reads('i am bob\n');
+  bob.socket.write('hello\n');
+  await bob.reads('i am bob\nhello\n');
+  assert.equal(ada.text, 'i am ');
+  proxy.drop({ caller: 'bob' });
+  await waitFor(
+    () => bob.closed,
+    patienceMs,
+    () => 'bob is still connected',
+  );
+  assert.equal(ada.closed, false);
+  proxy.heal();
+  await ada.reads('i am ada\n');
 });

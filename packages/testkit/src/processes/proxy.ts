@@ -20,17 +20,28 @@ export interface ProxyOptions {
   readonly targetHost?: string;
   /** In [0, 1); for jitter. */
   readonly random?: () => number;
+  /**
+   * Who a connection comes from, as far as its first bytes tell: null as long as they do not. From then on what is said of that caller
+   * alone is true of it; the bytes that told are already subject to it.
+   */
+  readonly callerOf?: (sent: Buffer) => string | null;
 }
 
 /** Beyond this, a direction stops reading: the sender feels the back pressure that a dead link has. */
 const maxHeldBytes = 4 * 1024 * 1024;
 const chunkBytes = 16 * 1024;
+/** Who has not said by then who it is never will. */
+const maxIntroductionBytes = 16 * 1024;
+
+/** What lets one side believe in a connection that the other has forgotten. */
+export type Side = 'caller' | 'target';
 
 export class Proxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #options: ProxyOptions;
   readonly #links = new Set<Link>();
   readonly #weather: Record<Direction, Weather> = { forward: {}, backward: {} };
+  readonly #weatherOf = new Map<string, Readonly<Record<Direction, Weather>>>();
   #refusing = false;
   #accepted = 0;
 
@@ -74,28 +85,37 @@ export class Proxy implements AsyncDisposable {
     for (const link of this.#links) link.wake();
   }
 
+  /** For the connections of one caller, those to come included, instead of what is said for all. */
+  setFor(caller: string, weather: Readonly<Record<Direction, Weather>>): void {
+    this.#weatherOf.set(caller, weather);
+    for (const link of this.#links) link.wake();
+  }
+
   /** One direction, or both: a partition in which connections stay open and silent. */
   cut(...directions: readonly Direction[]): void {
     this.set({ cut: true }, ...directions);
   }
 
-  /**
-   * The connections that exist carry nothing any more, in either direction, and neither side ever hears of it: what a machine without power, or
-   * a firewall that lost its table, leaves behind. New ones are as the weather is.
-   */
-  freeze(): void {
-    for (const link of this.#links) link.freeze();
-  }
-
-  /** Resets every connection. New ones are welcome unless `refuse` is set, which a killed process looks like. */
-  drop(options: { readonly refuse?: boolean } = {}): void {
+  /** Resets every connection, or those of one caller. New ones are welcome unless `refuse` is set, which a killed process looks like. */
+  drop(options: { readonly refuse?: boolean; readonly caller?: string } = {}): void {
     this.#refusing = options.refuse ?? this.#refusing;
-    for (const link of this.#links) link.reset();
+    for (const link of this.#links) {
+      if (options.caller === undefined || link.caller === options.caller) link.reset();
+    }
   }
 
-  /** Fair weather. Connections that were cut go on with what was held back. */
+  /**
+   * Resets one end of every connection, or of those of one caller, and leaves the other open and silent: a machine that lost its power
+   * looks so to those who were connected to it.
+   */
+  halve(side: Side, caller?: string): void {
+    for (const link of this.#links) if (caller === undefined || link.caller === caller) link.halve(side);
+  }
+
+  /** Fair weather for all. Connections that were cut go on with what was held back. */
   heal(): void {
     this.#refusing = false;
+    this.#weatherOf.clear();
     this.set({});
   }
 
@@ -112,28 +132,66 @@ export class Proxy implements AsyncDisposable {
       client.resetAndDestroy();
       return;
     }
-    const { targetPort, targetHost = '127.0.0.1', random = Math.random } = this.#options;
+    const { callerOf, targetPort, targetHost = '127.0.0.1', random = Math.random } = this.#options;
     const target = connect({ port: targetPort, host: targetHost, allowHalfOpen: true, noDelay: true });
     client.setNoDelay(true);
-    const weather = (direction: Direction): Weather => (link.isFrozen ? { cut: true } : this.#weather[direction]);
-    const pipes = [
-      new Pipe(client, target, () => weather('forward'), random),
+    const introduction = new Introduction(callerOf ?? null);
+    const weather = (direction: Direction): Weather => this.#weatherFor(introduction.caller)[direction];
+    const pipes: [Pipe, Pipe] = [
+      new Pipe(
+        client,
+        target,
+        () => weather('forward'),
+        random,
+        (bytes) => introduction.hear(bytes),
+      ),
       new Pipe(target, client, () => weather('backward'), random),
     ];
-    const link: Link = new Link([client, target], pipes, () => this.#links.delete(link));
+    const link = new Link([client, target], pipes, introduction, () => this.#links.delete(link));
     this.#links.add(link);
+  }
+
+  #weatherFor(caller: string | null): Readonly<Record<Direction, Weather>> {
+    return (caller === null ? undefined : this.#weatherOf.get(caller)) ?? this.#weather;
+  }
+}
+
+/** The first bytes of a connection, until they say whose it is. */
+class Introduction {
+  readonly #callerOf: ((sent: Buffer) => string | null) | null;
+  #heard: Buffer = Buffer.alloc(0);
+  #caller: string | null = null;
+
+  constructor(callerOf: ((sent: Buffer) => string | null) | null) {
+    this.#callerOf = callerOf;
+  }
+
+  get caller(): string | null {
+    return this.#caller;
+  }
+
+  hear(bytes: Buffer): void {
+    if (this.#callerOf === null || this.#caller !== null || this.#heard.length > maxIntroductionBytes) return;
+    this.#heard = Buffer.concat([this.#heard, bytes]);
+    this.#caller = this.#callerOf(this.#heard);
   }
 }
 
 /** One connection through the proxy. */
 class Link {
-  readonly #sockets: readonly Socket[];
-  readonly #pipes: readonly Pipe[];
-  isFrozen = false;
+  readonly #sockets: readonly [client: Socket, target: Socket];
+  readonly #pipes: readonly [forward: Pipe, backward: Pipe];
+  readonly #introduction: Introduction;
 
-  constructor(sockets: readonly Socket[], pipes: readonly Pipe[], onClosed: () => void) {
+  constructor(
+    sockets: readonly [Socket, Socket],
+    pipes: readonly [Pipe, Pipe],
+    introduction: Introduction,
+    onClosed: () => void,
+  ) {
     this.#sockets = sockets;
     this.#pipes = pipes;
+    this.#introduction = introduction;
     for (const [index, socket] of sockets.entries()) {
       socket.on('error', () => pipes[index]?.fail());
       socket.once('close', () => {
@@ -142,12 +200,18 @@ class Link {
     }
   }
 
+  get caller(): string | null {
+    return this.#introduction.caller;
+  }
+
   wake(): void {
     for (const pipe of this.#pipes) pipe.wake();
   }
 
-  freeze(): void {
-    this.isFrozen = true;
+  halve(side: Side): void {
+    for (const pipe of this.#pipes) pipe.forget();
+    const [client, target] = this.#sockets;
+    (side === 'caller' ? client : target).resetAndDestroy();
   }
 
   reset(): void {
@@ -173,13 +237,23 @@ class Pipe {
   #timer: NodeJS.Timeout | undefined;
   /** With a rate: when the link is free for the next chunk. */
   #freeMs = 0;
+  #forgotten = false;
 
-  constructor(from: Socket, to: Socket, weather: () => Weather, random: () => number) {
+  constructor(
+    from: Socket,
+    to: Socket,
+    weather: () => Weather,
+    random: () => number,
+    listen: (bytes: Buffer) => void = ignore,
+  ) {
     this.#from = from;
     this.#to = to;
     this.#weather = weather;
     this.#random = random;
-    from.on('data', (bytes: Buffer) => this.#take(bytes));
+    from.on('data', (bytes: Buffer) => {
+      listen(bytes);
+      this.#take(bytes);
+    });
     from.once('end', () => this.#close('end'));
     from.once('close', () => this.#close('close'));
     to.on('drain', () => this.wake());
@@ -188,6 +262,13 @@ class Pipe {
   /** The source failed; the other side is closed when the weather lets it. */
   fail(): void {
     this.#close('close');
+  }
+
+  /** Nothing arrives any more, neither bytes nor an end; what still comes is swallowed. */
+  forget(): void {
+    this.#forgotten = true;
+    this.stop();
+    this.#from.resume();
   }
 
   stop(): void {
@@ -199,7 +280,7 @@ class Pipe {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const { cut = false, bytesPerSecond } = this.#weather();
-    if (cut) return;
+    if (cut || this.#forgotten) return;
     while (this.#held.length > 0) {
       const now = performance.now();
       const { bytes, dueMs } = this.#held[0] as Held;
@@ -220,6 +301,7 @@ class Pipe {
   }
 
   #take(bytes: Buffer): void {
+    if (this.#forgotten) return;
     const { delayMs = 0, jitterMs = 0 } = this.#weather();
     const dueMs = Math.max(this.#held.at(-1)?.dueMs ?? 0, performance.now() + delayMs + jitterMs * this.#random());
     for (let at = 0; at < bytes.length; at += chunkBytes) {
@@ -231,6 +313,7 @@ class Pipe {
   }
 
   #close(ending: 'end' | 'close'): void {
+    if (this.#forgotten) this.#from.destroy();
     if (this.#ending === 'close') return;
     this.#ending = ending;
     if (this.#timer === undefined) this.wake();

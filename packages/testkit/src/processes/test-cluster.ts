@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Client, connect } from '@conclave/client';
 import type { Child } from './child.ts';
 import { conclave } from './conclave-program.ts';
+import { peerCaller } from './peer-caller.ts';
 import { Proxy } from './proxy.ts';
 import { stablePorts } from './stable-ports.ts';
 import { type TemporaryDirectory, temporaryDirectory } from './temporary-directory.ts';
@@ -12,8 +13,14 @@ export interface ClusterOptions {
   readonly members?: number;
   readonly heartbeatMs?: number;
   readonly electionMs?: number;
-  /** Peers reach each member through a proxy of its own, which `links` holds. */
-  readonly proxied?: boolean;
+  /**
+   * `peers`: the founders reach one another through a proxy in front of each, which `links` holds. `everything`: so do members that join, and
+   * clients, for whom `doors` holds the proxies; the addresses on record are the proxies'.
+   */
+  readonly proxied?: 'peers' | 'everything';
+  /** Where a founder has its data, instead of in a directory beside the others'. */
+  readonly directoryOf?: (id: number) => string | undefined;
+  readonly logLevel?: 'info' | 'warn';
   /** Pages that may connect. */
   readonly allowOrigin?: string;
 }
@@ -33,6 +40,8 @@ export interface Site {
   readonly peerPort: number;
   /** As `conclave member add` takes it. */
   readonly urls: string;
+  readonly link?: Proxy;
+  readonly door?: Proxy;
 }
 
 /** Far more than an election takes on a loaded machine. */
@@ -41,30 +50,30 @@ export const patienceMs = 30_000;
 export class TestCluster implements AsyncDisposable {
   readonly name = 'test';
   readonly directory: TemporaryDirectory;
-  /** By the id of the member that peers reach through it. */
-  readonly links: ReadonlyMap<number, Proxy>;
+  /** By the id of the member that peers reach through it. They know which member a connection comes from, by its id. */
+  readonly links: Map<number, Proxy> = new Map();
+  /** By the id of the member that clients reach through it. */
+  readonly doors: Map<number, Proxy> = new Map();
   readonly #plans: MemberPlan[];
   /** What all members are started with. */
   readonly #flags: readonly string[];
   /** All founders, also those that were removed: from them the cluster has its id. */
-  #founders: readonly string[];
+  #founders: readonly string[] = [];
   /** Where members that joined are told the others are, since all have moved. */
   #moved: readonly string[] = [];
   readonly #running = new Map<number, Child>();
+  readonly #everyRun: { readonly id: number; readonly child: Child }[] = [];
 
   private constructor(
     directory: TemporaryDirectory,
     plans: MemberPlan[],
-    links: ReadonlyMap<number, Proxy>,
-    { allowOrigin, electionMs = 500, heartbeatMs = 50 }: ClusterOptions,
+    { allowOrigin, electionMs = 500, heartbeatMs = 50, logLevel = 'warn' }: ClusterOptions,
   ) {
     this.directory = directory;
-    this.links = links;
     this.#plans = plans;
     const times = ['--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
     const origins = allowOrigin === undefined ? [] : ['--allow-origin', allowOrigin];
-    this.#founders = this.#flagsOf(plans);
-    this.#flags = [...times, ...origins, '--log-level', 'warn'];
+    this.#flags = [...times, ...origins, '--log-level', logLevel];
   }
 
   /** Resolves when a leader serves. */
@@ -76,15 +85,13 @@ export class TestCluster implements AsyncDisposable {
       id: at + 1,
       clientPort: ports[2 * at] ?? 0,
       peerPort: ports[2 * at + 1] ?? 0,
-      directory: join(directory.path, `member-${at + 1}`),
+      directory: options.directoryOf?.(at + 1) ?? join(directory.path, `member-${at + 1}`),
       token: null,
     }));
-    const links = new Map<number, Proxy>();
-    if (options.proxied === true) {
-      for (const { id, peerPort } of plans) links.set(id, await Proxy.start({ targetPort: peerPort }));
-    }
-    const cluster = new TestCluster(directory, plans, links, options);
+    const cluster = new TestCluster(directory, plans, options);
     try {
+      for (const plan of plans) await cluster.#proxy(plan, options);
+      cluster.#founders = cluster.#flagsOf(plans);
       for (const id of cluster.ids) cluster.run(id);
       await cluster.leader();
       return cluster;
@@ -121,9 +128,14 @@ export class TestCluster implements AsyncDisposable {
 
   /** What follows `conclave` to run this member. */
   commandOf(id: number): string[] {
-    const { directory, peerPort, token } = this.#plan(id);
-    if (token !== null) return ['server', '--data', directory, '--join', token, ...this.#moved, ...this.#flags];
-    const listen = this.links.size === 0 ? [] : ['--listen-peer', `127.0.0.1:${peerPort}`];
+    const { clientPort, directory, peerPort, token } = this.#plan(id);
+    const listen = [
+      ...(this.links.has(id) ? ['--listen-peer', `127.0.0.1:${peerPort}`] : []),
+      ...(this.doors.has(id) ? ['--listen', `127.0.0.1:${clientPort}`] : []),
+    ];
+    if (token !== null) {
+      return ['server', '--data', directory, '--join', token, ...this.#moved, ...this.#flags, ...listen];
+    }
     const cluster = ['--cluster', this.name, ...this.#founders];
     return ['server', '--data', directory, '--id', `${id}`, ...cluster, ...this.#flags, ...listen];
   }
@@ -134,18 +146,27 @@ export class TestCluster implements AsyncDisposable {
 
   /** For clients, and for peers. */
   urlsOf(id: number): [string, string] {
-    const peerPort = this.links.get(id)?.port ?? this.#plan(id).peerPort;
-    return [this.endpoint(id), `ws://127.0.0.1:${peerPort}`];
+    const plan = this.#plan(id);
+    const clientPort = this.doors.get(id)?.port ?? plan.clientPort;
+    const peerPort = this.links.get(id)?.port ?? plan.peerPort;
+    return [`ws://127.0.0.1:${clientPort}`, `ws://127.0.0.1:${peerPort}`];
   }
 
   /** For a member that is to be added. */
   async site(): Promise<Site> {
     const [clientPort = 0, peerPort = 0] = await stablePorts(2);
-    return { clientPort, peerPort, urls: `ws://127.0.0.1:${clientPort},ws://127.0.0.1:${peerPort}` };
+    if (this.doors.size === 0) {
+      return { clientPort, peerPort, urls: `ws://127.0.0.1:${clientPort},ws://127.0.0.1:${peerPort}` };
+    }
+    const link = await peerProxy(peerPort);
+    const door = await Proxy.start({ targetPort: clientPort });
+    return { clientPort, peerPort, urls: `ws://127.0.0.1:${door.port},ws://127.0.0.1:${link.port}`, link, door };
   }
 
   /** Runs a member that was added. */
-  join(id: number, token: string, { clientPort, peerPort }: Site): Child {
+  join(id: number, token: string, { clientPort, door, link, peerPort }: Site): Child {
+    if (link !== undefined) this.links.set(id, link);
+    if (door !== undefined) this.doors.set(id, door);
     this.#plans.push({ id, clientPort, peerPort, directory: join(this.directory.path, `member-${id}`), token });
     return this.run(id);
   }
@@ -154,6 +175,10 @@ export class TestCluster implements AsyncDisposable {
   async discard(id: number): Promise<void> {
     if (this.#running.has(id)) await this.kill(id);
     this.#plans.splice(this.#plans.indexOf(this.#plan(id)), 1);
+    for (const proxies of [this.links, this.doors]) {
+      await proxies.get(id)?.[Symbol.asyncDispose]();
+      proxies.delete(id);
+    }
   }
 
   /** Gives all members, of which none runs and no founder was removed, other addresses: their command lines tell of them. */
@@ -176,6 +201,7 @@ export class TestCluster implements AsyncDisposable {
   run(id: number): Child {
     const child = conclave(this.commandOf(id));
     this.#running.set(id, child);
+    this.#everyRun.push({ id, child });
     return child;
   }
 
@@ -213,6 +239,12 @@ export class TestCluster implements AsyncDisposable {
     );
   }
 
+  /** Of those the first that says of itself that it leads, as of now; there may be two, of different terms. */
+  async leaderAmong(ids: readonly number[]): Promise<number | null> {
+    const views = await Promise.all(ids.map(async (id) => [id, await this.#leaderSeenBy(id)] as const));
+    return views.find(([id, seen]) => id === seen)?.[0] ?? null;
+  }
+
   async followers(): Promise<number[]> {
     const leader = await this.leader();
     return this.ids.filter((id) => id !== leader && this.#running.has(id));
@@ -221,10 +253,19 @@ export class TestCluster implements AsyncDisposable {
   /** The member knows a leader: what is asked of it is answered. */
   async ready(id: number): Promise<void> {
     await waitFor(
-      async () => (await this.#leaderSeenBy(id)) !== null,
+      async () => this.isReady(id),
       patienceMs,
       () => `member ${id} is not ready\n${this.output()}`,
     );
+  }
+
+  async isReady(id: number): Promise<boolean> {
+    return (await this.#leaderSeenBy(id)) !== null;
+  }
+
+  /** All processes that were started, one behind the other, also those that have ended. */
+  get everyRun(): readonly { readonly id: number; readonly child: Child }[] {
+    return this.#everyRun;
   }
 
   output(): string {
@@ -233,11 +274,16 @@ export class TestCluster implements AsyncDisposable {
 
   /** Goes on when something of it fails: what is left over would hang the test or spoil the next one. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const parts = [...this.#running.values(), ...this.links.values()];
+    const parts = [...this.#running.values(), ...this.links.values(), ...this.doors.values()];
     const ends = await Promise.allSettled(parts.map(async (part) => part[Symbol.asyncDispose]()));
     this.directory[Symbol.dispose]();
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  async #proxy({ id, clientPort, peerPort }: MemberPlan, { proxied }: ClusterOptions): Promise<void> {
+    if (proxied !== undefined) this.links.set(id, await peerProxy(peerPort));
+    if (proxied === 'everything') this.doors.set(id, await Proxy.start({ targetPort: clientPort }));
   }
 
   #plan(id: number): MemberPlan {
@@ -260,3 +306,7 @@ export class TestCluster implements AsyncDisposable {
 }
 
 const probeTimeoutMs = 1_000;
+
+async function peerProxy(targetPort: number): Promise<Proxy> {
+  return Proxy.start({ targetPort, callerOf: peerCaller });
+}
