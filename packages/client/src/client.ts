@@ -6,7 +6,8 @@ import { type Config, type ConfigOptions, openConfig } from './config/config.ts'
 import type { StandardSchema } from './config/standard-schema.ts';
 import { type Election, ElectionHandle } from './election/election.ts';
 import type { Unsubscribe } from './emitter.ts';
-import { ConclaveError } from './error.ts';
+import { ConclaveError, outOfTime } from './error.ts';
+import type { Lane } from './exchange/lane.ts';
 import type { Entry, KeyEntry } from './keys/entry.ts';
 import type { Key, KeySpace, Selector } from './keys/key-space.ts';
 import { type Listing, type ListOptions, list } from './keys/list.ts';
@@ -213,7 +214,7 @@ export class ClientHandle implements Client {
     const session = core.sessions.create({ metadata, ttlMs: ttlMs ?? bounds.defaultSessionTtlMs });
     const { deadlineMs } = waitingFor(core, timeoutMs === undefined ? {} : { timeoutMs });
     try {
-      return await within(core, openSession(core, session), deadlineMs, signal);
+      return await within(core, openSession(core, session), deadlineMs, signal, session.lane);
     } catch (error) {
       void session.close();
       throw error;
@@ -356,6 +357,7 @@ async function within<T>(
   promise: Promise<T>,
   deadlineMs: number,
   signal: AbortSignal | undefined,
+  lane: Lane,
 ): Promise<T> {
   const leftMs = Math.max(0, deadlineMs - core.environment.clock.nowMs());
   return new Promise<T>((resolve, reject) => {
@@ -369,7 +371,7 @@ async function within<T>(
         reject(new ConclaveError('CANCELLED', "session: the caller's signal aborted", { cause: signal?.reason })),
       );
     const stop = core.environment.timers.after(leftMs, () =>
-      finish(() => reject(new ConclaveError('DEADLINE_EXCEEDED', 'session: it was not opened within its time'))),
+      finish(() => reject(outOfTime('session: it was not opened within its time', lane.obstacle))),
     );
     signal?.addEventListener('abort', abort);
     promise.then(

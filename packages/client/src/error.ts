@@ -63,6 +63,13 @@ export function asConclaveError(error: unknown): unknown {
   return new ConclaveError(error.code, error.message, { outcome: error.outcome, details: error.details, cause: error });
 }
 
+/** The caller's time is over. `why`: what stood in the way to the end. A low disk is told as such: waiting longer is no help, a person is. */
+export function outOfTime(message: string, why: ConclaveError | null, outcome: Outcome = 'not-applied'): ConclaveError {
+  const code = why?.code === 'NO_SPACE' && outcome === 'not-applied' ? why.code : 'DEADLINE_EXCEEDED';
+  const told = why === null ? message : `${message} (${why.message})`;
+  return new ConclaveError(code, told, { outcome, cause: why ?? undefined });
+}
+
 export function cancelled(signal: AbortSignal, what: string, outcome: Outcome = 'not-applied'): ConclaveError {
   return new ConclaveError('CANCELLED', `${what}: the caller's signal aborted`, { outcome, cause: signal.reason });
 }

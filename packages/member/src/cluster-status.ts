@@ -143,10 +143,11 @@ export function reportToAll(
   membership: Membership,
   { applied, committed: commit, durable }: RaftStatus,
   settings: MemberSettings,
+  diskLow: boolean,
 ): void {
   const { known: knows } = commandsOf(settings);
   membership.refresh();
   for (const { id } of membership.directory.routes) {
-    links.send(id, { type: 'report', applied, commit, durable, pid: settings.pid ?? 0, knows });
+    links.send(id, { type: 'report', applied, commit, durable, pid: settings.pid ?? 0, knows, diskLow });
   }
 }

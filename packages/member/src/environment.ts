@@ -53,7 +53,7 @@ export interface ClientSocket {
 }
 
 /** What of its storage a member uses. `state` is another object after each snapshot that replaced it. */
-export type Store = Pick<Storage, 'log' | 'state' | 'snapshots'>;
+export type Store = Pick<Storage, 'log' | 'state' | 'snapshots' | 'space' | 'restoreReserve'>;
 
 export interface Environment {
   readonly clock: Clock;

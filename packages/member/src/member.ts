@@ -23,6 +23,7 @@ import { Dispatch } from './client/dispatch.ts';
 import { SessionClaims } from './client/session-claims.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { type Counts, clusterStatus, clusterView, Reports, reportToAll } from './cluster-status.ts';
+import { passAccepted, passFailed } from './core-answers.ts';
 import { asError, guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Lane, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
@@ -32,7 +33,7 @@ import { Membership } from './membership/membership.ts';
 import { changeId } from './membership/office.ts';
 import { Mutations } from './mutations.ts';
 import { Door } from './peer/door.ts';
-import { LostAcknowledgedError, type PeerHello, PeerRefusedError, type Verdict } from './peer/hello.ts';
+import { LostAcknowledgedError, type PeerHello, type Verdict } from './peer/hello.ts';
 import { PeerInbox } from './peer/inbox.ts';
 import { LeaderLink } from './peer/leader-link.ts';
 import { PeerLinks } from './peer/links.ts';
@@ -41,6 +42,7 @@ import { Queries } from './queries.ts';
 import { raftOptions } from './raft-options.ts';
 import type { MemberAddress, MemberSettings } from './settings.ts';
 import { Snapshots, tooFarBehind } from './snapshot/snapshots.ts';
+import { DiskRoom } from './space/disk-room.ts';
 import { stalenessMs } from './staleness.ts';
 import { sweepDeadlines } from './sweep.ts';
 import { Transfers } from './transfers.ts';
@@ -72,6 +74,7 @@ export class Member {
   readonly #membership: Membership;
   readonly #door: Door;
   readonly #reports: Reports;
+  readonly #room: DiskRoom;
   readonly #inbox: PeerInbox;
   readonly #leaderLink: LeaderLink;
   readonly #connections: Connections;
@@ -104,7 +107,7 @@ export class Member {
     this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
       turnBegins: () => this.#turnBegins(),
       takeProposals: (max) => this.#mutations.takeProposals(max),
-      accepted: (accepted) => this.#accepted(accepted),
+      accepted: (accepted) => passAccepted(accepted, this.#mutations, this.#membership.office),
       failed: (failed) => this.#failed(failed),
       readable: (reads) => this.#barrier.readable(reads),
       committed: (entries) => this.#applier.submit(entries),
@@ -130,6 +133,7 @@ export class Member {
       () => machine.level,
       () => this.#pump.wake(),
       (session) => this.#keeper.signOfLife(session),
+      () => this.#room.isShort,
     );
     this.#queries = new Queries(machine, this.#barrier);
     this.#keeper = new LeaseKeeper(machine, this.#barrier, { clock, timers, log }, settings, (operation) =>
@@ -171,7 +175,15 @@ export class Member {
       takeRequest: () => this.#links.takeRequest(),
       send: (to, message) => this.#links.send(to, message),
     });
-    this.#reports = new Reports(timers, () => reportToAll(this.#links, this.#membership, this.raft, settings));
+    this.#reports = new Reports(timers, () =>
+      reportToAll(this.#links, this.#membership, this.raft, settings, this.#room.isLow),
+    );
+    this.#room = new DiskRoom({
+      ...{ clock, log, store, timers, electionMs: settings.electionMs, failed: fatal },
+      raft: () => this.#node.status(),
+      reports: () => this.#reports.present(clock.nowMs()),
+      handOver: async (to) => this.#transfers.begin(to),
+    });
     this.#membership = new Membership({
       settings,
       timers,
@@ -188,7 +200,7 @@ export class Member {
       removed: (why) => this.#connections.sendAway(why),
     });
     const bootId = integerBetween(environment.prng, 1, 2 ** 48);
-    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment.hash);
+    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment.hash, fatal);
     this.#leaderLink = new LeaderLink(timers, settings.heartbeatMs, this.#mutations, this.#renewals);
     this.#inbox = new PeerInbox({
       clock,
@@ -210,6 +222,7 @@ export class Member {
     this.#membership.start();
     this.#sweep = sweepDeadlines(this.#timers, this.#environment.clock, this.#mutations, this.#queries);
     this.#reports.start();
+    this.#room.start();
   }
 
   /** Hands leadership to `to`, or to the voter that lacks least. Rejects with TransferError, also when this member does not lead. */
@@ -221,6 +234,7 @@ export class Member {
   async stop(): Promise<void> {
     if (!this.#stopped) this.#halt(new ProtocolError('UNAVAILABLE', 'this member is stopping'));
     await this.#checkpointer.stop();
+    await this.#room.stop();
   }
 
   get status(): ClusterStatus {
@@ -283,14 +297,8 @@ export class Member {
 
   /** Rejects with PeerRefusedError when the peer may not take part. */
   async admit(hello: PeerHello): Promise<void> {
-    try {
-      await this.#door.admit(hello);
-      this.#snapshots.connected(hello.memberId);
-    } catch (error) {
-      // The peer's store could not be noted: the disk has failed, and a member that never leads or votes again would not notice otherwise.
-      if (!(error instanceof PeerRefusedError)) this.#fatal(asError(error));
-      throw error;
-    }
+    await this.#door.admit(hello);
+    this.#snapshots.connected(hello.memberId);
   }
 
   /** Those who are to be in the cluster, as far as is known here. */
@@ -345,19 +353,9 @@ export class Member {
     this.#dispatch.turnBegins();
   }
 
-  #accepted(accepted: Output['accepted']): void {
-    if (accepted.some(({ id }) => id === changeId)) this.#membership.office.accepted();
-    this.#mutations.accepted(accepted);
-  }
-
   #failed(failed: Output['failed']): void {
-    for (const failure of failed) {
-      const { detail, id, reason, what } = failure;
-      if (what === 'read') this.#barrier.refused(id);
-      else if (what === 'change') this.#membership.office.refused({ reason, detail });
-      else if (what === 'transfer') this.#transfers.failed(failure);
-      else this.#mutations.refused(id, reason === 'overloaded' || reason === 'transferring' ? reason : 'not-leader');
-    }
+    const { office } = this.#membership;
+    passFailed(failed, { barrier: this.#barrier, mutations: this.#mutations, office, transfers: this.#transfers });
   }
 
   #leadership({ leader, role, term }: NonNullable<Output['leadership']>): void {
@@ -428,6 +426,7 @@ export class Member {
     this.#stopped = true;
     this.#sweep?.();
     this.#reports.stop();
+    void this.#room.stop();
     this.#leaderLink.stop();
     this.#pump.stop();
     this.#applier.stop();

@@ -9,6 +9,9 @@ import { Mutation } from './mutation.ts';
 import type { PeerLinks } from './peer/links.ts';
 import type { Declined, Forward, PeerRequestId, Proposed } from './peer/message.ts';
 import { bounds } from './settings.ts';
+import { growsState } from './space/growth.ts';
+
+const noSpace = 'disk space is low: only reads and what frees space is taken, until the disk has room again';
 
 interface Accepted {
   readonly term: Term;
@@ -31,6 +34,7 @@ export class Mutations {
   readonly #level: () => number;
   readonly #wake: () => void;
   readonly #signOfLife: (session: LeaseId) => void;
+  readonly #isShort: () => boolean;
   readonly #waiting = new FairQueue<Mutation>();
   /** Given to core in this turn. */
   readonly #proposing = new Map<ProposalId, Mutation>();
@@ -51,7 +55,10 @@ export class Mutations {
   #nextId = 1;
   #count = 0;
 
-  /** `level`: of the cluster, which its commands bear. `signOfLife`: a session's mutation is proposed here, so its client was alive when it sent it. */
+  /**
+   * `level`: of the cluster, which its commands bear. `signOfLife`: a session's mutation is proposed here, so its client was alive when it sent it.
+   * `isShort`: disks are low, so whoever leads takes nothing that lets the state grow.
+   */
   constructor(
     links: PeerLinks,
     clock: Clock,
@@ -59,6 +66,7 @@ export class Mutations {
     level: () => number,
     wake: () => void,
     signOfLife: (session: LeaseId) => void,
+    isShort: () => boolean,
   ) {
     this.#links = links;
     this.#clock = clock;
@@ -66,6 +74,7 @@ export class Mutations {
     this.#level = level;
     this.#wake = wake;
     this.#signOfLife = signOfLife;
+    this.#isShort = isShort;
   }
 
   /** Not answered yet. */
@@ -118,13 +127,25 @@ export class Mutations {
     if (this.#waiting.length === 0 || this.#leader === null || this.#isHeld) return [];
     const taken = this.#waiting.take(max);
     if (this.#waiting.length > 0) this.#wake();
-    if (this.#leads) return this.#propose(taken);
+    if (this.#leads) return this.#propose(this.#isShort() ? this.#withoutGrowth(taken) : taken);
     for (const mutation of taken) this.#forward(this.#leader, mutation);
     return [];
   }
 
   get #isHeld(): boolean {
     return this.#leads ? this.#transferring : this.#held;
+  }
+
+  /** Only now is anything decoded on its way into the log. */
+  #withoutGrowth(mutations: readonly Mutation[]): Mutation[] {
+    return mutations.filter((mutation) => {
+      const { from } = mutation.origin;
+      // What the leader does by itself ends something, or lets a member be replaced.
+      if (from === 'office' || !growsState(mutation.intent.operation)) return true;
+      if (from === 'peer') this.#drop(mutation, 'NO_SPACE');
+      else this.#settle(mutation, () => mutation.refuse('NO_SPACE', noSpace));
+      return false;
+    });
   }
 
   #propose(mutations: readonly Mutation[]): Proposal[] {
@@ -195,7 +216,11 @@ export class Mutations {
     this.#forwarded.delete(request);
     mutation.openAttempts--;
     if (code === 'NOT_LEADER') return this.#again(mutation);
-    this.#settle(mutation, () => mutation.refuse('OVERLOADED', 'the leader has too much to do already'));
+    this.#settle(mutation, () =>
+      code === 'NO_SPACE'
+        ? mutation.refuse(code, noSpace)
+        : mutation.refuse('OVERLOADED', 'the leader has too much to do already'),
+    );
   }
 
   #await(mutation: Mutation, index: Index, term: Term): void {

@@ -73,6 +73,10 @@ export const bounds = {
    */
   snapshotRetryMs: 5_000,
   snapshotMaxRetryMs: 60_000,
+  /** Between two looks at how much room the disk has. */
+  spaceLookMs: 1_000,
+  /** A leader whose disk is low tries to hand over at most this often: one that stays has a reason, and a hand-over makes writes wait. */
+  spaceHandOverMs: 10_000,
   /** Expiries proposed in one second. The limit spreads them; it never stops them. */
   maxExpiriesPerSecond: 1_000,
   /** Bytes of events that are sent to one watch from history in one turn. */

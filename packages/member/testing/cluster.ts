@@ -83,6 +83,13 @@ export class TestCluster {
     return [...this.#urls.values()];
   }
 
+  /** Its disk reports from now on that it is low, or has room. */
+  setDiskLow(id: number, low: boolean): void {
+    const disk = this.#disks.get(id);
+    if (disk === undefined) throw new Error(`there is no member ${id}`);
+    disk.space = { ...disk.space, freeBytes: low ? 1 : Number.MAX_SAFE_INTEGER, low };
+  }
+
   member(id: number): Member | undefined {
     return this.#members.get(id);
   }

@@ -37,6 +37,8 @@ export function cachedStore(storage: Storage): Store {
   return {
     log: storage.log,
     snapshots: storage.snapshots,
+    space: async () => storage.space(),
+    restoreReserve: async () => storage.restoreReserve(),
     get state() {
       if (cached.of !== storage.state) cached = { of: storage.state, state: cachedState(storage.state) };
       return cached.state;

@@ -1,7 +1,7 @@
 import { type ErrorBody, encodeClientMessage, type MemberMessage, type Welcome, wireLimits } from '@conclave/protocol';
 import { bounds } from '../bounds.ts';
 import type { Environment } from '../environment.ts';
-import { asConclaveError, ConclaveError, cancelled, clientClosed, fromBody } from '../error.ts';
+import { asConclaveError, ConclaveError, cancelled, clientClosed } from '../error.ts';
 import { backoffMs } from '../link/endpoints.ts';
 import type { Link, LinkUser } from '../link/link.ts';
 import { Lane } from './lane.ts';
@@ -24,6 +24,7 @@ const passing: ReadonlySet<string> = new Set<ErrorBody['code']>([
   'NOT_LEADER',
   'UNAVAILABLE',
   'OVERLOADED',
+  'NO_SPACE',
   'DEADLINE_EXCEEDED',
 ]);
 
@@ -207,9 +208,7 @@ export class Exchange implements LinkUser {
       return request.fail(asConclaveError(error));
     }
     this.#nextId = id === maxRequestId ? 1 : id + 1;
-    if (request.sends === 0) request.firstSentMs = nowMs;
-    request.sends++;
-    request.sentMs = nowMs;
+    request.left(nowMs);
     this.#sent.set(id, request);
     this.#sentBytes += weight(request);
     this.#link.sendEncoded(encoded);
@@ -222,11 +221,15 @@ export class Exchange implements LinkUser {
     const again = passing.has(error.code) || fenced;
     // Less time than a member was told to take: its word about the outcome is the last one, and better than none.
     const leftMs = request.deadlineMs - this.#environment.clock.nowMs();
-    const last = error.code === 'DEADLINE_EXCEEDED' && leftMs <= bounds.answerMarginMs;
+    const restMs = again ? backoffMs(request.refusals++, this.#environment.random) : 0;
+    const last =
+      (error.code === 'DEADLINE_EXCEEDED' && leftMs <= bounds.answerMarginMs) ||
+      // The caller learns why, and not only that its time is over.
+      (error.code === 'NO_SPACE' && leftMs - restMs <= bounds.answerMarginMs);
     if (!again || last || !request.spec.repeatable) return request.refuse(error);
-    request.refusal = fromBody(error);
+    request.refused(error);
     this.#resting.add(request);
-    const rest = this.#environment.timers.after(backoffMs(request.refusals++, this.#environment.random), () => {
+    const rest = this.#environment.timers.after(restMs, () => {
       this.#resting.delete(request);
       if (request.isSettled) return;
       request.spec.lane.add(request);

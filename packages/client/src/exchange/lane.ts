@@ -1,3 +1,4 @@
+import type { ConclaveError } from '../error.ts';
 import type { Request } from './request.ts';
 
 /**
@@ -7,6 +8,8 @@ import type { Request } from './request.ts';
 export class Lane {
   #waiting = new Set<Request>();
   bytes = 0;
+  /** Why nothing leaves, as far as somebody has said so. */
+  obstacle: ConclaveError | null = null;
   /** Whether the next may leave. */
   readonly #isOpen: (request: Request) => boolean;
 

@@ -12,7 +12,7 @@ import type {
   Transferred,
 } from '@conclave/protocol';
 import type { Cancel } from '../environment.ts';
-import { ConclaveError, fromBody } from '../error.ts';
+import { type ConclaveError, fromBody, outOfTime } from '../error.ts';
 import type { Lane } from './lane.ts';
 
 export type AnswerMessage =
@@ -44,6 +44,8 @@ export interface RequestSpec {
   message(id: number, deadlineMs: number | null): ClientMessage;
   /** Once, whatever became of it. */
   settled?(): void;
+  /** It was refused in passing, and is asked again. */
+  refused?(why: ConclaveError): void;
   /** The member says that the session of the lane is not on this connection. It is asked again when the lane opens. */
   fenced?(): void;
 }
@@ -68,6 +70,8 @@ export class Request {
   readonly deadlineMs: number;
   /** Times it left. */
   sends = 0;
+  /** How many of these nobody has said of that they came to nothing. */
+  #open = 0;
   sentMs = 0;
   firstSentMs = 0;
   /** Refusals in a row, for the backoff. */
@@ -91,9 +95,27 @@ export class Request {
     this.#reject = reject;
   }
 
-  /** Of a mutation that left and was not answered nobody knows. */
+  /** Of a mutation that left, and of which nobody has said what came of it, nobody knows. */
   get outcome(): Outcome {
-    return this.spec.changes && this.sends > 0 ? 'unknown' : 'not-applied';
+    return this.spec.changes && this.#open > 0 ? 'unknown' : 'not-applied';
+  }
+
+  left(nowMs: number): void {
+    if (this.sends === 0) this.firstSentMs = nowMs;
+    this.sends++;
+    this.#open++;
+    this.sentMs = nowMs;
+  }
+
+  /** In passing: it is sent again. */
+  refused(body: ErrorBody): void {
+    this.#close(body);
+    this.refusal = fromBody(body);
+    this.spec.refused?.(this.refusal);
+  }
+
+  #close({ outcome }: ErrorBody): void {
+    if (outcome === 'not-applied') this.#open--;
   }
 
   answer(message: AnswerMessage): void {
@@ -103,7 +125,8 @@ export class Request {
 
   refuse(body: ErrorBody): void {
     const { changes } = this.spec;
-    const doubtful = changes && this.sends > 1 && saidByMembers.has(body.code);
+    this.#close(body);
+    const doubtful = changes && this.#open > 0 && saidByMembers.has(body.code);
     this.fail(fromBody(body, doubtful ? 'unknown' : changes ? body.outcome : 'not-applied'));
   }
 
@@ -116,9 +139,7 @@ export class Request {
       this.sends === 0
         ? `${this.spec.what}: it could not be sent within its time`
         : `${this.spec.what}: it was not answered within its time`;
-    const { outcome, refusal } = this;
-    const why = refusal === null ? '' : ` (${refusal.message})`;
-    this.fail(new ConclaveError('DEADLINE_EXCEEDED', `${message}${why}`, { outcome, cause: refusal ?? undefined }));
+    this.fail(outOfTime(message, this.refusal ?? this.spec.lane.obstacle, this.outcome));
   }
 
   #settle(): boolean {

@@ -186,9 +186,15 @@ export class SessionCore {
     return true;
   }
 
-  #askCommon(what: string, message: RequestSpec['message'], repeatable: boolean): Promise<Answered> {
-    const spec = { what, lane: this.#exchange.common, changes: false, repeatable, bytes: 0, message };
-    return this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });
+  async #askCommon(what: string, message: RequestSpec['message'], repeatable: boolean): Promise<Answered> {
+    // Whoever waits for the session hears what it waits for itself.
+    const refused = (why: ConclaveError): void => {
+      this.lane.obstacle = why;
+    };
+    const spec = { what, lane: this.#exchange.common, changes: false, repeatable, bytes: 0, message, refused };
+    const answered = await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });
+    this.lane.obstacle = null;
+    return answered;
   }
 
   /** Says what of its time has passed. Called before anything else is done, whenever anything is done. */

@@ -11,6 +11,7 @@ import type { Membership } from '@conclave/state-machine';
 import { asError } from '../defect.ts';
 import type { Cancel, Logger, Timers } from '../environment.ts';
 import type { MemberAddress } from '../settings.ts';
+import { successorAmong } from '../successor.ts';
 import { planChange, type Wanted } from './plan.ts';
 
 /** Of the one change that is under way at most. Mutations, which share the numbers, count from 1. */
@@ -182,15 +183,10 @@ export class MembershipOffice {
  */
 function successorBefore(
   { demote = [], remove = [] }: ConfigurationChange,
-  { configuration, id, peers }: RaftStatus,
+  raft: RaftStatus,
   electionMs: number,
 ): MemberId | null {
   const leaving = new Set([...demote, ...remove]);
-  if (!leaving.has(id)) return null;
-  const mayFollow = ({ id: peer, sinceLastContactMs, state }: RaftStatus['peers'][number]): boolean =>
-    configuration.voters.includes(peer) &&
-    !leaving.has(peer) &&
-    state === 'replicate' &&
-    sinceLastContactMs <= electionMs;
-  return peers.filter(mayFollow).toSorted((a, b) => b.match - a.match)[0]?.id ?? null;
+  if (!leaving.has(raft.id)) return null;
+  return successorAmong(raft, electionMs, (peer) => !leaving.has(peer));
 }

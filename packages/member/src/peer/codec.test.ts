@@ -110,7 +110,7 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({
     type: fc.constant('declined' as const),
     request: number,
-    code: fc.constantFrom('NOT_LEADER', 'OVERLOADED', 'DEADLINE_EXCEEDED'),
+    code: fc.constantFrom('NOT_LEADER', 'OVERLOADED', 'NO_SPACE', 'DEADLINE_EXCEEDED'),
   }),
   fc.record({ type: fc.constant('renew' as const), request: number, leases: fc.array(number, { maxLength: 9 }) }),
   fc.record({
@@ -125,6 +125,7 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     durable: number,
     pid: number,
     knows: number,
+    diskLow: fc.boolean(),
   }),
   fc.record({ type: fc.constant('handOver' as const), request: number, to: fc.option(fc.constant(from)) }),
   fc.record({

@@ -80,7 +80,8 @@ function writeMessage(message: PeerMessage): void {
       writer.number(message.commit);
       writer.number(message.durable);
       writer.number(message.pid);
-      return writer.number(message.knows);
+      writer.number(message.knows);
+      return writer.byte(message.diskLow ? 1 : 0);
     case 'handOver':
       writer.number(message.request);
       return writer.number(message.to ?? 0);
@@ -164,7 +165,8 @@ function readMessage(reader: FrameReader, from: MemberId, to: MemberId): PeerMes
     }
     case tags.report: {
       const [applied, commit, durable] = [reader.number(), reader.number(), reader.number()];
-      return { type: 'report', applied, commit, durable, pid: reader.number(), knows: reader.number() };
+      const [pid, knows] = [reader.number(), reader.number()];
+      return { type: 'report', applied, commit, durable, pid, knows, diskLow: reader.byte() === 1 };
     }
     case tags.handOver: {
       const [request, target] = [reader.number(), reader.number()];

@@ -1,9 +1,10 @@
 import type { Acknowledged, MemberId } from '@conclave/core';
 import type { LogStore } from '@conclave/storage';
+import { asError } from '../defect.ts';
 import { commandsOf } from '../level.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { MemberSettings } from '../settings.ts';
-import { Admission, encodeHello, type PeerHello } from './hello.ts';
+import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './hello.ts';
 
 type Own = MemberSettings & { readonly storeUuid: string; readonly bootId: number };
 
@@ -12,11 +13,19 @@ export class Door {
   readonly #own: Own;
   readonly #membership: Membership;
   readonly #admission: Admission;
+  readonly #failed: (error: Error) => void;
 
-  constructor(own: Own, membership: Membership, log: LogStore, hash: (bytes: Uint8Array) => Uint8Array) {
+  constructor(
+    own: Own,
+    membership: Membership,
+    log: LogStore,
+    hash: (bytes: Uint8Array) => Uint8Array,
+    failed: (error: Error) => void,
+  ) {
     this.#own = own;
     this.#membership = membership;
     this.#admission = new Admission(own, membership.directory, log, hash, () => membership.level);
+    this.#failed = failed;
   }
 
   hello(to: MemberId, acknowledged: Acknowledged): Uint8Array {
@@ -28,7 +37,13 @@ export class Door {
 
   /** Rejects with PeerRefusedError when the peer may not take part. */
   async admit(hello: PeerHello): Promise<void> {
-    await this.#admission.admit(hello);
+    try {
+      await this.#admission.admit(hello);
+    } catch (error) {
+      // The peer's store could not be noted: the disk has failed, and a member that never leads or votes again would not notice otherwise.
+      if (!(error instanceof PeerRefusedError)) this.#failed(asError(error));
+      throw error;
+    }
     this.#membership.announced(hello.memberId, hello.peerUrl);
   }
 

@@ -57,6 +57,8 @@ export interface Report {
   readonly pid: number;
   /** The newest commands that it knows. */
   readonly knows: number;
+  /** Below its low-space watermark. */
+  readonly diskLow: boolean;
 }
 
 /** A client of the asking member wants leadership to move. */

@@ -287,6 +287,14 @@ export class MemberHost {
     return {
       log: this.#observedLog(storage.log),
       snapshots: this.#observedSnapshots(storage.snapshots),
+      space: async () => {
+        this.#world.microtasks.touch();
+        return storage.space();
+      },
+      restoreReserve: async () => {
+        this.#world.microtasks.touch();
+        return storage.restoreReserve();
+      },
       get state() {
         if (seen.of !== storage.state) seen = { of: storage.state, state: observedState(storage.state) };
         return seen.state;
