@@ -5,7 +5,7 @@ import { connect } from '@conclave/client';
 import { checkHistory } from '../history/checkers.ts';
 import type { HistoryRecord } from '../history/record.ts';
 import type { Verdict } from '../history/verdict.ts';
-import { SmallDisk } from '../processes/small-disk.ts';
+import { mountDisks } from '../processes/small-disk.ts';
 import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
 import { type Compared, compareDigests } from './digests.ts';
@@ -99,33 +99,6 @@ export async function runNemesis({ folder, members, seconds, seed }: NemesisOpti
     compared,
     noDisks: disks.reason,
     seconds: (performance.now() - beganMs) / 1000,
-  };
-}
-
-interface Disks extends Disposable {
-  readonly byMember: ReadonlyMap<number, SmallDisk>;
-  readonly reason: string | null;
-  directoryOf(id: number): string | undefined;
-}
-
-function mountDisks(folder: string, members: number): Disks {
-  const byMember = new Map<number, SmallDisk>();
-  let reason: string | null = null;
-  for (let id = 1; id <= members && reason === null; id++) {
-    const disk = SmallDisk.mount(join(folder, `disk-${id}`));
-    if (typeof disk === 'string') reason = disk;
-    else byMember.set(id, disk);
-  }
-  return {
-    byMember,
-    reason,
-    directoryOf: (id) => {
-      const disk = byMember.get(id);
-      return disk === undefined ? undefined : join(disk.path, 'member');
-    },
-    [Symbol.dispose]: () => {
-      for (const disk of byMember.values()) disk[Symbol.dispose]();
-    },
   };
 }
 

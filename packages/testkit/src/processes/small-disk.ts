@@ -34,9 +34,18 @@ export class SmallDisk implements Disposable {
     return bavail * bsize;
   }
 
-  /** From now on nothing more can be written. */
+  /** Nothing more can be written. */
   fill(): void {
-    const failure = run(this.path, `fallocate -l ${this.freeBytes} other || true; cat /dev/zero > rest || true`);
+    this.#run(`fallocate -l ${this.freeBytes} other || true; cat /dev/zero > rest || true`);
+  }
+
+  /** So much is left. */
+  fillExcept(bytes: number): void {
+    this.#run(`fallocate -l ${this.freeBytes - bytes} other`);
+  }
+
+  #run(script: string): void {
+    const failure = run(this.path, script);
     if (failure !== null) throw new Error(failure);
   }
 
@@ -49,6 +58,36 @@ export class SmallDisk implements Disposable {
     unmountBelow(this.#place);
     rmSync(this.#place, { recursive: true, force: true });
   }
+}
+
+export interface Disks extends Disposable {
+  readonly byMember: ReadonlyMap<number, SmallDisk>;
+  /** Why there are fewer than were asked for. */
+  readonly reason: string | null;
+  /** Where the member has its data, on its own disk; undefined without one. */
+  directoryOf(id: number): string | undefined;
+}
+
+/** One for each member, in the folder `folder`. */
+export function mountDisks(folder: string, members: number): Disks {
+  const byMember = new Map<number, SmallDisk>();
+  let reason: string | null = null;
+  for (let id = 1; id <= members && reason === null; id++) {
+    const disk = SmallDisk.mount(join(folder, `disk-${id}`));
+    if (typeof disk === 'string') reason = disk;
+    else byMember.set(id, disk);
+  }
+  return {
+    byMember,
+    reason,
+    directoryOf: (id) => {
+      const disk = byMember.get(id);
+      return disk === undefined ? undefined : join(disk.path, 'member');
+    },
+    [Symbol.dispose]: () => {
+      for (const disk of byMember.values()) disk[Symbol.dispose]();
+    },
+  };
 }
 
 /** Null, or the last thing that it said. */
