@@ -76,6 +76,7 @@ export function clusterStatus(
   raft: RaftStatus,
   { incarnation, level, revision }: Pick<StateMachine, 'incarnation' | 'level' | 'revision'>,
   reports: ReadonlyMap<MemberId, Report>,
+  diskLow: boolean,
 ): ClusterStatus {
   return {
     clusterId: settings.clusterId,
@@ -89,13 +90,14 @@ export function clusterStatus(
     members: membership.directory.present.map(({ clientUrl, id, name, peerUrl }) => {
       const standing = membership.standing(id);
       const one = { id, name, standing, clientUrl, peerUrl };
-      if (id === settings.id) return { ...one, ...ownStatus(raft, standing, settings.pid) };
+      if (id === settings.id) return { ...one, ...ownStatus(raft, standing, settings.pid), diskLow };
       return { ...one, ...peerStatus(raft, standing, id, reports.get(id) ?? null) };
     }),
   };
 }
 
 type Progress = Pick<MemberStatus, 'role' | 'applied' | 'commit' | 'durable' | 'pid'>;
+type Reported = Progress & Pick<MemberStatus, 'diskLow'>;
 
 function ownStatus(raft: RaftStatus, standing: MemberStanding, pid: number | null): Progress {
   const { applied, committed: commit, durable } = raft;
@@ -103,15 +105,18 @@ function ownStatus(raft: RaftStatus, standing: MemberStanding, pid: number | nul
   return { role: role === 'follower' ? followerAs(standing) : role, applied, commit, durable, pid };
 }
 
-function peerStatus(raft: RaftStatus, standing: MemberStanding, id: MemberId, report: Report | null): Progress {
-  if (report === null) return { role: 'unreachable', applied: null, commit: null, durable: null, pid: null };
-  const { applied, commit, durable, pid } = report;
+function peerStatus(raft: RaftStatus, standing: MemberStanding, id: MemberId, report: Report | null): Reported {
+  if (report === null) {
+    return { role: 'unreachable', applied: null, commit: null, durable: null, pid: null, diskLow: null };
+  }
+  const { applied, commit, diskLow, durable, pid } = report;
   return {
     role: raft.leader === id ? 'leader' : followerAs(standing),
     applied,
     commit,
     durable,
     pid: pid === 0 ? null : pid,
+    diskLow,
   };
 }
 

@@ -239,7 +239,7 @@ export class Member {
 
   get status(): ClusterStatus {
     const reports = this.#reports.present(this.#environment.clock.nowMs());
-    return clusterStatus(this.#settings, this.#membership, this.raft, this.#machine, reports);
+    return clusterStatus(this.#settings, this.#membership, this.raft, this.#machine, reports, this.#room.isLow);
   }
 
   /** Last entry that is in the state. */

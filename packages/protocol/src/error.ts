@@ -71,7 +71,7 @@ export const errorCodes = {
   NO_SPACE: {
     number: 13,
     retryable: true,
-    meaning: 'A disk is nearly full: only reads and deletions are taken.',
+    meaning: 'Disks are nearly full: reads, deletions and whatever ends something are taken, and nothing else.',
   },
   OUTCOME_UNKNOWN: {
     number: 14,

@@ -101,6 +101,7 @@ const status: fc.Arbitrary<ClusterStatus> = record({
       commit: orNull(revision),
       durable: orNull(revision),
       pid: orNull(id),
+      diskLow: orNull(bool),
     }),
     few,
   ),

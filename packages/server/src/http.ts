@@ -50,8 +50,8 @@ function send(response: ServerResponse, status: number, type: string, body: stri
 
 function page(status: ClusterStatus, removed: string | null): string {
   const rows = status.members.map(
-    ({ applied, clientUrl, commit, durable, id, role }) =>
-      `<tr><td>${id}<td>${role}<td>${escape(clientUrl)}<td>${applied ?? '–'}<td>${commit ?? '–'}<td>${durable ?? '–'}`,
+    ({ applied, clientUrl, commit, diskLow, durable, id, role }) =>
+      `<tr><td>${id}<td>${role}${diskLow === true ? ', <strong>disk low</strong>' : ''}<td>${escape(clientUrl)}<td>${applied ?? '–'}<td>${commit ?? '–'}<td>${durable ?? '–'}`,
   );
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Conclave ${escape(status.clusterId)}</title>
 <style>body{font:16px system-ui;margin:2rem}td,th{padding:.25rem 1rem;text-align:left}</style>

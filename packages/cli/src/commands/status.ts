@@ -22,6 +22,9 @@ export const status: Command = {
     }
     console.log(`cluster ${clusterId}   term ${term}   revision ${revision}   leader ${leader ?? 'none'}`);
     console.log(`incarnation ${incarnation}   level ${level}   lease reads ${leaseReads ? 'on' : 'off'}`);
+    for (const { diskLow, id } of members) {
+      if (diskLow === true) console.log(`member ${id}: disk low: it has to be given room`);
+    }
     const shown = (value: number | null): string => (value === null ? '-' : `${value}`);
     printTable([
       ['ID', 'ROLE', 'CLIENTS', 'PEERS', 'APPLIED', 'COMMIT', 'DURABLE', 'PID'],

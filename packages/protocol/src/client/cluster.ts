@@ -49,6 +49,8 @@ export interface MemberStatus {
   readonly durable: number | null;
   /** Process id on its machine. */
   readonly pid: number | null;
+  /** Below its low-space watermark. Null: not known. */
+  readonly diskLow: boolean | null;
 }
 
 export interface ClusterStatus {
@@ -101,6 +103,7 @@ export const memberStatus: Structure<MemberStatus> = structure<MemberStatus>('Me
   commit: logIndex,
   durable: logIndex,
   pid: nullable(integer('pid', 1)),
+  diskLow: nullable(boolean),
 });
 
 export const clusterStatus: Structure<ClusterStatus> = structure<ClusterStatus>('ClusterStatus', {

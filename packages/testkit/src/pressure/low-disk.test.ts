@@ -42,6 +42,8 @@ test('members on low disks take only what frees space, say so, and take everythi
     assert.match(put.stderr, /disk space is low/);
     assert.equal((await runConclave(['get', 'k', ...at])).code, 0);
   }
+  const { stdout } = await runConclave(['status', '--endpoints', cluster.endpoint(next)]);
+  for (const id of cluster.ids) assert.match(stdout, new RegExp(`member ${id}: disk low`));
   assert.equal((await client.delete('k')).ok, true);
   assert.ok(cluster.member(next).output().includes('the disk is low: it has to be given room'), cluster.output());
 
