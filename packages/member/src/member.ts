@@ -179,7 +179,10 @@ export class Member {
       reportToAll(this.#links, this.#membership, this.raft, settings, this.#room.isLow),
     );
     this.#room = new DiskRoom({
-      ...{ clock, log, store, timers, electionMs: settings.electionMs, failed: fatal },
+      ...environment,
+      timers,
+      electionMs: settings.electionMs,
+      failed: fatal,
       raft: () => this.#node.status(),
       reports: () => this.#reports.present(clock.nowMs()),
       handOver: async (to) => this.#transfers.begin(to),

@@ -20,8 +20,8 @@ test('members on low disks take only what frees space, say so, and take everythi
   using folder = temporaryDirectory();
   using disks = mountDisks(folder.path, members);
   if (disks.reason !== null) return context.skip(disks.reason);
-  const { byMember, directoryOf } = disks;
-  await using cluster = await TestCluster.start({ members, directoryOf });
+  const { byMember } = disks;
+  await using cluster = await TestCluster.start({ members, directoryOf: (id) => disks.directoryOf(id) });
   await using client = await cluster.connect();
   await client.put('k', 'before');
 
