@@ -8,7 +8,7 @@ import {
   type PeerTransport,
   type Store,
 } from '@conclave/member';
-import type { Checkpoint, LogStore, SnapshotStore, StateStore, Storage } from '@conclave/storage';
+import type { Checkpoint, LogStore, StateStore, Storage } from '@conclave/storage';
 import { initMemoryStorage, MemoryDisk, openMemoryStorage, type PendingWrite } from '@conclave/storage/memory';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../random.ts';
@@ -19,6 +19,7 @@ import type { Microtasks } from './microtasks.ts';
 import type { Oracle } from './oracle.ts';
 import { describeCauses, refusalOf } from './refusal.ts';
 import type { MemberRunSettings } from './settings.ts';
+import { touchingSnapshots } from './touching-snapshots.ts';
 
 const wallBaseMs = 1_700_000_000_000;
 
@@ -286,7 +287,7 @@ export class MemberHost {
     const observedState = (state: StateStore): StateStore => this.#observedState(state);
     return {
       log: this.#observedLog(storage.log),
-      snapshots: this.#observedSnapshots(storage.snapshots),
+      snapshots: touchingSnapshots(storage.snapshots, this.#world.microtasks, () => this.counts.exports++),
       space: async () => {
         this.#world.microtasks.touch();
         return storage.space();
@@ -299,53 +300,6 @@ export class MemberHost {
         if (seen.of !== storage.state) seen = { of: storage.state, state: observedState(storage.state) };
         return seen.state;
       },
-    };
-  }
-
-  #observedSnapshots(snapshots: SnapshotStore): SnapshotStore {
-    const { microtasks } = this.#world;
-    const touching = async <T>(act: () => Promise<T>): Promise<T> => {
-      microtasks.touch();
-      const result = await act();
-      microtasks.touch();
-      return result;
-    };
-    return {
-      get exports() {
-        return snapshots.exports;
-      },
-      get staging() {
-        return snapshots.staging;
-      },
-      export: async () =>
-        touching(async () => {
-          const made = await snapshots.export();
-          this.counts.exports++;
-          return {
-            meta: made.meta,
-            release: async () => touching(async () => made.release()),
-            chunks: (from) => {
-              const chunks = made.chunks(from)[Symbol.asyncIterator]();
-              return { [Symbol.asyncIterator]: () => ({ next: async () => touching(async () => chunks.next()) }) };
-            },
-          };
-        }),
-      stage: async (meta) =>
-        touching(async () => {
-          const staging = await snapshots.stage(meta);
-          return {
-            meta,
-            get next() {
-              return staging.next;
-            },
-            get finished() {
-              return staging.finished;
-            },
-            write: async (chunk) => touching(async () => staging.write(chunk)),
-            finish: async () => touching(async () => staging.finish()),
-            abort: async () => touching(async () => staging.abort()),
-          };
-        }),
     };
   }
 
