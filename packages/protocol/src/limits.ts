@@ -25,6 +25,10 @@ export const limits = {
   maxTtlMs: 300_000,
   maxLockNameBytes: 1_024,
   maxLockDelayMs: 60_000,
+  /** Requests that wait for locks, in the whole cluster. */
+  maxWaitingRequests: 100_000,
+  /** Holds that have ended in disorder and whose places are kept: above it nothing is broken or revoked that would add one. */
+  maxDelayedHolds: 100_000,
   /** Locks in one acquire. */
   maxLockClaims: 64,
   /** Holds that one acquire names as kept while it waits. */

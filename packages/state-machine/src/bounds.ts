@@ -36,5 +36,8 @@ export const maxEvictionsPerEntry = 64;
 export const lockWeight = 1;
 export const electionWeight = 2;
 
+/** Holders that are told when somebody begins to wait; if there are more, none is. */
+export const maxContendedTold = 64;
+
 /** Requests looked at in search of a deadlock, by the entry that may close one. Beyond it the request waits like any other. */
 export const maxDeadlockSteps = 10_000;

@@ -2,7 +2,7 @@ import { commit } from './apply/commit.ts';
 import { Draft } from './apply/draft.ts';
 import { invariant } from './damage.ts';
 import { endLease } from './leases/lease-end.ts';
-import { endDelay, leaveQueue } from './locks/grant.ts';
+import { endDelay, grantWaiting, leaveQueue, locksOf } from './locks/grant.ts';
 import type { State } from './state.ts';
 
 /** Revisions that an incarnation has for itself: more than the lost part of the old cluster's life can have used. A safe integer has room for 8,000. */
@@ -15,9 +15,12 @@ const revisionsPerIncarnation = 2 ** 40;
 export function reincarnate(state: State, wallTimeMs: number, incarnation: number): void {
   const { counters } = state;
   invariant(incarnation > counters.incarnation, `incarnation ${incarnation} after ${counters.incarnation}`);
-  for (const lease of state.leases.values()) {
-    for (const request of lease.session?.requests.values() ?? []) if (request.isWaiting) leaveQueue(state, request);
-  }
+  const waiting = [...state.leases.values()].flatMap(({ session }) =>
+    [...(session?.requests.values() ?? [])].filter(({ isWaiting }) => isWaiting),
+  );
+  for (const request of waiting) leaveQueue(state, request);
+  // Nobody waits any more: this only ends the locks that nobody holds either.
+  grantWaiting(state, draftOf(state, wallTimeMs), waiting.flatMap(locksOf));
   for (const lease of state.leases.values()) {
     const draft = draftOf(state, wallTimeMs);
     endLease(state, draft, lease, 'closed');
@@ -30,6 +33,8 @@ export function reincarnate(state: State, wallTimeMs: number, incarnation: numbe
   state.past.clear();
   forgetMembers(state);
   counters.revision += revisionsPerIncarnation * (incarnation - counters.incarnation);
+  // A client of the old cluster that names a lease by its id must not meet another's.
+  counters.nextLease += revisionsPerIncarnation * (incarnation - counters.incarnation);
   counters.compacted = counters.revision;
   counters.incarnation = incarnation;
 }

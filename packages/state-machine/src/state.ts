@@ -29,6 +29,8 @@ export interface State {
   readonly locks: SortedMap<Lock>;
   /** Holds that have ended and whose place is kept, by `requestName`. */
   readonly delayed: Map<string, LockRequest>;
+  /** Requests that wait, in all locks together. */
+  readonly crowd: { waiting: number };
   /** By lock, in the order of their last use. */
   readonly past: Map<string, PastHolds>;
   /** In the order of expiry, which is that of the log. */
@@ -52,6 +54,7 @@ export function emptyState(values: ValueSource): State {
     secrets: new Map(),
     locks: sortedMap(),
     delayed: new Map(),
+    crowd: { waiting: 0 },
     past: new Map(),
     keyed: new Map(),
     cluster: new ClusterRecord(),

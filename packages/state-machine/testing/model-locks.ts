@@ -39,8 +39,14 @@ export function runOnLocks(model: Model, operation: LockOperation): Result | nul
     }
     case 'lockBreak': {
       const holds = holdsOf(model, operation.name, operation.fence, operation.holder);
+      const kept = operation.now ? keptPlaces(model, operation.name, operation.fence, operation.holder) : [];
+      for (const place of kept) {
+        model.requests = model.requests.filter((request) => request !== place);
+        grantWaiting(model);
+      }
       const delays = holds.map((hold) => breakHold(model, hold, operation.now));
-      return { type: 'lockBreak', revision: model.reached, broken: holds.length > 0, delayMs: Math.max(0, ...delays) };
+      const broken = holds.length + kept.length > 0;
+      return { type: 'lockBreak', revision: model.reached, broken, delayMs: Math.max(0, ...delays) };
     }
     case 'lockCancel':
       return { type: 'lockCancel', was: cancel(model, operation.sequence), revision: model.reached };
@@ -68,6 +74,15 @@ export function holdsOf(model: Model, name: LockName, fence: number, holder: Loc
     .holders(name)
     .filter((hold) => hold.fence === fence)
     .filter((hold) => holder === null || (hold.session === holder.session && hold.sequence === holder.sequence));
+}
+
+function keptPlaces(model: Model, name: LockName, fence: number, holder: LockRequestId | null): ModelRequest[] {
+  return model
+    .occupants(name)
+    .filter((request) => request.delayMs > 0 && request.fence === fence)
+    .filter(
+      (request) => holder === null || (request.session === holder.session && request.sequence === holder.sequence),
+    );
 }
 
 /** Queues are left first, so that nothing is granted to the session that ends. */
@@ -157,17 +172,19 @@ function isNext(model: Model, request: ModelRequest): boolean {
   return request.claims.every((claim) => model.queue(claim.name)[0] === request && fits(model, claim));
 }
 
+/** Those who are granted are told when all of them are. */
 function grantWaiting(model: Model): void {
+  const granted: ModelRequest[] = [];
   for (;;) {
-    const waiting = model.requests.filter(({ fence }) => fence === 0).toSorted((a, b) => a.order - b.order);
-    const next = waiting.find((request) => isNext(model, request));
-    if (next === undefined) return;
-    grantNotified(model, next);
+    const next = model.requests.find((request) => request.fence === 0 && isNext(model, request));
+    if (next === undefined) break;
+    grant(model, next);
+    granted.push(next);
   }
+  for (const request of granted.toSorted((a, b) => a.order - b.order)) notifyGranted(model, request);
 }
 
-function grantNotified(model: Model, request: ModelRequest): void {
-  grant(model, request);
+function notifyGranted(model: Model, request: ModelRequest): void {
   const { session, sequence, fence } = request;
   const contended = request.claims.some(({ name }) => model.queue(name).length > 0);
   model.notifications.push({ type: 'granted', session, sequence, fence, contended });
@@ -224,7 +241,10 @@ function endHold(
   } else {
     model.requests = model.requests.filter((request) => request !== hold);
   }
-  if (heir !== null) grantNotified(model, heir);
+  if (heir !== null) {
+    grant(model, heir);
+    notifyGranted(model, heir);
+  }
   grantWaiting(model);
   const { name } = hold.claims[0]!;
   if (name.kind === 'election' && model.holders(name).length === 0) model.remove(electionKey(name.name), cause);

@@ -40,7 +40,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     }
     case 'sessionClose': {
       const existed = model.session(operation.session) !== null;
-      if (existed) endLease(model, operation.session, 'closed');
+      if (existed) endLease(model, operation.session, mine(model) === operation.session ? 'closed' : 'revoked');
       return { type: 'leaseRevoke', revision: model.reached, existed };
     }
     case 'leaseExpire': {

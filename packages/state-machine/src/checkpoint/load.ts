@@ -243,6 +243,7 @@ function holdersFirst(a: LockRequest, b: LockRequest): number {
 function place(state: State, request: LockRequest): void {
   const { claims, owner, sequence, session } = request;
   if (request.isWaiting) {
+    state.crowd.waiting += 1;
     for (const { lock } of claims) lock.queue.add(request);
   } else {
     if (!claims.every(fits)) throw new DamagedStateError('a lock is held by more than have room');

@@ -12,6 +12,7 @@ import {
 import type { Draft } from '../apply/draft.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
 import { limitExceeded } from '../keys/plan.ts';
+import { checkDelayed } from '../locks/lock-operations.ts';
 import type { State } from '../state.ts';
 import { isSession, Lease, Session } from './lease.ts';
 import { endLease } from './lease-end.ts';
@@ -38,18 +39,25 @@ function beginSession(state: State, draft: Draft, operation: SessionOpen, secret
   return lease;
 }
 
-/** Of a session, too. By the session itself it is an orderly end; by anybody else its holder does not know of it. */
+/** Of a session, too. */
 export function leaseRevoke(state: State, draft: Draft, operation: LeaseRevoke): LeaseRevokeResult {
   const lease = state.leases.get(operation.lease);
-  if (lease !== undefined) endLease(state, draft, lease, lease === draft.session ? 'closed' : 'revoked');
+  if (lease !== undefined) endByRequest(state, draft, lease);
   return { type: 'leaseRevoke', revision: draft.reached, existed: lease !== undefined };
 }
 
 export function sessionClose(state: State, draft: Draft, operation: SessionClose): LeaseRevokeResult {
   const lease = state.leases.get(operation.session);
   const existed = isSession(lease);
-  if (existed) endLease(state, draft, lease, 'closed');
+  if (existed) endByRequest(state, draft, lease);
   return { type: 'leaseRevoke', revision: draft.reached, existed };
+}
+
+/** By the session itself it is an orderly end; by anybody else its holder does not know of it. */
+function endByRequest(state: State, draft: Draft, lease: Lease): void {
+  if (lease === draft.session) return endLease(state, draft, lease, 'closed');
+  if (isSession(lease)) checkDelayed(state);
+  endLease(state, draft, lease, 'revoked');
 }
 
 /** A leader that was deposed, or stalled, may not expire what a later one renewed (etcd#15247, #12528): the term must be the entry's. */

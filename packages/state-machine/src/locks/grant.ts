@@ -8,6 +8,7 @@ import { deleteKey, writeKey } from '../keys/write.ts';
 import type { SessionLease } from '../leases/lease.ts';
 import type { State } from '../state.ts';
 import {
+  byTurn,
   fits,
   type Lock,
   type LockRequest,
@@ -44,22 +45,28 @@ export function grant(state: State, draft: Draft, request: LockRequest): void {
 /**
  * Grants whatever these locks have room for, first come first served. Readers that stand together are granted together; whoever does not
  * fit holds up everybody behind him, so that nobody starves. Locks that nobody wants any more are gone.
+ *
+ * Two requests that may be granted have no lock in common, because both are the first in the queues of theirs: it does not matter which comes first,
+ * and each grant makes others possible in its own locks only.
  */
-export function grantWaiting(state: State, draft: Draft, locks: Iterable<Lock>): void {
-  const open = new Set(locks);
-  for (let next = firstOf(open); next !== null; next = firstOf(open)) {
-    leaveQueues(next);
+export function grantWaiting(state: State, draft: Draft, locks: readonly Lock[]): void {
+  const granted: LockRequest[] = [];
+  const toLookAt = [...new Set(locks)];
+  for (let lock = toLookAt.pop(); lock !== undefined; lock = toLookAt.pop()) {
+    const next = head(lock);
+    if (next === null || !isNext(next)) continue;
+    leaveQueues(state, next);
     grant(state, draft, next);
-    // One that waited for several locks may have stood before others there.
-    for (const { lock } of next.claims) open.add(lock);
-    notifyGranted(draft, next);
+    granted.push(next);
+    for (const claim of next.claims) toLookAt.push(claim.lock);
   }
-  for (const lock of open) if (lock.holders.size === 0 && lock.queue.size === 0) state.locks.delete(lock.key);
+  for (const request of granted.toSorted(byTurn)) notifyGranted(draft, request);
+  for (const lock of locks) if (lock.holders.size === 0 && lock.queue.size === 0) state.locks.delete(lock.key);
 }
 
 /** Hands an exclusive hold that has just ended to this one, before its turn. */
 export function grantHeir(state: State, draft: Draft, heir: LockRequest): void {
-  leaveQueues(heir);
+  leaveQueues(state, heir);
   grant(state, draft, heir);
   notifyGranted(draft, heir);
 }
@@ -97,7 +104,7 @@ export function endHold(state: State, draft: Draft, request: LockRequest, ending
 /** The request waits no more. What it held up is for the caller to grant: `grantWaiting`. */
 export function leaveQueue(state: State, request: LockRequest): void {
   invariant(request.isWaiting, 'a request leaves a queue and does not wait');
-  leaveQueues(request);
+  leaveQueues(state, request);
   keepNothing(request);
   detachFromSession(request);
   state.ledger.drop(request);
@@ -145,15 +152,6 @@ function head({ queue }: Lock): LockRequest | null {
   return first ?? null;
 }
 
-function firstOf(locks: Iterable<Lock>): LockRequest | null {
-  let first: LockRequest | null = null;
-  for (const lock of locks) {
-    const next = head(lock);
-    if (next !== null && isNext(next) && (first === null || next.order < first.order)) first = next;
-  }
-  return first;
-}
-
 function isNext(request: LockRequest): boolean {
   return request.claims.every((claim) => head(claim.lock) === request && fits(claim));
 }
@@ -163,7 +161,8 @@ function holds(lock: Lock): boolean {
   return false;
 }
 
-function leaveQueues(request: LockRequest): void {
+function leaveQueues(state: State, request: LockRequest): void {
+  state.crowd.waiting -= 1;
   for (const { lock } of request.claims) {
     const waited = lock.queue.delete(request);
     invariant(waited, 'a request leaves a queue that it is not in');

@@ -8,6 +8,7 @@ import {
   ProtocolError,
 } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
+import { maxContendedTold } from '../bounds.ts';
 import { checkLease, limitExceeded } from '../keys/plan.ts';
 import type { SessionLease } from '../leases/lease.ts';
 import type { State } from '../state.ts';
@@ -22,10 +23,14 @@ export function lockAcquire(state: State, draft: Draft, operation: LockAcquire):
   const request = requestFor(state, draft, session, operation);
   const atOnce = mayHoldAtOnce(request);
   if (!atOnce && !operation.wait) return answer(draft, { state: 'refused' });
+  // One entry may grant all of them.
+  if (!atOnce && state.crowd.waiting >= limits.maxWaitingRequests) {
+    throw limitExceeded('as many requests wait for locks as may', limits.maxWaitingRequests);
+  }
   checkLease(session, requestWeight(request.claims), requestEventBytes(request.claims));
   if (!atOnce) keep(session, request);
   enter(state, session, request);
-  if (!atOnce) return answer(draft, enqueue(draft, request));
+  if (!atOnce) return answer(draft, enqueue(state, draft, request));
   grant(state, draft, request);
   return answer(draft, { state: 'held', fence: request.fence });
 }
@@ -82,7 +87,8 @@ function enter(state: State, { session }: SessionLease, request: LockRequest): v
   state.ledger.touch(request);
 }
 
-function enqueue(draft: Draft, request: LockRequest): LockState {
+function enqueue(state: State, draft: Draft, request: LockRequest): LockState {
+  state.crowd.waiting += 1;
   for (const { lock } of request.claims) {
     if (lock.queue.size === 0) notifyContended(draft, lock);
     lock.queue.add(request);
@@ -90,7 +96,9 @@ function enqueue(draft: Draft, request: LockRequest): LockState {
   return requestState(request);
 }
 
+/** Where many share, no single one of them can make way. */
 function notifyContended(draft: Draft, { holders }: Lock): void {
+  if (holders.size > maxContendedTold) return;
   for (const { isDelayed, owner, sequence } of inTurn(holders)) {
     if (!isDelayed) draft.notify({ type: 'contended', session: owner, sequence });
   }

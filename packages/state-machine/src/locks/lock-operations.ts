@@ -36,16 +36,21 @@ export function lockRelease(state: State, draft: Draft, operation: LockRelease):
 }
 
 export function lockBreak(state: State, draft: Draft, operation: LockBreak): LockBreakResult {
-  const broken = holdsOf(state, operation.name, operation.fence, operation.holder);
+  const { fence, holder, name, now } = operation;
+  if (!now) checkDelayed(state);
+  const broken = holdsOf(state, name, fence, holder);
+  const delayed = now ? delayedOf(state, name, fence, holder) : [];
+  for (const request of delayed) endDelay(state, draft, request);
   let longestMs = 0;
   for (const hold of broken) {
-    const delayMs = operation.now ? 0 : Math.max(sessionOf(hold).ttlMs, hold.lockDelayMs);
+    const delayMs = now ? 0 : Math.max(sessionOf(hold).ttlMs, hold.lockDelayMs);
     longestMs = Math.max(longestMs, delayMs);
     // Its holder is told first: what hands the lock on is behind it for every member.
     notifyBroken(draft, hold, delayMs);
     endHold(state, draft, hold, { end: 'broken', cause: 'release', delayMs, heir: null });
   }
-  return { type: 'lockBreak', revision: draft.reached, broken: broken.length > 0, delayMs: longestMs };
+  const hasBroken = broken.length + delayed.length > 0;
+  return { type: 'lockBreak', revision: draft.reached, broken: hasBroken, delayMs: longestMs };
 }
 
 /**
@@ -112,6 +117,21 @@ export function holdsOf(state: State, name: LockName, fence: Fence, holder: Lock
   if (holder === null) return inTurn(lock.holders).filter(isMeant);
   const request = requestOf(state, holder);
   return request !== undefined && lock.holders.has(request) && isMeant(request) ? [request] : [];
+}
+
+/** Throws LIMIT_EXCEEDED. An expiry cannot be refused, and comes no faster than ttls pass. */
+export function checkDelayed(state: State): void {
+  if (state.delayed.size < limits.maxDelayedHolds) return;
+  throw limitExceeded('the places of as many ended holds are kept as may be', limits.maxDelayedHolds);
+}
+
+/** Places that are kept after holds under this fence. */
+function delayedOf(state: State, name: LockName, fence: Fence, holder: LockRequestId | null): LockRequest[] {
+  const isMeant = (request: LockRequest): boolean =>
+    request.isDelayed &&
+    request.fence === fence &&
+    (holder === null || (request.owner === holder.session && request.sequence === holder.sequence));
+  return inTurn(state.locks.get(lockKey(name))?.holders ?? []).filter(isMeant);
 }
 
 /** One that waits or holds. */

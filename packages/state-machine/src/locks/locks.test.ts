@@ -50,7 +50,7 @@ test('a session that ends is not granted its own second request', () => {
   ask(member, 1, 1, a);
   ask(member, 1, 2, a);
   ask(member, 2, 1, a);
-  const { notifications } = member.do({ type: 'sessionClose', session: 1 });
+  const { notifications } = member.do({ type: 'sessionClose', session: 1 }, session(1, 3));
   assert.deepEqual(notifications, [
     { type: 'granted', session: 2, sequence: 1, fence: 2, contended: false },
     { type: 'sessionEnded', session: 1, cause: 'closed' },
@@ -113,6 +113,14 @@ test('broken at once, a hold ends before the next is granted, and its holder is 
   assert.deepEqual(broken.deadlines, []);
 });
 
+test('a session that somebody else closes does not know it yet either', () => {
+  const member = withSessions(2);
+  ask(member, 1, 1, a);
+  ask(member, 2, 1, a);
+  const { notifications } = member.do({ type: 'sessionClose', session: 1 }, session(2, 2));
+  assert.deepEqual(notifications, [{ type: 'sessionEnded', session: 1, cause: 'revoked' }]);
+});
+
 test('a revoked session does not know it yet: its locks are granted again only after its ttl', () => {
   const member = withSessions(2);
   ask(member, 1, 1, a);
@@ -126,7 +134,8 @@ test('a lock-delay counts after an expiry, and not after an orderly end', () => 
   for (const orderly of [true, false]) {
     const member = withSessions(1);
     member.do(acquire(a, { lockDelayMs: 700 }), session(1, 1));
-    member.do(orderly ? { type: 'sessionClose', session: 1 } : expire(1, member.term));
+    if (orderly) member.do({ type: 'sessionClose', session: 1 }, session(1, 2));
+    else member.do(expire(1, member.term));
     member.do(sessionOpen(9));
     const state = ask(member, 2, 1, a);
     assert.deepEqual(state, orderly ? { state: 'held', fence: 2 } : { state: 'queued', ahead: 0 });

@@ -177,6 +177,52 @@ test('an exclusive hold is handed to the one that is named, before its turn', ()
   );
 });
 
+test('a place that is kept after a break can be given up, under its fence', () => {
+  const member = withSessions(2);
+  member.do(acquire(a), session(1, 1));
+  member.do(acquire(a), session(2, 1));
+  const breakIt = { type: 'lockBreak', name: a, fence: 1, holder: null } as const;
+  member.do({ ...breakIt, now: false });
+  assert.deepEqual(granted(member.do({ ...breakIt, now: false })), []);
+  assert.deepEqual(granted(member.do({ ...breakIt, fence: 2, now: true })), []);
+  const ended = member.do({ ...breakIt, now: true });
+  assert.deepEqual(granted(ended), ['2:1']);
+  assert.deepEqual(ended.deadlines, [{ type: 'delayEnded', session: 1, sequence: 1 }]);
+});
+
+test('where many share, nobody is told that a writer waits', () => {
+  for (const [readers, told] of [
+    [64, 64],
+    [65, 0],
+  ] as const) {
+    const member = withSessions(2);
+    for (let at = 1; at <= readers; at++) member.do(share(a), session(1, at));
+    assert.equal(member.do(acquire(a), session(2, 1)).notifications.length, told);
+  }
+});
+
+test('the requests that wait are bounded, in all locks together', () => {
+  const member = withSessions(12);
+  const locks = Math.ceil(limits.maxWaitingRequests / 5_000);
+  for (let at = 0; at < locks; at++) member.do(acquire(lock(`${at}`)), session(1, at + 1));
+  let waiting = 0;
+  let refused: string | null = null;
+  for (let at = 0; at <= limits.maxWaitingRequests && refused === null; at++) {
+    const owner = 2 + Math.floor(waiting / 9_900);
+    const sequence = (waiting % 9_900) + 1;
+    const asked = member.do(acquire(lock(`${at % locks}`)), session(owner, sequence, Math.max(1, sequence - 500)));
+    refused = codeOf(asked);
+    if (refused === null) waiting += 1;
+  }
+  assert.deepEqual([refused, waiting], ['LIMIT_EXCEEDED', limits.maxWaitingRequests]);
+  // Whoever leaves makes room, also behind a load.
+  member.checkpoint();
+  member.restart();
+  assert.equal(codeOf(member.do(acquire(lock('0')), session(12, 9_000))), 'LIMIT_EXCEEDED');
+  member.do(expire(2, member.term));
+  assert.equal(codeOf(member.do(acquire(lock('0')), session(12, 9_001, 9_001))), null);
+});
+
 test('the holder is told when somebody begins to wait, and the next holder that somebody does', () => {
   const member = withSessions(3);
   member.do(acquire(a), session(1, 1));

@@ -23,7 +23,7 @@ test('any one damage to any one file is refused or harmless, as the table of doc
 });
 
 test('the document names a test for each event that is more than damage to a file, and there is such a test', () => {
-  const elsewhere = ['../../../testkit/src/pressure/old-backup.test.ts'];
+  const elsewhere = ['../../../testkit/src/pressure/old-copy.test.ts'];
   const tests = [...readdirSync(import.meta.dirname).filter((name) => name.endsWith('.test.ts')), ...elsewhere]
     .map((name) => readFileSync(join(import.meta.dirname, name), 'utf8'))
     .join('\n');

@@ -72,7 +72,7 @@ const planted: readonly Bug[] = [
         file: 'state-machine/src/locks/grant.ts',
         find: '  request.fence = draft.revision;\n',
         replace:
-          '  const counted = lock as never as { grants?: number };\n  request.fence = counted.grants = (counted.grants ?? 0) + 1;\n',
+          '  const counted = request.lock as never as { grants?: number };\n  request.fence = counted.grants = (counted.grants ?? 0) + 1;\n',
       },
     ],
   },
@@ -137,8 +137,8 @@ const planted: readonly Bug[] = [
     edits: [
       {
         file: 'state-machine/src/locks/grant.ts',
-        find: '  if (delayMs > 0) beginDelay(',
-        replace: '  if (delayMs > 60_000) beginDelay(',
+        find: '  if (ending.delayMs > 0) {',
+        replace: '  if (ending.delayMs > 60_000) {',
       },
     ],
   },
