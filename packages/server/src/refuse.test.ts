@@ -25,8 +25,13 @@ test('who is refused gets the answer, and is let go without having closed its si
   timeout: 10_000,
 }, async (context) => {
   const { member, client } = await pair(context);
+  let waited = false;
+  member.once('timeout', () => {
+    waited = true;
+  });
   refuse(member, 403, 'no');
   await once(member, 'close');
+  assert.equal(waited, false);
   assert.match(await text(client), /^HTTP\/1\.1 403 Forbidden\r\n[^]*\r\n\r\nno\n$/);
 });
 
