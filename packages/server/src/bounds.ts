@@ -10,6 +10,10 @@ export const bounds = {
   /** A link between members on which nothing at all has come for this long is dead, and dialled again. */
   peerPingIntervalMs: 1_000,
   peerSilenceMs: 5_000,
+  /** A connection may be this slow: until what was sent over it can have arrived, its silence means nothing. Of members and clients. */
+  minSendBytesPerSecond: 131_072,
+  /** No more than this is taken to be under way on one connection, whatever the other side says it has not got. */
+  maxUnderWayBytes: 16_777_216,
   maxClientConnections: 12_000,
   /** Request line and headers of the upgrade. */
   headersTimeoutMs: 5_000,

@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Server as NetServer, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Member } from '@conclave/member';
 import { subprotocol, wireLimits } from '@conclave/protocol';
@@ -9,6 +9,7 @@ import type { Doorkeeper } from './admission.ts';
 import { bounds } from './bounds.ts';
 import { answerHttp } from './http.ts';
 import type { Endpoint } from './options.ts';
+import { refuse } from './refuse.ts';
 import { type SilenceBounds, SilenceWatch } from './silence.ts';
 
 const clientSilence = { pingIntervalMs: bounds.clientPingIntervalMs, silenceMs: bounds.clientSilenceMs };
@@ -19,6 +20,7 @@ export class ClientListener {
   readonly #doorkeeper: Doorkeeper;
   readonly #log: Logger;
   readonly #http: Server;
+  readonly #connections: ReadonlySet<Socket>;
   readonly #sockets: WebSocketServer;
   readonly #silence: SilenceWatch;
 
@@ -33,6 +35,7 @@ export class ClientListener {
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
     this.#http = createServer((request, response) => answerHttp(member, doorkeeper, request, response));
+    this.#connections = connectionsOf(this.#http);
     this.#http.headersTimeout = bounds.headersTimeoutMs;
     this.#http.requestTimeout = bounds.headersTimeoutMs;
     this.#http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
@@ -48,7 +51,7 @@ export class ClientListener {
 
   async close(): Promise<void> {
     this.#silence.close();
-    await closeServer(this.#http, this.#sockets);
+    await closeServer(this.#http, this.#sockets, this.#connections);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -63,7 +66,7 @@ export class ClientListener {
         { address: request.socket.remoteAddress, status: refusal.status, reason: refusal.reason },
         'refused a client',
       );
-      return refuse(socket, refusal.status, refusal.reason);
+      return refuse(request.socket, refusal.status, refusal.reason);
     }
     this.#sockets.handleUpgrade(request, socket, head, (client) => {
       socket.off('error', onError);
@@ -114,18 +117,7 @@ export class ClientListener {
   }
 }
 
-function refuse(socket: Duplex, status: number, reason: string): void {
-  const body = `${reason}\n`;
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'Connection: close',
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-}
-
-export async function listen(server: Server, host: string, port: number): Promise<number> {
+export async function listen(server: NetServer, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -136,8 +128,22 @@ export async function listen(server: Server, host: string, port: number): Promis
   });
 }
 
-/** Lets nobody else in, gives those who are there a moment to take what was sent, then ends them. */
-export async function closeServer(http: Server, sockets: WebSocketServer): Promise<void> {
+/** Every connection that is open, also one that was or is being upgraded: of those the HTTP server itself knows nothing any more. */
+export function connectionsOf(http: Server): ReadonlySet<Socket> {
+  const connections = new Set<Socket>();
+  http.on('connection', (socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
+  return connections;
+}
+
+/** Lets nobody else in, gives the clients that are there a moment to take what was sent, then ends every connection. */
+export async function closeServer(
+  http: Server,
+  sockets: WebSocketServer,
+  connections: ReadonlySet<Socket>,
+): Promise<void> {
   const ended = new Promise<void>((resolve) => http.close(() => resolve()));
   const open = [...sockets.clients];
   const closed = Promise.all(
@@ -150,8 +156,7 @@ export async function closeServer(http: Server, sockets: WebSocketServer): Promi
   await closed;
   clearTimeout(timer);
   sockets.close();
-  // Who had connected already, and was upgraded meanwhile, was not among them; the server knows such a connection no more.
-  for (const socket of sockets.clients) socket.terminate();
-  http.closeAllConnections();
+  // Also who had connected already and was upgraded meanwhile, and who was refused and is not gone yet: the server waits for each of them.
+  for (const socket of connections) socket.destroy();
   await ended;
 }

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import {
   decodeHello,
   type Member,
@@ -10,7 +11,7 @@ import {
 import type { Logger } from 'pino';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { bounds } from './bounds.ts';
-import { closeServer, listen } from './client-listener.ts';
+import { closeServer, connectionsOf, listen } from './client-listener.ts';
 import type { Endpoint } from './options.ts';
 import { type SilenceBounds, SilenceWatch } from './silence.ts';
 
@@ -31,6 +32,7 @@ export class PeerListener {
   readonly #member: Member;
   readonly #log: Logger;
   readonly #http: Server;
+  readonly #connections: ReadonlySet<Socket>;
   readonly #sockets: WebSocketServer;
   readonly #admitted = new Map<WebSocket, MemberId>();
   readonly #silence = new SilenceWatch(peerSilence);
@@ -39,6 +41,7 @@ export class PeerListener {
     this.#member = member;
     this.#log = log;
     this.#http = createServer((_request, response) => response.writeHead(426).end('members connect here\n'));
+    this.#connections = connectionsOf(this.#http);
     this.#http.headersTimeout = bounds.headersTimeoutMs;
     this.#sockets = new WebSocketServer({
       server: this.#http,
@@ -62,7 +65,7 @@ export class PeerListener {
 
   async close(): Promise<void> {
     this.#silence.close();
-    await closeServer(this.#http, this.#sockets);
+    await closeServer(this.#http, this.#sockets, this.#connections);
   }
 
   /** Nobody else is listened to any more. */

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { subprotocol } from '@conclave/protocol';
 import { pino } from 'pino';
-import { WebSocket } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { Doorkeeper } from './admission.ts';
-import { ClientListener } from './client-listener.ts';
+import { ClientListener, listen } from './client-listener.ts';
+import { SilenceWatch } from './silence.ts';
 import { startMember } from './start-member.ts';
 
 const silence = { pingIntervalMs: 50, silenceMs: 100 };
@@ -58,4 +61,86 @@ test('a client that answers no ping is dropped; one that answers, or sends a fra
     await running.stop();
     await rm(directory, { recursive: true });
   }
+});
+
+/** A watched WebSocket whose other end gets what is sent no faster than `bytesPerSecond`, and answers at once. */
+class SlowLink {
+  bytesPerSecond = Number.POSITIVE_INFINITY;
+  readonly near: WebSocket;
+  readonly far: WebSocket;
+  /** Of the near end, since a moment that the test chooses. */
+  pings = 0;
+
+  static async open(context: TestContext): Promise<SlowLink> {
+    const watch = new SilenceWatch(silence);
+    const sockets = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(sockets, 'listening');
+    const between = createServer();
+    const port = await listen(between, '127.0.0.1', 0);
+    const far = new WebSocket(`ws://127.0.0.1:${port}`);
+    const [out] = (await once(between, 'connection')) as [Socket];
+    const back = connect((sockets.address() as AddressInfo).port, '127.0.0.1');
+    const accepted = once(sockets, 'connection') as Promise<[WebSocket, IncomingMessage]>;
+    out.pipe(back);
+    const slow = { link: null as SlowLink | null };
+    let lastMs = performance.now();
+    const drip = setInterval(() => {
+      const elapsedMs = performance.now() - lastMs;
+      lastMs += elapsedMs;
+      const due = Math.floor(((slow.link?.bytesPerSecond ?? Number.POSITIVE_INFINITY) * elapsedMs) / 1_000);
+      const bytes = back.read(Math.min(due, back.readableLength)) as Buffer | null;
+      if (bytes !== null) out.write(bytes);
+    }, 5);
+    back.once('close', () => out.destroy());
+    context.after(() => {
+      clearInterval(drip);
+      watch.close();
+      for (const one of [far, ...sockets.clients]) one.terminate();
+      for (const one of [out, back]) one.destroy();
+      sockets.close();
+      between.close();
+    });
+    const [near, { socket }] = await accepted;
+    slow.link = new SlowLink(near, far);
+    if (far.readyState !== far.OPEN) await once(far, 'open');
+    watch.watch(near, socket);
+    return slow.link;
+  }
+
+  private constructor(near: WebSocket, far: WebSocket) {
+    this.near = near;
+    this.far = far;
+    const ping = near.ping.bind(near);
+    near.ping = (data: Buffer) => {
+      this.pings++;
+      ping(data);
+    };
+  }
+}
+
+test('a link that is slow lives while what was sent can be under way, and not a moment longer than one that is fast', {
+  timeout: 20_000,
+}, async (context) => {
+  const link = await SlowLink.open(context);
+  link.bytesPerSecond = 200_000;
+  link.near.send(Buffer.alloc(393_216));
+  await once(link.far, 'message');
+  assert.ok(link.pings > 10, `${link.pings} pings were sent meanwhile: it was silent for longer than the patience`);
+  assert.equal(link.near.readyState, WebSocket.OPEN);
+  await once(link.near, 'pong');
+  link.bytesPerSecond = 0;
+  link.pings = 0;
+  await once(link.near, 'close');
+  assert.ok(link.pings < 10, `dead after ${link.pings} pings: all had arrived`);
+});
+
+test('a link that takes nothing dies when what was sent could have arrived over a slow one', {
+  timeout: 20_000,
+}, async (context) => {
+  const link = await SlowLink.open(context);
+  link.bytesPerSecond = 0;
+  link.near.send(Buffer.alloc(131_072));
+  await once(link.near, 'close');
+  // One second at the least rate, beside the two looks of every link.
+  assert.ok(link.pings >= 20 && link.pings < 30, `dead after ${link.pings} pings`);
 });

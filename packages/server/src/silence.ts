@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { bounds } from './bounds.ts';
 
 export interface SilenceBounds {
   readonly pingIntervalMs: number;
@@ -10,7 +11,8 @@ export interface SilenceBounds {
 interface Watched {
   readonly transport: Socket;
   bytesRead: number;
-  bytesSent: number;
+  /** How many of the bytes written have arrived, as far as the pongs tell. */
+  bytesArrived: number;
   silentLooks: number;
 }
 
@@ -19,15 +21,22 @@ interface Watched {
  * notices that after a quarter of an hour, or never on the side that only reads. Every socket is looked at in one rhythm, and pinged, which
  * the other side answers; one from which nothing at all came for too many looks is terminated, and its `close` comes at once.
  *
+ * A ping waits behind what was sent before it, so the patience grows with what is under way. How much that is nobody here can see: a write
+ * counts as done when the kernel has it, which holds megabytes, and says nothing of them. So each ping carries how much was written before it,
+ * and its pong says that this has arrived. To look at progress in the socket's queue instead would not do: the kernel takes more only
+ * when a third of its own buffer is free again, which at a slow link's rate is longer than the patience, and then nothing is queued at all.
+ *
  * Looks are counted, and not the time: while this process stood still it heard nobody.
  */
 export class SilenceWatch {
   readonly #maxSilentLooks: number;
+  readonly #minBytesPerLook: number;
   readonly #watched = new Map<WebSocket, Watched>();
   readonly #timer: NodeJS.Timeout;
 
   constructor({ pingIntervalMs, silenceMs }: SilenceBounds) {
     this.#maxSilentLooks = Math.max(1, Math.floor(silenceMs / pingIntervalMs));
+    this.#minBytesPerLook = (bounds.minSendBytesPerSecond * pingIntervalMs) / 1_000;
     // After a stall the event loop runs timers before it reads sockets: what has come meanwhile is read first.
     this.#timer = setInterval(() => setImmediate(() => this.#look()), pingIntervalMs);
     this.#timer.unref();
@@ -35,7 +44,9 @@ export class SilenceWatch {
 
   /** From now on, until it closes. `transport` is what `socket` runs over. */
   watch(socket: WebSocket, transport: Socket): void {
-    this.#watched.set(socket, { transport, bytesRead: -1, bytesSent: 0, silentLooks: 0 });
+    const watched = { transport, bytesRead: -1, bytesArrived: transport.bytesWritten, silentLooks: 0 };
+    this.#watched.set(socket, watched);
+    socket.on('pong', (data: Buffer) => arrived(watched, data));
     socket.once('close', () => this.#watched.delete(socket));
   }
 
@@ -48,20 +59,38 @@ export class SilenceWatch {
     for (const [socket, watched] of this.#watched) {
       if (socket.readyState !== socket.OPEN) continue;
       watched.silentLooks = isAlive(socket, watched) ? 0 : watched.silentLooks + 1;
-      if (watched.silentLooks >= this.#maxSilentLooks) socket.terminate();
-      else socket.ping();
+      if (watched.silentLooks >= this.#patience(watched)) socket.terminate();
+      else socket.ping(mark(watched.transport.bytesWritten));
     }
+  }
+
+  /** In looks. */
+  #patience({ bytesArrived, transport }: Watched): number {
+    const underWay = Math.min(transport.bytesWritten - bytesArrived, bounds.maxUnderWayBytes);
+    return this.#maxSilentLooks + Math.floor(underWay / this.#minBytesPerLook);
   }
 }
 
 function isAlive(socket: WebSocket, watched: Watched): boolean {
-  const { bytesRead, bytesWritten, writableLength } = watched.transport;
-  const bytesSent = bytesWritten - writableLength;
+  const { bytesRead } = watched.transport;
   const hasRead = bytesRead > watched.bytesRead;
-  // The ping waits behind what is leaving still: a slow link, not a dead one.
-  const isSending = writableLength > 0 && bytesSent > watched.bytesSent;
   watched.bytesRead = bytesRead;
-  watched.bytesSent = bytesSent;
   // Nobody reads it at the moment, so that an answer may lie in it.
-  return hasRead || isSending || socket.isPaused;
+  return hasRead || socket.isPaused;
+}
+
+const markBytes = 8;
+
+function mark(bytesWritten: number): Buffer {
+  const data = Buffer.alloc(markBytes);
+  data.writeDoubleBE(bytesWritten);
+  return data;
+}
+
+/** A pong may come unasked, and say anything. */
+function arrived(watched: Watched, data: Buffer): void {
+  if (data.length !== markBytes) return;
+  const bytesArrived = data.readDoubleBE();
+  if (bytesArrived > watched.bytesArrived && bytesArrived <= watched.transport.bytesWritten)
+    watched.bytesArrived = bytesArrived;
 }

@@ -27,6 +27,7 @@ interface Waiting {
  */
 export class SnapshotReceiver {
   readonly #store: () => SnapshotStore;
+  readonly #applied: () => number;
   readonly #log: Logger;
   readonly #listener: SnapshotReceiverListener;
   #staging: SnapshotStaging | null = null;
@@ -38,8 +39,10 @@ export class SnapshotReceiver {
   #waiting: Waiting[] = [];
   #stopped = false;
 
-  constructor(store: () => SnapshotStore, log: Logger, listener: SnapshotReceiverListener) {
+  /** `applied`: the index up to which this member's own state has come. */
+  constructor(store: () => SnapshotStore, applied: () => number, log: Logger, listener: SnapshotReceiverListener) {
     this.#store = store;
+    this.#applied = applied;
     this.#log = log;
     this.#listener = listener;
   }
@@ -105,6 +108,7 @@ export class SnapshotReceiver {
   }
 
   async #offered(from: MemberId, { meta, term }: SnapshotOffer): Promise<void> {
+    if (meta.position.index <= this.#applied()) return this.#isThere(from, meta.id);
     this.#term = term;
     if (this.#behind === 0) this.#listener.fellBehind();
     this.#behind = meta.position.index;
@@ -114,6 +118,15 @@ export class SnapshotReceiver {
       this.#staging = await this.#store().stage(meta);
     }
     this.#answer(from, meta.id);
+  }
+
+  /**
+   * Said late, or again: nothing that it would bring is lacking. Taken for news it would make this member serve nobody, and where nothing is
+   * written nothing would ever end that. The sender is told that it is done, and goes on with the log.
+   */
+  #isThere(from: MemberId, id: string): void {
+    if (this.#staging?.meta.id === id) this.discard(id);
+    this.#listener.send(from, { type: 'snapshotProgress', id, next: 0, done: true, refusal: null });
   }
 
   async #chunk(from: MemberId, { bytes, id, number }: SnapshotChunk): Promise<void> {

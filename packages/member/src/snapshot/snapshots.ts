@@ -77,11 +77,16 @@ export class Snapshots {
         failed: (token) => listener.push({ type: 'snapshotFailed', token }),
       },
     );
-    this.#receiver = new SnapshotReceiver(() => store.snapshots, log, {
-      send,
-      fellBehind: () => listener.replacing(),
-      received: (snapshot, term) => listener.push({ type: 'snapshotReceived', snapshot, term }),
-    });
+    this.#receiver = new SnapshotReceiver(
+      () => store.snapshots,
+      () => machine.applied.index,
+      log,
+      {
+        send,
+        fellBehind: () => listener.replacing(),
+        received: (snapshot, term) => listener.push({ type: 'snapshotReceived', snapshot, term }),
+      },
+    );
   }
 
   /** From the moment at which a leader offers a state, because the log cannot be continued, until it is this member's own. */
