@@ -38,6 +38,8 @@ export interface RequestSpec {
   readonly changes: boolean;
   /** After the connection is lost it is sent again. Otherwise it fails with UNAVAILABLE. */
   readonly repeatable: boolean;
+  /** It has its sequence already, and needs no room for one. */
+  readonly numbered?: boolean;
   /** Bytes of its operation, for the bounds of queue and window. */
   readonly bytes: number;
   /** Made anew at each sending, with the time that is left. */
@@ -94,6 +96,11 @@ export class Request {
   /** Of a mutation that left and was not answered nobody knows. */
   get outcome(): Outcome {
     return this.spec.changes && this.sends > 0 ? 'unknown' : 'not-applied';
+  }
+
+  /** What has left has its sequence, too. */
+  get isNumbered(): boolean {
+    return this.sends > 0 || this.spec.numbered === true;
   }
 
   answer(message: AnswerMessage): void {

@@ -113,7 +113,9 @@ export class Acquire implements GrantListener {
 
   async #ask(): Promise<Standing> {
     const mutation = { what: this.#what, operation: this.#encoded, reason: null };
+    if (this.#sequence !== null) this.#core.ledger.unkeep(this.#sequence);
     const { message, sentMs } = await this.#core.send(mutation, this.#waiting, {
+      isTaken: this.#sequence !== null,
       sequence: () => this.#sequence ?? this.#take(),
       settled: () => {
         if (this.#sequence !== null) this.#core.ledger.keep(this.#sequence);

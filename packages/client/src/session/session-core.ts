@@ -95,7 +95,7 @@ export class SessionCore {
     this.#secret = environment.random.bytes(wireLimits.sessionSecretBytes);
     this.report = environment.report;
     this.events = new Emitter(environment.report);
-    this.lane = new Lane((request) => this.#attached && (request.sends > 0 || this.ledger.hasRoom()));
+    this.lane = new Lane((request) => this.#attached && (request.isNumbered || this.ledger.hasRoom()));
     exchange.openLane(this.lane);
     this.#gone = new Promise((resolve) => {
       this.#go = resolve;
@@ -257,6 +257,7 @@ export class SessionCore {
   async mutate(mutation: SessionMutation, waiting: Waiting): Promise<Result> {
     let sequence: number | null = null;
     const { message } = await this.send(mutation, waiting, {
+      isTaken: false,
       sequence: () => (sequence ??= this.ledger.take()),
       settled: () => {
         if (sequence !== null) this.ledger.settle(sequence);
@@ -274,7 +275,7 @@ export class SessionCore {
   async send(
     { operation, reason, what }: SessionMutation,
     waiting: Waiting,
-    numbering: { sequence(): number; settled(): void },
+    numbering: { readonly isTaken: boolean; sequence(): number; settled(): void },
   ): Promise<Answered> {
     this.check(this.#environment.clock.nowMs());
     if (this.isFinal) throw this.lostError();
@@ -284,6 +285,7 @@ export class SessionCore {
       lane: this.lane,
       changes: true,
       repeatable: true,
+      numbered: numbering.isTaken,
       bytes: operation.length,
       message: (id, deadlineMs) => {
         const sequence = numbering.sequence();
@@ -388,6 +390,7 @@ export class SessionCore {
       lane: this.lane,
       changes: true,
       repeatable: true,
+      numbered: true,
       bytes: operation.length,
       message: (id) => ({ type: 'mutate', id, identity, reason: null, deadlineMs: null, operation }),
       fenced: () => void this.#resume(),
