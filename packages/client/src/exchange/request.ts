@@ -42,6 +42,11 @@ export interface RequestSpec {
   readonly numbered?: boolean;
   /** Bytes of its operation, for the bounds of queue and window. */
   readonly bytes: number;
+  /**
+   * While it says so it is asked until the log has answered it, and it is never refused for want of room in the queue: it gives back what would
+   * stay held otherwise. It names that, and does no harm when it comes twice. There are no more of these than sessions, holds and requests for locks.
+   */
+  insists?(): boolean;
   /** Made anew at each sending, with the time that is left. */
   message(id: number, deadlineMs: number | null): ClientMessage;
   /** Once, whatever became of it. */
@@ -112,6 +117,11 @@ export class Request {
     const { changes } = this.spec;
     const doubtful = changes && this.sends > 1 && saidByMembers.has(body.code);
     this.fail(fromBody(body, doubtful ? 'unknown' : changes ? body.outcome : 'not-applied'));
+  }
+
+  /** Nothing but the log has the last word. */
+  insistsAfter({ code }: ErrorBody): boolean {
+    return saidByMembers.has(code) && this.spec.insists?.() === true;
   }
 
   fail(error: unknown): void {

@@ -32,6 +32,8 @@ export interface SessionMutation {
   readonly what: string;
   readonly operation: Uint8Array;
   readonly reason: string | null;
+  /** What the session holds or waits for: asked until the log has answered it, or the session ends, which gives it back too. */
+  readonly givesBack?: true;
 }
 
 export interface SessionOptions {
@@ -273,7 +275,7 @@ export class SessionCore {
 
   /** The same, by whoever keeps its sequence himself. */
   async send(
-    { operation, reason, what }: SessionMutation,
+    { givesBack, operation, reason, what }: SessionMutation,
     waiting: Waiting,
     numbering: { readonly isTaken: boolean; sequence(): number; settled(): void },
   ): Promise<Answered> {
@@ -294,6 +296,7 @@ export class SessionCore {
         return { type: 'mutate', id, identity, reason, deadlineMs, operation };
       },
       settled: () => numbering.settled(),
+      ...(givesBack === true && { insists: () => !this.isFinal }),
       fenced: () => void this.#resume(),
     };
     try {
@@ -393,6 +396,7 @@ export class SessionCore {
       numbered: true,
       bytes: operation.length,
       message: (id) => ({ type: 'mutate', id, identity, reason: null, deadlineMs: null, operation }),
+      insists: () => this.isOpen,
       fenced: () => void this.#resume(),
     };
     try {
