@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeOperation, limits } from '@conclave/protocol';
+import { type ClientMessage, decodeOperation, limits } from '@conclave/protocol';
 import { Harness, until } from '../../testing/harness.ts';
 import type { Client } from '../client.ts';
 import { ConclaveError } from '../error.ts';
@@ -249,14 +249,25 @@ test('more requests for locks than the window of their session all wait on over 
   waiting.catch(() => {});
   await until(async () => (await holderOf(client, 'l')).waiting === count);
   network.framesSent.length = 0;
-  network.current?.cut();
   // Where each stands is asked once more: by the acquire itself, or by a query where its sequence was given up.
-  const asked = (): number =>
-    network.framesSent.flat().filter((message) => {
-      if (message.type !== 'mutate' && message.type !== 'query') return false;
-      return ['lockAcquire', 'lockRequest'].includes(decodeOperation(message.operation).type);
-    }).length;
-  await until(() => asked() >= count);
+  const isAsking = (message: ClientMessage): boolean => {
+    if (message.type !== 'mutate' && message.type !== 'query') return false;
+    return ['lockAcquire', 'lockRequest'].includes(decodeOperation(message.operation).type);
+  };
+  const asked = (): number => network.framesSent.flat().filter(isAsking).length;
+  let readOn: (() => void) | null = null;
+  network.filters.toMember = (message) => {
+    if (readOn === null && isAsking(message)) readOn = network.holdBack();
+    return true;
+  };
+  network.current?.cut();
+  await until(() => asked() === count);
+  // None of them is answered yet, so none gives way to this; and all are sent once more over the next connection.
+  const put = busy.put('k', 'v');
+  network.current?.cut();
+  (readOn as (() => void) | null)?.();
+  await until(() => asked() === 2 * count);
+  await put;
   await lock.release();
   assert.equal((await waiting).length, count);
 });
