@@ -2,6 +2,8 @@ import {
   type ClientMessage,
   decodeClientFrame,
   decodeMemberFrame,
+  type ErrorBody,
+  encodeClientFrame,
   encodeMemberFrame,
   type MemberMessage,
 } from '@conclave/protocol';
@@ -23,6 +25,8 @@ interface Filters {
   /** False: the message and everything behind it is lost, as on a connection that dies; the connection is cut. */
   toMember?: (message: ClientMessage, connection: TestConnection) => boolean;
   toClient?: (message: MemberMessage, connection: TestConnection) => boolean;
+  /** Not null: the member says so, and does nothing. */
+  refuse?: (message: ClientMessage) => ErrorBody | null;
   /** What the client is told instead. */
   replace?: (message: MemberMessage) => MemberMessage;
 }
@@ -171,10 +175,18 @@ export class TestNetwork {
         if (!open || silenced.toMember) return;
         const messages = decodeClientFrame(frame);
         this.framesSent.push(messages);
-        const { toMember: passes } = this.filters;
+        const { refuse, toMember: passes } = this.filters;
         if (passes !== undefined && !messages.every((message) => passes(message, connection))) return connection.cut();
+        const taken = messages.filter((message) => {
+          const error = refuse?.(message) ?? null;
+          if (error !== null && 'id' in message)
+            toClient(encodeMemberFrame([{ type: 'error', id: message.id, error }]));
+          return error === null;
+        });
+        if (taken.length === 0) return;
+        const received = taken.length === messages.length ? frame : encodeClientFrame(taken);
         setImmediate(() => {
-          if (open && !silenced.toMember) accepted.receive(frame);
+          if (open && !silenced.toMember) accepted.receive(received);
         });
       },
       close: () => {

@@ -69,3 +69,23 @@ test('leadership is handed to a candidate before its turn, and to nobody who doe
   await successor.resign();
   assert.ok((await waiting).fence > successor.fence);
 });
+
+test('leadership is not handed to who waits for something else: the leader goes on to lead', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: other } = await harness.client();
+  const election = client.election('e');
+  const leadership = await election.campaign('first');
+  const elsewhere = await client.election('elsewhere').campaign('x');
+  other
+    .election('elsewhere')
+    .campaign('y')
+    .catch(() => {});
+  await until(async () => (await client.election('elsewhere').candidates()).length === 1);
+  const [stranger] = await client.election('elsewhere').candidates();
+  assert.ok(stranger !== undefined);
+  await assert.rejects(leadership.handOver(stranger), { code: 'NOT_FOUND' });
+  leadership.assertHeld();
+  assert.equal((await election.leader())?.fence, leadership.fence);
+  elsewhere.assertHeld();
+});

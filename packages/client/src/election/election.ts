@@ -19,8 +19,8 @@ export interface Leadership extends Held {
   /** The next candidate leads. */
   resign(options?: { readonly timeoutMs?: number }): Promise<void>;
   /**
-   * Another candidate leads, before its turn; the signal of this one aborts first. Rejects with NOT_FOUND when it does not stand: then this one goes
-   * on to lead, unless the candidate left at that very moment, and the next in turn leads.
+   * Another candidate leads, before its turn; the signal of this one aborts first. Rejects with NOT_FOUND when it is not among the `candidates` of this
+   * election: then this one goes on to lead, unless the candidate left at that very moment, and the next in turn leads.
    */
   handOver(to: Candidate, options?: CallOptions): Promise<void>;
 }
@@ -148,11 +148,13 @@ class LeadershipHandle extends HeldHandle implements Leadership {
 
   async handOver({ sequence, session }: Candidate, options: CallOptions = {}): Promise<void> {
     this.assertHeld();
-    const heir = { session, sequence };
-    const { result } = await this.#core.query(`election ${this.name}`, { type: 'lockRequest', ...heir }, options);
+    // Of this election, and not only somewhere in a queue: from the release on there is no way back.
+    const operation = { type: 'lock', name: this.hold.name } as const;
+    const { result } = await this.#core.query(`election ${this.name}`, operation, options);
     this.assertHeld();
-    const isLate = result.request?.state === 'queued' && (await this.giveBack(heir)) === 'kept';
-    if (result.request?.state === 'queued' && !isLate) return;
+    const stands = result.lock.queue.some((waiter) => waiter.session === session && waiter.sequence === sequence);
+    const isLate = stands && (await this.giveBack({ session, sequence })) === 'kept';
+    if (stands && !isLate) return;
     const what = isLate ? 'it does not stand any more, and the next in turn leads' : 'it does not stand';
     throw new ConclaveError('NOT_FOUND', `election ${this.name}: candidate ${session}:${sequence}: ${what}`);
   }

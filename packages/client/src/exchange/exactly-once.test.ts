@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeOperation } from '@conclave/protocol';
+import { decodeOperation, limits } from '@conclave/protocol';
 import { Harness, until } from '../../testing/harness.ts';
 import { ConclaveError } from '../error.ts';
 
@@ -179,6 +179,22 @@ test('the window of the member is respected, and the bytes of a resent operation
     assert.equal(bySequence.get(message.identity.sequence) ?? shown, shown);
     bySequence.set(message.identity.sequence, shown);
   }
+});
+
+test('what was refused in passing does not wait behind others that wait for its sequence', {
+  timeout: 20_000,
+}, async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  await client.put('k', '0');
+  let refusals = 1;
+  network.filters.replace = (message) => {
+    if (message.type !== 'result' || refusals-- <= 0) return message;
+    const error = { code: 'OVERLOADED', message: 'not now', outcome: 'not-applied', details: {} } as const;
+    return { type: 'error', id: message.id, error };
+  };
+  // Twice the window of a session.
+  await Promise.all(Array.from({ length: 2 * limits.maxSessionWindow }, (_, n) => client.put(`k${n % 7}`, `${n}`)));
 });
 
 test('without a quorum a mutation is given up with the word of the member that nothing was applied', async (context) => {

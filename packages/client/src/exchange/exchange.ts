@@ -73,7 +73,7 @@ export class Exchange implements LinkUser {
     return new Promise<Answered>((resolve, reject) => {
       if (this.#isClosed) return reject(clientClosed());
       if (signal?.aborted === true) return reject(cancelled(signal, spec.what));
-      const full = this.#full(spec);
+      const full = spec.insists === undefined ? this.#full(spec) : null;
       if (full !== null) return reject(full);
       const request = new Request(spec, deadlineMs, resolve, reject);
       this.#limitTime(request);
@@ -218,7 +218,7 @@ export class Exchange implements LinkUser {
     if (request.isSettled) return;
     const fenced = error.code === 'FENCED' && request.spec.fenced !== undefined;
     if (fenced) request.spec.fenced?.();
-    const again = passing.has(error.code) || fenced;
+    const again = passing.has(error.code) || fenced || request.insistsAfter(error);
     // Less time than a member was told to take: its word about the outcome is the last one, and better than none.
     const leftMs = request.deadlineMs - this.#environment.clock.nowMs();
     const restMs = again ? backoffMs(request.refusals++, this.#environment.random) : 0;

@@ -6,7 +6,12 @@ import type { Request } from './request.ts';
  * this connection: nobody else waits for it.
  */
 export class Lane {
-  #waiting = new Set<Request>();
+  /**
+   * In front of all others: these have their sequences, and what is not numbered yet may have to wait until one of them is answered. Behind it
+   * they would never leave.
+   */
+  #numbered = new Set<Request>();
+  readonly #waiting = new Set<Request>();
   bytes = 0;
   /** Why nothing leaves, as far as somebody has said so. */
   obstacle: ConclaveError | null = null;
@@ -18,30 +23,31 @@ export class Lane {
   }
 
   get length(): number {
-    return this.#waiting.size;
+    return this.#numbered.size + this.#waiting.size;
   }
 
   get first(): Request | null {
+    for (const request of this.#numbered) return this.#isOpen(request) ? request : null;
     for (const request of this.#waiting) return this.#isOpen(request) ? request : null;
     return null;
   }
 
   add(request: Request): void {
-    this.#waiting.add(request);
+    (request.isNumbered ? this.#numbered : this.#waiting).add(request);
     this.bytes += request.spec.bytes;
   }
 
   /** In front of all others: these left before, in this order, and leave again in it. */
   addInFront(requests: readonly Request[]): void {
-    this.#waiting = new Set([...requests, ...this.#waiting]);
+    this.#numbered = new Set([...requests, ...this.#numbered]);
     for (const request of requests) this.bytes += request.spec.bytes;
   }
 
   remove(request: Request): void {
-    if (this.#waiting.delete(request)) this.bytes -= request.spec.bytes;
+    if (this.#numbered.delete(request) || this.#waiting.delete(request)) this.bytes -= request.spec.bytes;
   }
 
   all(): readonly Request[] {
-    return [...this.#waiting];
+    return [...this.#numbered, ...this.#waiting];
   }
 }

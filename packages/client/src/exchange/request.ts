@@ -38,8 +38,15 @@ export interface RequestSpec {
   readonly changes: boolean;
   /** After the connection is lost it is sent again. Otherwise it fails with UNAVAILABLE. */
   readonly repeatable: boolean;
+  /** It has its sequence already, and needs no room for one. */
+  readonly numbered?: boolean;
   /** Bytes of its operation, for the bounds of queue and window. */
   readonly bytes: number;
+  /**
+   * While it says so it is asked until the log has answered it, and it is never refused for want of room in the queue: it gives back what would
+   * stay held otherwise. It names that, and does no harm when it comes twice. There are no more of these than sessions, holds and requests for locks.
+   */
+  insists?(): boolean;
   /** Made anew at each sending, with the time that is left. */
   message(id: number, deadlineMs: number | null): ClientMessage;
   /** Once, whatever became of it. */
@@ -118,6 +125,11 @@ export class Request {
     if (outcome === 'not-applied') this.#open--;
   }
 
+  /** What has left has its sequence, too. */
+  get isNumbered(): boolean {
+    return this.sends > 0 || this.spec.numbered === true;
+  }
+
   answer(message: AnswerMessage): void {
     if (!this.#settle()) return;
     this.#resolve({ message, sentMs: this.sentMs, firstSentMs: this.firstSentMs });
@@ -128,6 +140,11 @@ export class Request {
     this.#close(body);
     const doubtful = changes && this.#open > 0 && saidByMembers.has(body.code);
     this.fail(fromBody(body, doubtful ? 'unknown' : changes ? body.outcome : 'not-applied'));
+  }
+
+  /** Nothing but the log has the last word. */
+  insistsAfter({ code }: ErrorBody): boolean {
+    return saidByMembers.has(code) && this.spec.insists?.() === true;
   }
 
   fail(error: unknown): void {

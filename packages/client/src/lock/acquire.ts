@@ -113,7 +113,9 @@ export class Acquire implements GrantListener {
 
   async #ask(): Promise<Standing> {
     const mutation = { what: this.#what, operation: this.#encoded, reason: null };
+    if (this.#sequence !== null) this.#core.ledger.unkeep(this.#sequence);
     const { message, sentMs } = await this.#core.send(mutation, this.#waiting, {
+      isTaken: this.#sequence !== null,
       sequence: () => this.#sequence ?? this.#take(),
       settled: () => {
         if (this.#sequence !== null) this.#core.ledger.keep(this.#sequence);
@@ -223,9 +225,9 @@ export class Acquire implements GrantListener {
   #takeBack(): void {
     if (this.#sequence === null || this.#core.isFinal) return;
     const operation = encodeOperation({ type: 'lockCancel', sequence: this.#sequence });
-    this.#core
-      .mutate({ what: this.#what, operation, reason: null }, { deadlineMs: Number.POSITIVE_INFINITY })
-      .catch(() => {});
+    const mutation = { what: this.#what, operation, reason: null, givesBack: true } as const;
+    // It rejects when the session has ended, or the client is closed.
+    this.#core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY }).catch(() => {});
   }
 
   /** Whatever the cluster made of the acquire, nothing of it stays: it is taken back, or its session ends. */

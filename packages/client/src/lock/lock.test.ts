@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type ClientMessage, decodeOperation, limits } from '@conclave/protocol';
 import { Harness, until } from '../../testing/harness.ts';
 import type { Client } from '../client.ts';
 import { ConclaveError } from '../error.ts';
@@ -236,6 +237,39 @@ test('a long wait does not hold up the other mutations of its session', async (c
   await until(() => busy.state === 'ready');
   await lock.release();
   await (await waiting).release();
+});
+
+test('more requests for locks than the window of their session all wait on over a new connection', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: busy, network } = await harness.client();
+  const lock = await client.lock('l');
+  const count = limits.maxSessionWindow + 76;
+  const waiting = Promise.all(Array.from({ length: count }, () => busy.lock('l', { mode: 'shared' })));
+  waiting.catch(() => {});
+  await until(async () => (await holderOf(client, 'l')).waiting === count);
+  network.framesSent.length = 0;
+  // Where each stands is asked once more: by the acquire itself, or by a query where its sequence was given up.
+  const isAsking = (message: ClientMessage): boolean => {
+    if (message.type !== 'mutate' && message.type !== 'query') return false;
+    return ['lockAcquire', 'lockRequest'].includes(decodeOperation(message.operation).type);
+  };
+  const asked = (): number => network.framesSent.flat().filter(isAsking).length;
+  let readOn: (() => void) | null = null;
+  network.filters.toMember = (message) => {
+    if (readOn === null && isAsking(message)) readOn = network.holdBack();
+    return true;
+  };
+  network.current?.cut();
+  await until(() => asked() === count);
+  // None of them is answered yet, so none gives way to this; and all are sent once more over the next connection.
+  const put = busy.put('k', 'v');
+  network.current?.cut();
+  (readOn as (() => void) | null)?.();
+  await until(() => asked() === 2 * count);
+  await put;
+  await lock.release();
+  assert.equal((await waiting).length, count);
 });
 
 test('a retried release never frees a newer hold', async (context) => {

@@ -118,12 +118,12 @@ export class HeldHandle implements Lock {
     const { core, fence, sequence } = this.hold;
     if (core.isFinal) return 'ended';
     const operation = encodeOperation({ type: 'lockRelease', sequence, fence, heir });
-    const mutation = { what: `release of ${this.name}`, operation, reason: null };
+    const mutation = { what: `release of ${this.name}`, operation, reason: null, givesBack: true } as const;
     try {
       const result = await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
       return result.type === 'lockRelease' ? result.outcome : 'ended';
     } catch {
-      // Its session has ended.
+      // Its session has ended, or the client is closed.
       return 'ended';
     }
   }

@@ -38,6 +38,11 @@ export class SequenceLedger {
     if (this.#open.has(sequence)) this.#kept.add(sequence);
   }
 
+  /** It is asked again: not to be given up before it is answered. */
+  unkeep(sequence: number): void {
+    this.#kept.delete(sequence);
+  }
+
   /** Whether it may be sent again. */
   isOpen(sequence: number): boolean {
     return this.#open.has(sequence);

@@ -32,6 +32,8 @@ export interface SessionMutation {
   readonly what: string;
   readonly operation: Uint8Array;
   readonly reason: string | null;
+  /** What the session holds or waits for: asked until the log has answered it, or the session ends, which gives it back too. */
+  readonly givesBack?: true;
 }
 
 export interface SessionOptions {
@@ -95,7 +97,7 @@ export class SessionCore {
     this.#secret = environment.random.bytes(wireLimits.sessionSecretBytes);
     this.report = environment.report;
     this.events = new Emitter(environment.report);
-    this.lane = new Lane((request) => this.#attached && (request.sends > 0 || this.ledger.hasRoom()));
+    this.lane = new Lane((request) => this.#attached && (request.isNumbered || this.ledger.hasRoom()));
     exchange.openLane(this.lane);
     this.#gone = new Promise((resolve) => {
       this.#go = resolve;
@@ -263,6 +265,7 @@ export class SessionCore {
   async mutate(mutation: SessionMutation, waiting: Waiting): Promise<Result> {
     let sequence: number | null = null;
     const { message } = await this.send(mutation, waiting, {
+      isTaken: false,
       sequence: () => (sequence ??= this.ledger.take()),
       settled: () => {
         if (sequence !== null) this.ledger.settle(sequence);
@@ -278,9 +281,9 @@ export class SessionCore {
 
   /** The same, by whoever keeps its sequence himself. */
   async send(
-    { operation, reason, what }: SessionMutation,
+    { givesBack, operation, reason, what }: SessionMutation,
     waiting: Waiting,
-    numbering: { sequence(): number; settled(): void },
+    numbering: { readonly isTaken: boolean; sequence(): number; settled(): void },
   ): Promise<Answered> {
     this.check(this.#environment.clock.nowMs());
     if (this.isFinal) throw this.lostError();
@@ -290,6 +293,7 @@ export class SessionCore {
       lane: this.lane,
       changes: true,
       repeatable: true,
+      numbered: numbering.isTaken,
       bytes: operation.length,
       message: (id, deadlineMs) => {
         const sequence = numbering.sequence();
@@ -298,6 +302,7 @@ export class SessionCore {
         return { type: 'mutate', id, identity, reason, deadlineMs, operation };
       },
       settled: () => numbering.settled(),
+      ...(givesBack === true && { insists: () => !this.isFinal }),
       fenced: () => void this.#resume(),
     };
     try {
@@ -394,8 +399,10 @@ export class SessionCore {
       lane: this.lane,
       changes: true,
       repeatable: true,
+      numbered: true,
       bytes: operation.length,
       message: (id) => ({ type: 'mutate', id, identity, reason: null, deadlineMs: null, operation }),
+      insists: () => this.isOpen,
       fenced: () => void this.#resume(),
     };
     try {

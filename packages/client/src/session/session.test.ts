@@ -34,6 +34,13 @@ test('what is only kept gives way when the window of the session is full', () =>
   assert.equal(ledger.hasRoom(), true);
   assert.equal(ledger.isOpen(acquire), false);
   assert.equal(ledger.acknowledgedBelow, 1_025);
+  const again = ledger.take();
+  ledger.keep(again);
+  ledger.unkeep(again);
+  for (let n = 0; n < 1_023; n++) ledger.settle(ledger.take());
+  assert.equal(ledger.hasRoom(), false, 'it gave up what is asked again');
+  ledger.keep(again);
+  assert.equal(ledger.hasRoom(), true);
   const unanswered = ledger.take();
   for (let n = 0; n < 1_023; n++) ledger.take();
   assert.equal(ledger.hasRoom(), false);
