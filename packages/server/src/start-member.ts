@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Environment, Member, type MemberAddress } from '@conclave/member';
+import { type Environment, LostAcknowledgedError, Member, type MemberAddress } from '@conclave/member';
 import { foundedClusterId } from '@conclave/protocol';
-import { initStorage, openStorage, readIdentity, type Storage } from '@conclave/storage';
+import { condemnDirectory, initStorage, openStorage, readIdentity, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
 import { bounds } from './bounds.ts';
@@ -89,7 +89,10 @@ async function run(
     },
     store: cachedStore(storage),
     hash: (bytes) => createHash('sha256').update(bytes).digest(),
-    onFatal: (error) => fail(error),
+    onFatal: (error) => {
+      if (error instanceof LostAcknowledgedError) void condemn(options.directory, error, log).then(() => fail(error));
+      else fail(error);
+    },
   };
   const settings = {
     ...identity,
@@ -126,6 +129,19 @@ async function run(
       log.info('member has stopped');
     },
   );
+}
+
+/**
+ * A supervisor starts the member again, and then its links to peers that know nothing may stand before the one that knows is heard: without
+ * a mark on the disk its vote would count there, some day.
+ */
+async function condemn(directory: string, { by }: LostAcknowledgedError, log: Logger): Promise<void> {
+  try {
+    await condemnDirectory(directory, { by, atMs: Date.now() });
+  } catch (error) {
+    const facts = { error: error instanceof Error ? error.message : String(error), directory };
+    log.error(facts, 'this could not be written down: do not start this member again, replace it');
+  }
 }
 
 function lifecycle(

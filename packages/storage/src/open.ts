@@ -150,7 +150,7 @@ async function identify(
   }
   const condemnation = await condemnationOf(layout);
   if (condemnation !== null && expected.condemned !== 'noted')
-    throw new StorageError('lost-acknowledged', condemnation);
+    throw new StorageError('lost-acknowledged', `${layout.directory}: ${condemnation}`);
   return { member, condemnation };
 }
 

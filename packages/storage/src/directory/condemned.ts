@@ -31,8 +31,8 @@ export async function condemnDirectory(directory: string, { by, atMs }: Condemna
   }
 }
 
-/** What was said of this directory, in words, or null. */
-export async function condemnationOf({ condemned, directory }: Layout): Promise<string | null> {
+/** What was said of a directory, in words that name no path, or null. */
+export async function condemnationOf({ condemned }: Layout): Promise<string | null> {
   let text: string;
   try {
     text = await readFile(condemned, 'utf8');
@@ -40,7 +40,7 @@ export async function condemnationOf({ condemned, directory }: Layout): Promise<
     if (isErrno(error, 'ENOENT')) return null;
     throw error;
   }
-  return `${directory} has lost what it acknowledged${sayer(text)}, and must not vote any more (member.json.lost)`;
+  return `this disk has lost what it acknowledged${sayer(text)}, and must not vote any more (member.json.lost)`;
 }
 
 /** Nothing when it cannot be read: what counts is that there is something. */
