@@ -188,7 +188,7 @@ export class Member {
       removed: (why) => this.#connections.sendAway(why),
     });
     const bootId = integerBetween(environment.prng, 1, 2 ** 48);
-    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment.hash);
+    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment);
     this.#leaderLink = new LeaderLink(timers, settings.heartbeatMs, this.#mutations, this.#renewals);
     this.#inbox = new PeerInbox({
       clock,
@@ -291,6 +291,11 @@ export class Member {
       if (!(error instanceof PeerRefusedError)) this.#fatal(asError(error));
       throw error;
     }
+  }
+
+  /** `peer` has answered this member's hello: it has nothing against it. */
+  acceptedBy(peer: MemberId): void {
+    this.#door.acceptedBy(peer);
   }
 
   /** Those who are to be in the cluster, as far as is known here. */

@@ -67,6 +67,11 @@ async function run(
   const { id } = identity;
   const links = new PeerLinks(() => member, log);
   let fail: (error: Error) => void = () => {};
+  let ending: Promise<void> | null = null;
+  const end = async (error: Error): Promise<void> => {
+    if (error instanceof LostAcknowledgedError) await condemn(options.directory, error, log);
+    fail(error);
+  };
   const environment: Environment = {
     clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
     timers: {
@@ -90,8 +95,7 @@ async function run(
     store: cachedStore(storage),
     hash: (bytes) => createHash('sha256').update(bytes).digest(),
     onFatal: (error) => {
-      if (error instanceof LostAcknowledgedError) void condemn(options.directory, error, log).then(() => fail(error));
-      else fail(error);
+      ending = end(error);
     },
   };
   const settings = {
@@ -122,6 +126,7 @@ async function run(
     (reject) => (fail = reject),
     async () => {
       await member.stop();
+      await ending;
       await clients.close();
       links.close();
       await peers.close();

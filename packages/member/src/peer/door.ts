@@ -1,8 +1,10 @@
 import type { Acknowledged, MemberId } from '@conclave/core';
 import type { LogStore } from '@conclave/storage';
+import type { Environment } from '../environment.ts';
 import { commandsOf } from '../level.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { MemberSettings } from '../settings.ts';
+import { Abstention } from './abstention.ts';
 import { Admission, encodeHello, type PeerHello } from './hello.ts';
 
 type Own = MemberSettings & { readonly storeUuid: string; readonly bootId: number };
@@ -12,11 +14,13 @@ export class Door {
   readonly #own: Own;
   readonly #membership: Membership;
   readonly #admission: Admission;
+  readonly abstention: Abstention;
 
-  constructor(own: Own, membership: Membership, log: LogStore, hash: (bytes: Uint8Array) => Uint8Array) {
+  constructor(own: Own, membership: Membership, log: LogStore, { clock, hash }: Pick<Environment, 'clock' | 'hash'>) {
     this.#own = own;
     this.#membership = membership;
     this.#admission = new Admission(own, membership.directory, log, hash, () => membership.level);
+    this.abstention = new Abstention(own, clock, () => membership.voters);
   }
 
   hello(to: MemberId, acknowledged: Acknowledged): Uint8Array {
@@ -30,6 +34,10 @@ export class Door {
   async admit(hello: PeerHello): Promise<void> {
     await this.#admission.admit(hello);
     this.#membership.announced(hello.memberId, hello.peerUrl);
+  }
+
+  acceptedBy(peer: MemberId): void {
+    this.abstention.acceptedBy(peer);
   }
 
   witness(peer: MemberId, acknowledged: Acknowledged): void {

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Index, MemberId, Message, Term } from '@conclave/core';
+import { Abstention } from './abstention.ts';
+
+const [one, two, three, four] = [1, 2, 3, 4] as MemberId[] as [MemberId, MemberId, MemberId, MemberId];
+const term = 2 as Term;
+const log = { from: two, to: one, term, lastIndex: 5 as Index, lastTerm: term, transfer: false } as const;
+const vote: Message = { ...log, type: 'vote' };
+const preVote: Message = { ...log, type: 'preVote', campaignTerm: 3 as Term };
+
+function started(): { readonly abstention: Abstention; readonly voters: MemberId[]; wait(ms: number): void } {
+  let nowMs = 7_000;
+  const voters = [one, two, three];
+  const clock = { nowMs: () => nowMs, wallMs: () => 0 };
+  const abstention = new Abstention({ id: one, electionMs: 1_000 }, clock, () => voters);
+  return { abstention, voters, wait: (ms) => (nowMs += ms) };
+}
+
+test('nobody has its vote before every voter has accepted it', () => {
+  const { abstention } = started();
+  abstention.acceptedBy(two);
+  abstention.acceptedBy(four);
+  assert.deepEqual([abstention.drops(vote), abstention.drops(preVote)], [true, true]);
+  abstention.acceptedBy(three);
+  assert.deepEqual([abstention.drops(vote), abstention.drops(preVote)], [false, false]);
+});
+
+test('it waits an election timeout for those that cannot be reached, and no longer', () => {
+  const { abstention, wait } = started();
+  abstention.acceptedBy(two);
+  wait(999);
+  assert.equal(abstention.drops(vote), true);
+  wait(1);
+  assert.equal(abstention.drops(vote), false);
+});
+
+test('it is over once: a voter that comes later has it wait for nothing', () => {
+  const { abstention, voters } = started();
+  for (const peer of [two, three]) abstention.acceptedBy(peer);
+  assert.equal(abstention.drops(vote), false);
+  voters.push(four);
+  assert.equal(abstention.drops(vote), false);
+});
+
+test('whoever else says something is heard, and a hand-over is no reason to vote early', () => {
+  const { abstention } = started();
+  assert.equal(abstention.drops({ type: 'voteResponse', from: two, to: one, term, granted: true }), false);
+  assert.equal(abstention.drops({ ...log, type: 'vote', transfer: true }), true);
+});
+
+test('a member alone waits for nobody', () => {
+  const { abstention, voters } = started();
+  voters.splice(1);
+  assert.equal(abstention.drops(vote), false);
+});
