@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Index, MemberId, Message, Term } from '@conclave/core';
+import { TestCluster } from '../../testing/cluster.ts';
 import { Abstention } from './abstention.ts';
+import { encodePeerFrame } from './codec.ts';
 
 const [one, two, three, four] = [1, 2, 3, 4] as MemberId[] as [MemberId, MemberId, MemberId, MemberId];
 const term = 2 as Term;
@@ -53,4 +55,23 @@ test('a member alone waits for nobody', () => {
   const { abstention, voters } = started();
   voters.splice(1);
   assert.equal(abstention.drops(vote), false);
+});
+
+test('a member drops what it is asked too early: the term of the request is not heard of, either', async (context) => {
+  const cluster = await TestCluster.start(3, undefined, { electionMs: 60_000 });
+  context.after(() => cluster.stop());
+  for (const id of [one, two, three]) await cluster.kill(id);
+  await cluster.restart(one);
+  const member = cluster.member(one);
+  assert.ok(member !== undefined);
+  const ask = (asked: number): void =>
+    member.receivePeer(
+      two,
+      encodePeerFrame([{ type: 'raft', message: { ...log, type: 'vote', term: asked as Term } }]),
+    );
+  ask(60);
+  for (const peer of [two, three]) member.acceptedBy(peer);
+  ask(50);
+  while (member.raft.term < 50) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(member.raft.term, 50);
 });
