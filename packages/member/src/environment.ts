@@ -64,6 +64,9 @@ export interface Environment {
   readonly store: Store;
   /** SHA-256. */
   readonly hash: (bytes: Uint8Array) => Uint8Array;
-  /** Something happened after which this member must not go on: it has stopped everything, and the process ends. */
+  /**
+   * Something happened after which this member must not go on: it has stopped everything, and the process ends. After a LostAcknowledgedError
+   * the disk must first be marked, so that no later process votes on it.
+   */
   readonly onFatal: (error: Error) => void;
 }

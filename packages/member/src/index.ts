@@ -19,7 +19,7 @@ export {
 export type { Commands } from './level.ts';
 export { Member } from './member.ts';
 export type { PeerRoute } from './membership/directory.ts';
-export { decodeHello, type PeerHello, PeerRefusedError, type Verdict } from './peer/hello.ts';
+export { decodeHello, LostAcknowledgedError, type PeerHello, PeerRefusedError, type Verdict } from './peer/hello.ts';
 export { PeerProtocolError } from './peer/wire.ts';
 export type { MemberAddress, MemberSettings } from './settings.ts';
 export { TransferError, type TransferRefusal } from './transfer-refusal.ts';

@@ -203,7 +203,7 @@ export class Member {
       removed: (why) => this.#connections.sendAway(why),
     });
     const bootId = integerBetween(environment.prng, 1, 2 ** 48);
-    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment.hash, fatal);
+    this.#door = new Door({ ...settings, storeUuid, bootId }, this.#membership, store.log, environment, fatal);
     this.#leaderLink = new LeaderLink(timers, settings.heartbeatMs, this.#mutations, this.#renewals);
     this.#inbox = new PeerInbox({
       clock,
@@ -302,6 +302,11 @@ export class Member {
   async admit(hello: PeerHello): Promise<void> {
     await this.#door.admit(hello);
     this.#snapshots.connected(hello.memberId);
+  }
+
+  /** `peer` has answered this member's hello: it has nothing against it. */
+  acceptedBy(peer: MemberId): void {
+    this.#door.acceptedBy(peer);
   }
 
   /** Those who are to be in the cluster, as far as is known here. */
@@ -437,10 +442,7 @@ export class Member {
     this.#snapshots.stop();
     this.#transfers.abandon();
     this.#membership.office.close();
-    this.#mutations.abandon();
-    this.#barrier.abandon();
-    this.#renewals.abandon();
-    this.#queries.abandon();
+    for (const waiting of [this.#mutations, this.#barrier, this.#renewals, this.#queries]) waiting.abandon();
     this.#connections.goodbye(why);
   }
 }

@@ -212,6 +212,7 @@ export class TestCluster {
       if (error.verdict !== null) caller.told(to, error.verdict);
       return false;
     }
+    caller.acceptedBy(to);
     try {
       await caller.admit(decodeHello(called.hello(from)));
     } catch (error) {

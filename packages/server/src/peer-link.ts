@@ -95,6 +95,7 @@ export class PeerLink {
         () => {
           if (socket !== this.#socket || socket.readyState !== WebSocket.OPEN) return;
           this.#ready = true;
+          this.#member().acceptedBy(this.#peer);
           this.#attempts = 0;
           this.#log.info('linked');
         },

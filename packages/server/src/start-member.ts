@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Environment, Member, type MemberAddress } from '@conclave/member';
+import { type Environment, LostAcknowledgedError, Member, type MemberAddress } from '@conclave/member';
 import { foundedClusterId } from '@conclave/protocol';
-import { initStorage, openStorage, readIdentity, type Storage } from '@conclave/storage';
+import { condemnDirectory, initStorage, openStorage, readIdentity, type Storage } from '@conclave/storage';
 import { destination, type Logger, pino } from 'pino';
 import { Doorkeeper } from './admission.ts';
 import { bounds } from './bounds.ts';
@@ -67,6 +67,11 @@ async function run(
   const { id } = identity;
   const links = new PeerLinks(() => member, log);
   let fail: (error: Error) => void = () => {};
+  let ending: Promise<void> | null = null;
+  const end = async (error: Error): Promise<void> => {
+    if (error instanceof LostAcknowledgedError) await condemn(options.directory, error, log);
+    fail(error);
+  };
   const environment: Environment = {
     clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
     timers: {
@@ -89,7 +94,9 @@ async function run(
     },
     store: cachedStore(storage),
     hash: (bytes) => createHash('sha256').update(bytes).digest(),
-    onFatal: (error) => fail(error),
+    onFatal: (error) => {
+      ending = end(error);
+    },
   };
   const settings = {
     ...identity,
@@ -119,6 +126,7 @@ async function run(
     (reject) => (fail = reject),
     async () => {
       await member.stop();
+      await ending;
       await clients.close();
       links.close();
       await peers.close();
@@ -126,6 +134,19 @@ async function run(
       log.info('member has stopped');
     },
   );
+}
+
+/**
+ * A supervisor starts the member again, and then its links to peers that know nothing may stand before the one that knows is heard: without
+ * a mark on the disk its vote would count there, some day.
+ */
+async function condemn(directory: string, { by }: LostAcknowledgedError, log: Logger): Promise<void> {
+  try {
+    await condemnDirectory(directory, { by, atMs: Date.now() });
+  } catch (error) {
+    const facts = { error: error instanceof Error ? error.message : String(error), directory };
+    log.error(facts, 'this could not be written down: do not start this member again, replace it');
+  }
 }
 
 function lifecycle(

@@ -6,6 +6,7 @@ export {
   maxSnapshotExports,
   maxValueBytes,
 } from './bounds.ts';
+export { type Condemnation, condemnDirectory } from './directory/condemned.ts';
 export { type Shadow, shadowOf } from './directory/shadow.ts';
 export { type InitOptions, initStorage, type RestoredState } from './init.ts';
 export { type OpenOptions, openStorage, readIdentity } from './open.ts';

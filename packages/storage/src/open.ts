@@ -2,6 +2,7 @@ import { chmod, readdir, rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { AnchorFile } from './anchor/anchor-file.ts';
 import { defaultLowSpaceBytes, defaultReserveBytes, stateWriteBufferBytes } from './bounds.ts';
+import { condemnationOf } from './directory/condemned.ts';
 import { holdDirectory } from './directory/held.ts';
 import { isStateName, type Layout, layoutOf, stateOf } from './directory/layout.ts';
 import { type Member, readMemberFile } from './directory/member-file.ts';
@@ -32,6 +33,11 @@ export interface OpenOptions extends Identity {
   readonly lowSpaceBytes?: number;
   /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
+  /**
+   * Of a directory that a peer has told to have lost what it acknowledged: `refused` by default; `noted`, among the notes, for somebody who
+   * reads what there is and votes nowhere.
+   */
+  readonly condemned?: 'refused' | 'noted';
 }
 
 /** Room for a MANIFEST and the like, beside the logs that an open rewrites. */
@@ -45,13 +51,14 @@ export async function openStorage(options: OpenOptions): Promise<Storage> {
   assertIdentity(options);
   const layout = layoutOf(resolve(options.directory));
   const what = `Opening ${layout.directory} failed`;
-  const member = await identify(layout, options).catch((error: unknown) => {
+  const { member, condemnation } = await identify(layout, options).catch((error: unknown) => {
     throw asStorageError(error, what);
   });
   const release = await holdDirectory(layout.directory);
   const opened: { close(): Promise<void> }[] = [];
+  const notes = condemnation === null ? [] : [condemnation];
   try {
-    return await open(layout, member, options, opened, release);
+    return await open(layout, member, options, { opened, notes, release });
   } catch (error) {
     for (const part of opened.toReversed()) await part.close();
     release();
@@ -59,15 +66,21 @@ export async function openStorage(options: OpenOptions): Promise<Storage> {
   }
 }
 
+interface Opening {
+  /** What is to be closed when it fails. */
+  readonly opened: { close(): Promise<void> }[];
+  readonly notes: string[];
+  readonly release: () => void;
+}
+
 async function open(
   layout: Layout,
   member: Member,
   options: OpenOptions,
-  opened: { close(): Promise<void> }[],
-  release: () => void,
+  { opened, notes, release }: Opening,
 ): Promise<Storage> {
   const reserveBytes = options.reserveBytes ?? defaultReserveBytes;
-  const { inspection, notes } = await examineLog(layout, member, reserveBytes);
+  const inspection = await examineLog(layout, member, reserveBytes, notes);
   const anchor = await AnchorFile.open(layout.anchor, options.now ?? (() => performance.now()));
   opened.push(anchor);
   refuseForeign('anchor', anchor.newest, member);
@@ -124,13 +137,21 @@ export async function readIdentity(directory: string): Promise<Identity & { read
   return readMember(layoutOf(resolve(directory)));
 }
 
-async function identify(layout: Layout, expected: Identity): Promise<Member> {
+async function identify(
+  layout: Layout,
+  expected: OpenOptions,
+): Promise<{ readonly member: Member; readonly condemnation: string | null }> {
   const member = await readMember(layout);
-  if (sameIdentity(member, expected)) return member;
-  throw new StorageError(
-    'wrong-member',
-    `${layout.directory} belongs to ${describeIdentity(member)}, and ${describeIdentity(expected)} was asked for`,
-  );
+  if (!sameIdentity(member, expected)) {
+    throw new StorageError(
+      'wrong-member',
+      `${layout.directory} belongs to ${describeIdentity(member)}, and ${describeIdentity(expected)} was asked for`,
+    );
+  }
+  const condemnation = await condemnationOf(layout);
+  if (condemnation !== null && expected.condemned !== 'noted')
+    throw new StorageError('lost-acknowledged', `${layout.directory}: ${condemnation}`);
+  return { member, condemnation };
 }
 
 async function readMember(layout: Layout): Promise<Member> {
@@ -153,14 +174,8 @@ async function readMember(layout: Layout): Promise<Member> {
   return readMemberFile(layout.memberFile);
 }
 
-interface Examination {
-  readonly inspection: Inspection;
-  readonly notes: string[];
-}
-
 /** Everything about the log that must be seen before LevelDB touches it. */
-async function examineLog(layout: Layout, member: Member, reserveBytes: number): Promise<Examination> {
-  const notes: string[] = [];
+async function examineLog(layout: Layout, member: Member, reserveBytes: number, notes: string[]): Promise<Inspection> {
   await chmod(layout.directory, directoryMode);
   // Before anything is looked at: a directory in use is not a damaged one. Who has one of the databases open has the log.
   await refuseLocked(layout.log);
@@ -171,7 +186,7 @@ async function examineLog(layout: Layout, member: Member, reserveBytes: number):
     await dropReserve(layout.reserve);
     notes.push(`the disk is nearly full: the reserve of ${reserveBytes} bytes was given up to open`);
   }
-  return { inspection, notes };
+  return inspection;
 }
 
 function note(notes: string[], { torn }: Inspection): void {

@@ -35,7 +35,8 @@ const nextStep: Readonly<Record<StorageErrorCode, string>> = {
     'it fetches everything from its peers.',
   'lost-acknowledged':
     'This member promised its peers something that its disk no longer holds, so it must not vote. Replace it with a new member ' +
-    'on an empty directory, and find out why: an old copy restored over a newer one, or a disk that lies about fdatasync.',
+    'on an empty directory (`conclave member replace`), and find out why: an old copy restored over a newer one, or a disk that ' +
+    'lies about fdatasync.',
   'wrong-peer-store':
     'That peer runs on another disk than before under the same id, so it may have forgotten its promises. Replace it with a ' +
     'new member id.',

@@ -64,10 +64,11 @@ async function verify(parsed: Arguments, directory: string): Promise<number> {
 
 async function exportTo(parsed: Arguments, directory: string, file: string): Promise<number> {
   const committedOnly = parsed.flag('committed-only');
-  const { contents, fileBytes, head, log } = await exportData(directory, file, { committedOnly });
+  const { contents, fileBytes, head, log, notes } = await exportData(directory, file, { committedOnly });
   const { index, term } = head.meta.position;
+  for (const note of notes) console.error(`conclave data: warning: ${note}`);
   if (parsed.flag('json')) {
-    printJson({ file, fileBytes, clusterId: head.clusterId, index, term, log, ...contents });
+    printJson({ file, fileBytes, clusterId: head.clusterId, index, term, log, ...contents, notes });
     return exitCode.ok;
   }
   console.log(`${file}: revision ${contents.revision}, ${contents.keys} keys, up to entry ${index} of term ${term}`);

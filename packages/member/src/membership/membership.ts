@@ -1,4 +1,4 @@
-import { type Configuration, type MemberId, membersOf } from '@conclave/core';
+import { type Configuration, type MemberId, membersOf, votersOf } from '@conclave/core';
 import type { MemberStanding } from '@conclave/protocol';
 import type { Membership as Table } from '@conclave/state-machine';
 import type { Logger, PeerTransport } from '../environment.ts';
@@ -54,6 +54,11 @@ export class Membership {
   /** Of the cluster: nothing newer than these commands is proposed. */
   get level(): number {
     return this.#table.level;
+  }
+
+  /** By the newest configuration, whether it is committed or not. */
+  get voters(): readonly MemberId[] {
+    return votersOf(this.#world.raft().configuration);
   }
 
   start(): void {

@@ -1,9 +1,11 @@
 import type { Acknowledged, MemberId } from '@conclave/core';
 import type { LogStore } from '@conclave/storage';
 import { asError } from '../defect.ts';
+import type { Environment } from '../environment.ts';
 import { commandsOf } from '../level.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { MemberSettings } from '../settings.ts';
+import { Abstention } from './abstention.ts';
 import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './hello.ts';
 
 type Own = MemberSettings & { readonly storeUuid: string; readonly bootId: number };
@@ -14,18 +16,20 @@ export class Door {
   readonly #membership: Membership;
   readonly #admission: Admission;
   readonly #failed: (error: Error) => void;
+  readonly abstention: Abstention;
 
   constructor(
     own: Own,
     membership: Membership,
     log: LogStore,
-    hash: (bytes: Uint8Array) => Uint8Array,
+    { clock, hash }: Pick<Environment, 'clock' | 'hash'>,
     failed: (error: Error) => void,
   ) {
     this.#own = own;
     this.#membership = membership;
     this.#admission = new Admission(own, membership.directory, log, hash, () => membership.level);
     this.#failed = failed;
+    this.abstention = new Abstention(own, clock, () => membership.voters);
   }
 
   hello(to: MemberId, acknowledged: Acknowledged): Uint8Array {
@@ -45,6 +49,10 @@ export class Door {
       throw error;
     }
     this.#membership.announced(hello.memberId, hello.peerUrl);
+  }
+
+  acceptedBy(peer: MemberId): void {
+    this.abstention.acceptedBy(peer);
   }
 
   witness(peer: MemberId, acknowledged: Acknowledged): void {

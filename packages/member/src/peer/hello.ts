@@ -48,12 +48,14 @@ export class PeerRefusedError extends Error {
 /** A peer knows better than this disk what it once acknowledged. */
 export class LostAcknowledgedError extends Error {
   override readonly name = 'LostAcknowledgedError';
+  readonly by: MemberId;
 
   constructor(by: MemberId) {
     super(
       `this disk has lost what it acknowledged, says member ${by}: it must not vote. Was an old copy of the directory put back, or does the disk lie? ` +
         'Replace this member by a new one: `conclave member replace`',
     );
+    this.by = by;
   }
 }
 

@@ -39,6 +39,7 @@ export class PeerInbox {
           const { match, term } = message.message;
           door.witness(from, { term, index: match });
         }
+        if (door.abstention.drops(message.message)) return;
         return pump.push({ type: 'message', message: message.message });
       case 'forward':
         return mutations.forwarded(from, message, clock.nowMs() + bounds.defaultDeadlineMs);

@@ -49,7 +49,7 @@ export interface VerifiedData extends Identity {
  * Rejects with StorageError, as a start of the member would, or with the state machine's DamagedStateError.
  */
 export async function verifyData(directory: string): Promise<VerifiedData> {
-  return withStopped(directory, async (storage) => {
+  return withStopped(directory, 'refused', async (storage) => {
     const { log, state } = storage;
     const { records } = await state.scrub({ signal: new AbortController().signal });
     const { configuration, machine } = await replay(storage, log.tail);
@@ -69,26 +69,29 @@ export async function verifyData(directory: string): Promise<VerifiedData> {
 export interface ExportedData extends SnapshotSummary {
   readonly log: LogExtent;
   readonly contents: StateContents;
+  /** What whoever uses it should know: above all that a peer has told this disk to have lost what it acknowledged. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Makes a snapshot file of the directory of a member that does not run, when there is no cluster any more that could be asked for one: the last
  * checkpoint, and the log applied to it, to its end. What stands behind the last entry known to be committed is part of it, unless
- * `committedOnly`: it may have been acknowledged to a client, and the member cannot know (docs/disaster.md).
+ * `committedOnly`: it may have been acknowledged to a client, and the member cannot know (docs/disaster.md). A directory on which its member may not
+ * vote any more is exported as well, with a note.
  */
 export async function exportData(
   directory: string,
   file: string,
   { committedOnly = false }: { readonly committedOnly?: boolean } = {},
 ): Promise<ExportedData> {
-  return withStopped(directory, async (storage) => {
-    const { log, snapshots, state } = storage;
+  return withStopped(directory, 'noted', async (storage) => {
+    const { log, notes, snapshots, state } = storage;
     const { machine, configuration } = await replay(storage, committedOnly ? log.recovered.hardState.commit : log.tail);
     await writeState(state, machine, configuration);
     const exported = await snapshots.export();
     try {
       const summary = await writeSnapshotFile(file, exported.chunks());
-      return { ...summary, log: extentOf(storage), contents: contentsOf(machine) };
+      return { ...summary, log: extentOf(storage), contents: contentsOf(machine), notes };
     } finally {
       await exported.release();
     }
@@ -101,7 +104,11 @@ function extentOf({ log }: Storage): LogExtent {
   return { term, first: base.index + 1, last: tail, lastTerm: terms.at(-1)?.term ?? base.term, commit };
 }
 
-async function withStopped<T>(directory: string, work: (storage: Storage) => Promise<T>): Promise<T> {
+async function withStopped<T>(
+  directory: string,
+  condemned: 'refused' | 'noted',
+  work: (storage: Storage) => Promise<T>,
+): Promise<T> {
   const { clusterId, memberId } = await readIdentity(directory);
   await using shadow = await shadowOf(directory);
   try {
@@ -111,6 +118,7 @@ async function withStopped<T>(directory: string, work: (storage: Storage) => Pro
       directory: shadow.directory,
       reserveBytes: 0,
       lowSpaceBytes: 0,
+      condemned,
     });
     try {
       return await work(storage);

@@ -313,6 +313,7 @@ export class PeerNetwork {
     this.counts.admitted++;
     link.isConnecting = false;
     for (const side of link.sides) {
+      side.from.member?.acceptedBy(side.to.id);
       side.open = true;
       for (const lane of lanes) side.arrivesAt[lane] = 0;
     }

@@ -10,6 +10,8 @@ export interface Layout {
   readonly initialising: string;
   /** The same of a restore: what it leaves half done must not be taken for nothing. */
   readonly restoring: string;
+  /** Its presence says that a peer knows better than this disk what was acknowledged here. */
+  readonly condemned: string;
   readonly anchor: string;
   readonly reserve: string;
   readonly log: LevelOptions;
@@ -39,6 +41,7 @@ export function layoutOf(directory: string): Layout {
     memberFile: join(directory, 'member.json'),
     initialising: join(directory, 'member.json.initialising'),
     restoring: join(directory, 'member.json.restoring'),
+    condemned: join(directory, 'member.json.lost'),
     anchor: join(directory, 'anchor'),
     reserve: join(directory, 'reserve'),
     log: {

@@ -1,46 +1,16 @@
 // A crash at every step of an initialisation and of a restore. kill -9 leaves what the page cache holds, and that is what a copy of the directory
 // taken at that moment is; power losses are in power-loss.test.ts.
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import promises from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { bytes, founders, position, text } from '../conformance/entries.ts';
 import { refusedAs } from '../conformance/log-claims.ts';
 import { type InitOptions, initStorage, type RestoredState } from '../init.ts';
 import type { StateStore } from '../storage.ts';
+import { crashes } from './crashes.ts';
 import { identity, reopen, temporaryPlace } from './directories.ts';
-
-/** Everything by which this package changes a directory, but for LevelDB's own writes, which lie between two of these. */
-const steps = ['mkdir', 'open', 'rename', 'rm', 'chmod'] as const;
-
-/** A copy of the directory as it is before each step, in order. */
-async function crashes(directory: string, work: () => Promise<void>): Promise<string[]> {
-  const copies: string[] = [];
-  const real = Object.fromEntries(steps.map((name) => [name, promises[name]]));
-  const crash = (): void => {
-    const copy = `${directory}-crash-${copies.length}`;
-    if (existsSync(directory)) cpSync(directory, copy, { recursive: true });
-    copies.push(copy);
-  };
-  try {
-    for (const name of steps) {
-      Object.assign(promises, {
-        [name]: (...args: unknown[]) => {
-          crash();
-          return (real[name] as (...args: unknown[]) => unknown)(...args);
-        },
-      });
-    }
-    syncBuiltinESMExports();
-    await work();
-  } finally {
-    Object.assign(promises, real);
-    syncBuiltinESMExports();
-  }
-  return copies;
-}
 
 const options = { ...identity, reserveBytes: 1_000, configuration: founders } satisfies Omit<InitOptions, 'directory'>;
 

@@ -7,7 +7,7 @@ import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 
 const timeout = 120_000;
 
-test('a member on an old copy of its directory is turned away by its peers and ends, also when its vote is needed, and nothing is lost', {
+test('a member on an old copy of its directory is turned away by its peers and ends for good, also when its vote is needed, and nothing is lost', {
   timeout,
 }, async () => {
   await using cluster = await TestCluster.start();
@@ -39,6 +39,25 @@ test('a member on an old copy of its directory is turned away by its peers and e
   assert.deepEqual(await started.ended(patienceMs), { code: 3, signal: null }, started.output());
   assert.match(started.output(), /this disk has lost what it acknowledged, says member \d: it must not vote/);
   await cluster.kill(setBack);
+
+  // Whoever starts it again, as a supervisor does, gives it no other chance: it is refused by its own disk, before it has asked anybody.
+  const refusals = (): number => cluster.member(leader).output().split('has lost what it acknowledged').length;
+  const refused = refusals();
+  const again = cluster.run(setBack);
+  assert.deepEqual(await again.ended(patienceMs), { code: 3, signal: null }, again.output());
+  assert.match(again.output(), /has lost what it acknowledged, as member \d said at \S+, and must not vote any more/);
+  assert.match(again.output(), /`conclave member replace`/);
+  assert.equal(refusals(), refused, cluster.output());
+  await cluster.kill(setBack);
+  const verified = await runConclave(['data', 'verify', directory]);
+  assert.deepEqual([verified.code, verified.stdout], [1, '']);
+  assert.match(verified.stderr, /must not vote any more/);
+  // What is on it can still be read, when there is nothing better.
+  const exported = await runConclave(['data', 'export', directory, `${directory}.snapshot`, '--json']);
+  assert.equal(exported.code, 0, exported.stderr);
+  assert.match(exported.stderr, /^conclave data: warning: this disk has lost what it acknowledged, as member \d said/);
+  assert.equal((await runConclave(['snapshot', 'inspect', `${directory}.snapshot`])).code, 0);
+
   // Two of three are gone: there is no majority, and nobody is told otherwise.
   await assert.rejects(client.put('unconfirmed', '1', { timeoutMs: 2_000 }));
 
