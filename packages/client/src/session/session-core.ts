@@ -2,6 +2,7 @@ import {
   type Broken,
   decodeResult,
   encodeOperation,
+  type Identity,
   limits,
   type Result,
   type SessionClaim,
@@ -288,7 +289,7 @@ export class SessionCore {
       message: (id, deadlineMs) => {
         const sequence = numbering.sequence();
         const { acknowledgedBelow } = this.ledger;
-        const identity = { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow } as const;
+        const identity = this.#named(sequence, acknowledgedBelow);
         return { type: 'mutate', id, identity, reason, deadlineMs, operation };
       },
       settled: () => numbering.settled(),
@@ -305,6 +306,11 @@ export class SessionCore {
       this.#pending--;
       this.#endIdentityWhenIdle();
     }
+  }
+
+  /** As of now: sent again over another connection, it bears the epoch of that one. */
+  #named(sequence: number, acknowledgedBelow: number): Extract<Identity, { by: 'session' }> {
+    return { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow, epoch: this.#epoch };
   }
 
   lostError(): ConclaveError {
@@ -349,17 +355,23 @@ export class SessionCore {
     try {
       const { message, sentMs } = await this.#askCommon(
         'session',
-        (id) => ({ type: 'sessionResume', id, sessions: [this.claim()].filter((claim) => claim !== null) }),
+        (id) => ({ type: 'sessionResume', id, sessions: this.#claims() }),
         // There may be no leader for a moment, on a connection that stays: nobody else would claim it there.
         true,
       );
       const standing = message.type === 'sessionsResumed' ? message.sessions[0] : undefined;
-      this.resumed(standing?.ttlMs ?? null, sentMs);
+      if (standing !== undefined) this.resumed(standing.ttlMs, sentMs);
     } catch {
       // It has ended by itself, or the client is closed.
     } finally {
       this.#resuming = false;
     }
+  }
+
+  /** Asked again over another connection, whose hello has claimed it already: a second claim would outdate what left under the first. */
+  #claims(): SessionClaim[] {
+    const claim = this.#attached ? null : this.claim();
+    return claim === null ? [] : [claim];
   }
 
   /** Orderly: what left is answered first, then locks are released and keys deleted, at one revision. */
@@ -382,14 +394,16 @@ export class SessionCore {
     const operation = encodeOperation({ type: 'sessionClose', session: this.#id ?? 0 });
     const sequence = this.ledger.take();
     const { acknowledgedBelow } = this.ledger;
-    const identity = { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow } as const;
     const spec: RequestSpec = {
       what: 'session.close',
       lane: this.lane,
       changes: true,
       repeatable: true,
       bytes: operation.length,
-      message: (id) => ({ type: 'mutate', id, identity, reason: null, deadlineMs: null, operation }),
+      message: (id) => {
+        const identity = this.#named(sequence, acknowledgedBelow);
+        return { type: 'mutate', id, identity, reason: null, deadlineMs: null, operation };
+      },
       fenced: () => void this.#resume(),
     };
     try {
