@@ -76,6 +76,7 @@ const codes: Readonly<Partial<Record<ConclaveErrorCode, number>>> = {
   NO_SPACE: exitCode.refusedByLimit,
   LOCK_LOST: exitCode.holdLost,
   SESSION_EXPIRED: exitCode.holdLost,
+  FENCED: exitCode.holdLost,
 };
 
 /** What the process ends with; everything that is not told apart is "could not be done now". */

@@ -22,9 +22,12 @@ type ObtainOptions = LockOptions & { readonly session: Session };
 
 export interface Holding<H extends Held> {
   readonly command: string;
-  /** The environment variable that tells the child the name. */
-  readonly variable: string;
+  /** What tells the child which it is. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** For people. */
   readonly name: string;
+  /** What `--json` says beside name and fence. */
+  readonly described?: Readonly<Record<string, unknown>>;
   /** Null: it was not to be had at once. */
   readonly obtain: (client: Client, options: ObtainOptions) => Promise<H | null>;
   readonly release: (held: H, options: { readonly timeoutMs: number }) => Promise<void>;
@@ -51,7 +54,7 @@ async function hold<H extends Held>(
   client: Client,
   { killAfterMs, ttlMs, waitMs }: Times,
 ): Promise<number> {
-  const { command, name, variable } = holding;
+  const { command, name } = holding;
   const metadata = { pid: `${process.pid}`, program: `conclave ${command}` };
   // Ended by the client's close, which waits for the cluster a short time only: a cluster that is gone must not keep this process.
   const session = await client.session({ ttlMs, metadata });
@@ -64,12 +67,12 @@ async function hold<H extends Held>(
     if (!interrupted.signal.aborted) console.error(`conclave ${command}: ${name} was not obtained`);
     return exitCode.negative;
   }
-  announce(parsed, held);
+  announce(parsed, held, holding.described);
   try {
     if (parsed.rest.length === 0) return await waitForEnd(command, held, interrupted.signal);
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
-    const environment = { [variable]: name, CONCLAVE_FENCE: `${held.fence}` };
+    const environment = { ...holding.environment, CONCLAVE_FENCE: `${held.fence}` };
     return await runHeld({ command: parsed.rest, environment, session, signal: held.signal, killAfterMs });
   } finally {
     await release(holding, held);
@@ -94,10 +97,11 @@ async function obtain<H extends Held>(
   }
 }
 /** Standard output belongs to the command, if there is one. */
-function announce(parsed: Arguments, { fence, name }: Held): void {
-  const line = parsed.flag('json') ? JSON.stringify({ name, fence }) : `${name} is held, fence ${fence}`;
+function announce(parsed: Arguments, { fence, name }: Held, described: Holding<Held>['described']): void {
+  const data = { name, fence, ...described };
+  const line = parsed.flag('json') ? JSON.stringify(data) : `${name} is held, fence ${fence}`;
   if (parsed.rest.length > 0) console.error(line);
-  else if (parsed.flag('json')) printJson({ name, fence });
+  else if (parsed.flag('json')) printJson(data);
   else console.log(line);
 }
 

@@ -9,9 +9,11 @@ import { dev } from './commands/dev.ts';
 import { elect } from './commands/elect.ts';
 import { get, list, put, remove } from './commands/keys.ts';
 import { leader } from './commands/leader.ts';
+import { lease } from './commands/lease.ts';
 import { lock } from './commands/lock.ts';
 import { member } from './commands/member.ts';
 import { server } from './commands/server.ts';
+import { session } from './commands/session.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
@@ -31,6 +33,8 @@ const commands: readonly Command[] = [
   watch,
   lock,
   elect,
+  session,
+  lease,
   snapshot,
   data,
   bench,

@@ -144,6 +144,15 @@ const queries: ReadonlySet<string> = new Set<Query['type']>([
   'members',
 ]);
 
+const cores = new WeakMap<Client, ClientCore>();
+
+/** For what stands beside the client, as `@conclave/client/admin` does. */
+export function coreOfClient(client: Client): ClientCore {
+  const core = cores.get(client);
+  if (core === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'client: it is none of this package');
+  return core;
+}
+
 export class ClientHandle implements Client {
   readonly #core: ClientCore;
   readonly #space: KeySpace;
@@ -151,6 +160,7 @@ export class ClientHandle implements Client {
   constructor(core: ClientCore, space: KeySpace) {
     this.#core = core;
     this.#space = space;
+    cores.set(this, core);
   }
 
   get state(): ClientState {

@@ -70,11 +70,12 @@ test('who waits for a renewal when a member stops is told that nothing was confi
   context.after(() => cluster.stop());
   const client = new RawClient(cluster.member(1) as Member);
   await client.wait('welcome');
-  const session = await client.openSession(60_000);
+  const granted = await client.ask({ type: 'leaseGrant', ttlMs: 60_000 });
+  const lease = granted.type === 'leaseGrant' ? granted.lease : 0;
   for (const id of cluster.ids) {
     const other = new RawClient(cluster.member(id) as Member);
     await other.wait('welcome');
-    other.send({ type: 'keepalive', id: 99, leases: [session] });
+    other.send({ type: 'keepalive', id: 99, leases: [lease] });
     await cluster.kill(id);
     const last = other.received.slice(-2);
     assert.deepEqual(

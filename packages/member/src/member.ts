@@ -140,7 +140,7 @@ export class Member {
       this.#mutations.proposeOwn(operation),
     );
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
-    this.#claims = new SessionClaims(machine, this.#barrier, this.#renewals, this.#attachments, environment.hash);
+    this.#claims = new SessionClaims(machine, this.#mutations, this.#renewals, this.#attachments, environment);
     this.#hub = new WatchHub(machine, clock, timers);
     this.#checkpointer = new Checkpointer(
       machine,

@@ -10,6 +10,7 @@ import {
   type MemberMessage,
   type Operation,
   type Result,
+  type SessionClaim,
 } from '@conclave/protocol';
 
 export function bytes(text: string): Uint8Array {
@@ -31,6 +32,10 @@ export function get(key: string): Operation {
     countOnly: false,
     modifiedSince: null,
   };
+}
+
+export function someSecret(): Uint8Array {
+  return Uint8Array.from({ length: 16 }, () => integerBetween({ next: Math.random }, 0, 256));
 }
 
 /** A client that speaks frames, without the SDK. */
@@ -85,7 +90,10 @@ export class RawClient {
     }
   }
 
-  async ask(operation: Operation, identity: 'none' | { session: number; sequence: number } = 'none'): Promise<Result> {
+  async ask(
+    operation: Operation,
+    identity: 'none' | { session: number; sequence: number; epoch?: number } = 'none',
+  ): Promise<Result> {
     const id = this.#nextId++;
     const encoded = encodeOperation(operation);
     const reads = operation.type === 'range' || operation.type === 'lock' || operation.type === 'members';
@@ -102,7 +110,7 @@ export class RawClient {
       const by =
         identity === 'none'
           ? ({ by: 'key', key: bytes(`${Math.random()}`) } as const)
-          : ({ by: 'session', ...identity, acknowledgedBelow: 1 } as const);
+          : ({ by: 'session', acknowledgedBelow: 1, epoch: 0, ...identity } as const);
       this.send({ type: 'mutate', id, identity: by, reason: null, deadlineMs: null, operation: encoded });
     }
     const answer = await Promise.race([
@@ -113,13 +121,20 @@ export class RawClient {
     return decodeResult(answer.result);
   }
 
-  async openSession(ttlMs: number): Promise<number> {
+  async openSession(ttlMs: number, secret: Uint8Array = someSecret()): Promise<number> {
     const id = this.#nextId++;
-    const secret = Uint8Array.from({ length: 16 }, () => integerBetween({ next: Math.random }, 0, 256));
     this.send({ type: 'sessionOpen', id, ttlMs, secret, metadata: {} });
     const answer = await this.wait('result', (message) => message.id === id);
     const result = decodeResult(answer.result);
     assert.equal(result.type, 'sessionOpen');
     return result.type === 'sessionOpen' ? result.session : 0;
+  }
+
+  /** Its time to live, confirmed; null when it was not taken. */
+  async resume(claim: SessionClaim): Promise<number | null> {
+    const id = this.#nextId++;
+    this.send({ type: 'sessionResume', id, sessions: [claim] });
+    const answer = await this.wait('sessionsResumed', (message) => message.id === id);
+    return answer.sessions[0]?.ttlMs ?? null;
   }
 }

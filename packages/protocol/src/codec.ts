@@ -87,12 +87,12 @@ export function decodeClientQuery(bytes: Uint8Array): Query | Txn {
 }
 
 /**
- * A member makes `sessionOpen` of the message that carries the secret; the leader alone decides on expiry and the end of a delay, puts
+ * A member makes `sessionOpen` and `sessionAttach` of the messages that carry the secret; the leader alone decides on expiry and the end of a delay, puts
  * the founding members on record, and raises the cluster's level.
  */
 export type ClientOperation = Exclude<
   Operation,
-  { type: 'sessionOpen' | 'leaseExpire' | 'lockDelayEnd' | 'memberSeed' | 'clusterLevel' }
+  { type: 'sessionOpen' | 'sessionAttach' | 'leaseExpire' | 'lockDelayEnd' | 'memberSeed' | 'clusterLevel' }
 >;
 
 export type ClientMutation = Exclude<ClientOperation, Query>;
@@ -103,6 +103,7 @@ function isClientOperation(value: Operation): value is ClientOperation {
 
 const membersOnly: ReadonlySet<string> = new Set<Exclude<Operation, ClientOperation>['type']>([
   'sessionOpen',
+  'sessionAttach',
   'leaseExpire',
   'lockDelayEnd',
   'memberSeed',

@@ -10,7 +10,12 @@ export const identity: Union<Identity> = union<Identity, 'by'>('Identity', 'by',
   none: { tag: 0, fields: {} },
   session: {
     tag: 1,
-    fields: { session: shared.leaseId, sequence: shared.sequence, acknowledgedBelow: shared.sequence },
+    fields: {
+      session: shared.leaseId,
+      sequence: shared.sequence,
+      acknowledgedBelow: shared.sequence,
+      epoch: shared.sessionEpoch,
+    },
   },
   key: { tag: 2, fields: { key: bytes('idempotency key', 1, limits.maxIdempotencyKeyBytes) } },
 });

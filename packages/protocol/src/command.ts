@@ -17,8 +17,17 @@ export function levelOf(type: Mutation['type']): number {
 
 /** How a command is recognised when it comes again. */
 export type Identity =
-  /** `(session, sequence)`: exactly once while the session lives. Every sequence below `acknowledgedBelow` was answered and may be forgotten. */
-  | { readonly by: 'session'; readonly session: LeaseId; readonly sequence: number; readonly acknowledgedBelow: number }
+  /**
+   * `(session, sequence)`: exactly once while the session lives. Every sequence below `acknowledgedBelow` was answered and may be forgotten.
+   * `epoch`: of the connection that it came over; behind a resumption with a larger one it is not applied any more.
+   */
+  | {
+      readonly by: 'session';
+      readonly session: LeaseId;
+      readonly sequence: number;
+      readonly acknowledgedBelow: number;
+      readonly epoch: number;
+    }
   /** For callers without a session: exactly once within `limits.idempotencyTtlMs`. */
   | { readonly by: 'key'; readonly key: Uint8Array }
   /** The leader's own commands and those whose repetition does no harm. */

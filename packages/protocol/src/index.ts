@@ -21,7 +21,7 @@ export {
   encodeMemberMessage,
   joinFrame,
 } from './client/frame.ts';
-export type { Hello, MemberAddress, SessionClaim, SessionStanding, Welcome } from './client/handshake.ts';
+export type { Hello, MemberAddress, SessionClaim, Welcome } from './client/handshake.ts';
 export type { ClientMessage, MemberMessage } from './client/message.ts';
 export {
   type Consistency,

@@ -48,6 +48,8 @@ export const limits = {
   /** SHA-256 of the session's secret. */
   sessionSecretHashBytes: 32,
   maxSessionMetadataBytes: 1_024,
+  /** What one connection carries is taken over in one entry. */
+  maxSessionsPerAttach: 256,
   maxIdempotencyKeyBytes: 128,
   maxIdempotencyKeys: 100_000,
   idempotencyTtlMs: 600_000,

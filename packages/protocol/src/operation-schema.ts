@@ -12,6 +12,7 @@ import type {
   Range,
   Relation,
   SeedMember,
+  SessionProof,
   TxnOperation,
 } from './operation.ts';
 import { boolean, bytes, choice, integer, nullable } from './schema/primitive.ts';
@@ -85,6 +86,14 @@ export const lockClaim: Union<LockClaim> = union<LockClaim, 'mode'>('LockClaim',
 });
 
 const term = integer('term', 1);
+
+const secretHash = bytes('hash', limits.sessionSecretHashBytes, limits.sessionSecretHashBytes);
+
+export const sessionProof: Structure<SessionProof> = structure<SessionProof>('SessionProof', {
+  session: shared.leaseId,
+  secretHash,
+  epoch: integer('epoch', 1),
+});
 
 export const seedMember: Structure<SeedMember> = structure<SeedMember>('SeedMember', {
   member: shared.memberId,
@@ -180,7 +189,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
     tag: 48,
     fields: {
       ttlMs: shared.ttlMs,
-      secretHash: bytes('hash', limits.sessionSecretHashBytes, limits.sessionSecretHashBytes),
+      secretHash,
       metadata: record<string>('metadata', limits.maxSessionMetadataBytes, false),
     },
   },
@@ -188,6 +197,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   lockDelayEnd: { tag: 50, fields: { session: shared.leaseId, sequence: shared.sequence, term } },
   memberSeed: { tag: 51, fields: { members: list(seedMember, limits.maxVoters + limits.maxLearners) } },
   clusterLevel: { tag: 52, fields: { level: integer('level', 1, 0xffff) } },
+  sessionAttach: { tag: 53, fields: { sessions: list(sessionProof, limits.maxSessionsPerAttach) } },
 });
 
 function mustBeElection(name: LockName): void {

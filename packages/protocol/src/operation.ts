@@ -93,6 +93,22 @@ export interface SessionOpen {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/**
+ * The member makes this out of what one connection claims: from its place in the log on, the sessions are used over connections with this
+ * epoch, and what comes under an older one is not applied any more.
+ */
+export interface SessionAttach {
+  readonly type: 'sessionAttach';
+  readonly sessions: readonly SessionProof[];
+}
+
+export interface SessionProof {
+  readonly session: LeaseId;
+  readonly secretHash: Uint8Array;
+  /** Taken when it is larger than any before. */
+  readonly epoch: number;
+}
+
 /** Orderly end: locks released, queues left, ephemeral keys deleted, in one revision. */
 export interface SessionClose {
   readonly type: 'sessionClose';
@@ -272,6 +288,7 @@ export type Mutation =
   | LeaseGrant
   | LeaseRevoke
   | SessionOpen
+  | SessionAttach
   | SessionClose
   | LockAcquire
   | LockRelease

@@ -18,6 +18,7 @@ import type {
   PutResult,
   RangeResult,
   Result,
+  SessionStanding,
   TxnResult,
 } from './result.ts';
 import { boolean, choice, integer, nullable } from './schema/primitive.ts';
@@ -63,6 +64,11 @@ export const leaseDescription: Structure<LeaseDescription> = structure<LeaseDesc
   metadata: record<string>('metadata', limits.maxSessionMetadataBytes, false),
   keys: shared.count,
   holds: shared.count,
+});
+
+export const sessionStanding: Structure<SessionStanding> = structure<SessionStanding>('SessionStanding', {
+  session: shared.leaseId,
+  ttlMs: nullable(shared.ttlMs),
 });
 
 const claimMode: Type<LockWaiter['mode']> = choice<LockWaiter['mode']>('mode', {
@@ -200,6 +206,7 @@ export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type
   members: { tag: 37, fields: { leaseReads: boolean, members: list(memberDescription, maxListedMembers) } },
   lockRequest: { tag: 38, fields: { request: nullable(lockStanding) } },
   sessionOpen: { tag: 48, fields: { session: shared.leaseId, ttlMs: shared.ttlMs } },
+  sessionAttach: { tag: 53, fields: { sessions: list(sessionStanding, limits.maxSessionsPerAttach) } },
 });
 
 export const result: Type<Result> = {

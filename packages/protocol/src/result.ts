@@ -69,6 +69,19 @@ export interface SessionOpenResult {
   readonly ttlMs: number;
 }
 
+export interface SessionAttachResult {
+  readonly type: 'sessionAttach';
+  /** In the order of the claims. */
+  readonly sessions: readonly SessionStanding[];
+}
+
+/** What became of a claim to a session. */
+export interface SessionStanding {
+  readonly session: LeaseId;
+  /** Null: the session has ended, the secret is not its own, or the epoch is not larger than any before. */
+  readonly ttlMs: number | null;
+}
+
 /** The state of one request for a lock. A resent `lockAcquire` gets what is true now. */
 export type LockState =
   | { readonly state: 'held'; readonly fence: Fence }
@@ -251,6 +264,7 @@ export type Result =
   | LeaseGrantResult
   | LeaseRevokeResult
   | SessionOpenResult
+  | SessionAttachResult
   | LockAcquireResult
   | LockReleaseResult
   | LockBreakResult

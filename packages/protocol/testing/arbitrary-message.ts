@@ -1,7 +1,7 @@
 // Every message that the schema allows, for property tests.
 import * as fc from 'fast-check';
 import type { ClusterStatus, MemberRole, MemberStanding } from '../src/client/cluster.ts';
-import type { MemberAddress, SessionClaim, SessionStanding } from '../src/client/handshake.ts';
+import type { MemberAddress, SessionClaim } from '../src/client/handshake.ts';
 import type { ClientMessage, MemberMessage } from '../src/client/message.ts';
 import type { ErrorBody } from '../src/client/request.ts';
 import type { SessionEndCause } from '../src/client/session.ts';
@@ -9,6 +9,7 @@ import type { WatchCreate, WatchStart } from '../src/client/watch.ts';
 import { wireLimits } from '../src/client/wire-limits.ts';
 import { type ErrorCode, errorCodes } from '../src/error.ts';
 import { limits } from '../src/limits.ts';
+import type { SessionStanding } from '../src/result.ts';
 import { bin, bool, id, identity, keyRange, metadata, orNull, record, revision, text } from './arbitrary.ts';
 
 const typed = <N extends string, T extends object>(type: N, fields: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>

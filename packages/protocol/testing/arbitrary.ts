@@ -159,6 +159,9 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   typed('leaseGrant', { ttlMs }),
   typed('leaseRevoke', { lease: id }),
   typed('sessionOpen', { ttlMs, secretHash: bin(32, 32), metadata }),
+  typed('sessionAttach', {
+    sessions: fc.array(record({ session: id, secretHash: bin(32, 32), epoch: id }), { maxLength: 4 }),
+  }),
   typed('sessionClose', { session: id }),
   fc
     .record({ claims, wait: bool, value, lockDelayMs: fc.integer({ min: 0, max: limits.maxLockDelayMs }), keeping })
@@ -273,6 +276,7 @@ export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
   typed('leaseGrant', { lease: id, ttlMs }),
   typed('leaseRevoke', { revision, existed: bool }),
   typed('sessionOpen', { session: id, ttlMs }),
+  typed('sessionAttach', { sessions: fc.array(record({ session: id, ttlMs: orNull(ttlMs) }), { maxLength: 4 }) }),
   fc
     .tuple(revision, lockState)
     .map(([at, state]): LockAcquireResult => Object.assign({ type: 'lockAcquire' as const, revision: at }, state)),
@@ -334,7 +338,7 @@ export const events: fc.Arbitrary<RevisionEvents> = record({
 
 export const identity: fc.Arbitrary<Identity> = fc.oneof<fc.Arbitrary<Identity>[]>(
   record({ by: fc.constant('none' as const) }),
-  record({ by: fc.constant('session' as const), session: id, sequence: id, acknowledgedBelow: id }),
+  record({ by: fc.constant('session' as const), session: id, sequence: id, acknowledgedBelow: id, epoch: revision }),
   record({ by: fc.constant('key' as const), key: bin(1, limits.maxIdempotencyKeyBytes) }),
 );
 

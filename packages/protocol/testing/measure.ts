@@ -42,7 +42,7 @@ const scan = { maxDepth: 6, maxItems: 65_536 };
 
 for (const size of [16, 64]) {
   const messages = Array.from({ length: size }, (_, i): Mutate => {
-    const identity = { by: 'session', session: 31, sequence: 1_000 + i, acknowledgedBelow: 990 } as const;
+    const identity = { by: 'session', session: 31, sequence: 1_000 + i, acknowledgedBelow: 990, epoch: 1 } as const;
     return { type: 'mutate', id: i + 1, identity, reason: null, deadlineMs: 5_000, operation };
   });
   const frame = encodeClientFrame(messages);
@@ -69,7 +69,7 @@ const header = {
   version: 1,
   clusterTimeMs: 5_000_000,
   wallTimeMs: 1_700_000_000_000,
-  identity: { by: 'session', session: 31, sequence: 1_000, acknowledgedBelow: 990 },
+  identity: { by: 'session', session: 31, sequence: 1_000, acknowledgedBelow: 990, epoch: 1 },
   author: 'host-a',
   reason: null,
 } as const;

@@ -1,6 +1,6 @@
 // All schema tables by name: what the documentation prints, what golden bytes must cover, what the protocol version hashes.
 import { clusterStatus, memberStatus } from '../src/client/cluster.ts';
-import { memberAddress, sessionClaim, sessionStanding } from '../src/client/handshake.ts';
+import { memberAddress, sessionClaim } from '../src/client/handshake.ts';
 import { clientMessage, memberMessage } from '../src/client/message.ts';
 import { errorBody } from '../src/client/request.ts';
 import { leaseStanding } from '../src/client/session.ts';
@@ -10,7 +10,7 @@ import { commandHeader, identity } from '../src/command-schema.ts';
 import { errorCodes } from '../src/error.ts';
 import { keyEvent, revisionEvents } from '../src/event-schema.ts';
 import { limits } from '../src/limits.ts';
-import { compare, lockClaim, operation, seedMember } from '../src/operation-schema.ts';
+import { compare, lockClaim, operation, seedMember, sessionProof } from '../src/operation-schema.ts';
 import {
   leaseDescription,
   lockDescription,
@@ -22,6 +22,7 @@ import {
   memberDescription,
   pastHold,
   resultOnWire,
+  sessionStanding,
 } from '../src/result-schema.ts';
 import type { Field, Structure, Union } from '../src/schema/structure.ts';
 import { keyRange, keyValue, lockName, lockRequestId } from '../src/schema/vocabulary.ts';
@@ -59,6 +60,7 @@ const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'rule' | 
   lockWaiter,
   pastHold,
   seedMember,
+  sessionProof,
   memberDescription,
   revisionEvents,
   commandHeader,

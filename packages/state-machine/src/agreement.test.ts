@@ -22,6 +22,8 @@ import type { Refusal } from './response.ts';
 
 const runs = Number(process.env['CONCLAVE_PROPERTY_RUNS'] ?? 300);
 
+const refusedUnseen: ReadonlySet<string> = new Set(['SESSION_EXPIRED', 'STALE_SEQUENCE', 'FENCED']);
+
 /** What a member does between two entries. */
 const chore = fc.record({
   checkpoint: fc.constantFrom('none', 'begin', 'finish', 'both'),
@@ -129,7 +131,7 @@ test('a command takes effect at most once, whichever commands come again at what
         const identity = identityOf(entry);
         if (identity?.by !== 'session' || applied.repeated || applied.response === null) return;
         // What was refused before it was looked at has another chance.
-        if (codeOf(applied.response) === 'SESSION_EXPIRED' || codeOf(applied.response) === 'STALE_SEQUENCE') return;
+        if (refusedUnseen.has(codeOf(applied.response) ?? '')) return;
         const name = `${identity.session}/${identity.sequence}`;
         effects.set(name, (effects.get(name) ?? 0) + 1);
       };

@@ -38,13 +38,11 @@ export interface CheckpointToken {
   readonly revision: Revision;
 }
 
-/** What a member needs to take up a session that moves to it. */
+/** What a member needs to know of a session to tell whose connection it is on. */
 export interface SessionIdentity {
   readonly session: LeaseId;
-  readonly ttlMs: number;
-  readonly generation: number;
-  readonly secretHash: Uint8Array;
-  readonly metadata: Readonly<Record<string, string>>;
+  /** Of its last resumption; 0 before the first. */
+  readonly epoch: number;
 }
 
 /** What a new leader keeps time for. All of it begins anew when it takes office. */
@@ -161,8 +159,7 @@ export class StateMachine {
   session(id: LeaseId): SessionIdentity | null {
     const lease = this.#state.leases.get(id);
     if (!isSession(lease)) return null;
-    const { ttlMs, generation, session } = lease;
-    return { session: id, ttlMs, generation, secretHash: session.secretHash, metadata: session.metadata };
+    return { session: id, epoch: lease.session.epoch };
   }
 
   deadlines(): Deadlines {

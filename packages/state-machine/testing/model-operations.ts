@@ -29,9 +29,20 @@ export function runInModel(model: Model, operation: Operation): Result | null {
       const secret = hex(operation.secretHash);
       const known = model.leases.find((lease) => lease.session?.secret === secret);
       if (known !== undefined) return { type: 'sessionOpen', session: known.id, ttlMs: known.ttlMs };
-      const session = { secret, acknowledgedBelow: 1, metadata: operation.metadata, answers: new Map() };
+      const session = { secret, acknowledgedBelow: 1, epoch: 0, metadata: operation.metadata, answers: new Map() };
       model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, session }];
       return { type: 'sessionOpen', session: model.nextLease++, ttlMs: operation.ttlMs };
+    }
+    case 'sessionAttach': {
+      const sessions = operation.sessions.map(({ epoch, secretHash, session: id }) => {
+        const lease = model.leases.find((one) => one.id === id && one.session?.secret === hex(secretHash));
+        if (lease === undefined || lease.session === null || epoch <= lease.session.epoch)
+          return { session: id, ttlMs: null };
+        lease.session.epoch = epoch;
+        model.notifications.push({ type: 'sessionMoved', session: id, epoch });
+        return { session: id, ttlMs: lease.ttlMs };
+      });
+      return { type: 'sessionAttach', sessions };
     }
     case 'leaseRevoke': {
       const existed = model.leases.some(({ id }) => id === operation.lease);

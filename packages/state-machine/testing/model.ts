@@ -23,6 +23,7 @@ import { hex } from './plain.ts';
 export interface ModelSession {
   readonly secret: string;
   acknowledgedBelow: number;
+  epoch: number;
   readonly metadata: Readonly<Record<string, string>>;
   readonly answers: Map<number, ModelAnswer>;
 }
@@ -215,8 +216,10 @@ export class Model {
     if (sequence < session.acknowledgedBelow) return { response: error('STALE_SEQUENCE', 'unknown'), repeated: false };
     const answer = session.answers.get(sequence);
     if (answer !== undefined) return { response: this.#present(identity.session, sequence, answer), repeated: true };
-    if (sequence < session.acknowledgedBelow + limits.maxSessionWindow) return null;
-    return { response: error('LIMIT_EXCEEDED', 'not-applied'), repeated: false };
+    if (sequence >= session.acknowledgedBelow + limits.maxSessionWindow) {
+      return { response: error('LIMIT_EXCEEDED', 'not-applied'), repeated: false };
+    }
+    return identity.epoch < session.epoch ? { response: error('FENCED', 'not-applied'), repeated: false } : null;
   }
 
   #present(session: number, sequence: number, answer: ModelAnswer): Result | ModelError {

@@ -12,6 +12,7 @@ import type {
   Proclaim,
   Put,
   Range,
+  SessionAttach,
   SessionOpen,
   Txn,
 } from '@conclave/protocol';
@@ -56,6 +57,16 @@ export function txn(then: Txn['then'], more: Partial<Txn> = {}): Txn {
 /** `secret`: two sessions have two. */
 export function sessionOpen(secret = 1, ttlMs = 10_000): SessionOpen {
   return { type: 'sessionOpen', ttlMs, secretHash: new Uint8Array(32).fill(secret), metadata: { name: 'test' } };
+}
+
+/** `secret`: as in `sessionOpen`. */
+export function sessionAttach(...sessions: { session: number; epoch: number; secret?: number }[]): SessionAttach {
+  return {
+    type: 'sessionAttach',
+    sessions: sessions.map(({ epoch, secret = 1, session: id }) => {
+      return { session: id, secretHash: new Uint8Array(32).fill(secret), epoch };
+    }),
+  };
 }
 
 export function lock(name: string): LockName {
@@ -104,8 +115,8 @@ export function expire(lease: number, term: number, generation = 1): LeaseExpire
   return { type: 'leaseExpire', lease, generation, term };
 }
 
-export function session(id: number, sequence: number, acknowledgedBelow = 1): { identity: SessionCommand } {
-  return { identity: { by: 'session', session: id, sequence, acknowledgedBelow } };
+export function session(id: number, sequence: number, acknowledgedBelow = 1, epoch = 0): { identity: SessionCommand } {
+  return { identity: { by: 'session', session: id, sequence, acknowledgedBelow, epoch } };
 }
 
 interface SessionCommand {
@@ -113,4 +124,5 @@ interface SessionCommand {
   readonly session: number;
   readonly sequence: number;
   readonly acknowledgedBelow: number;
+  readonly epoch: number;
 }

@@ -5,6 +5,10 @@ export function hex(of: Uint8Array): string {
   return Array.from(of, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+export function ofHex(of: string): Uint8Array {
+  return Uint8Array.from(of.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
 export function bytes(of: string): Uint8Array {
   return Uint8Array.from(of, (char) => char.charCodeAt(0));
 }

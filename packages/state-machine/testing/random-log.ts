@@ -1,6 +1,7 @@
 // Random logs: intents that say "release whatever is held" become entries against the model's present state, so that a short log
 // reaches the corners. Some entries are garbage, some come twice, some carry numbers that fit nothing.
 import {
+  type CommandHeader,
   type Compare,
   electionKey,
   encodeOperation,
@@ -31,7 +32,7 @@ import {
   semaphore,
   sessionOpen,
 } from './operations.ts';
-import { bytes } from './plain.ts';
+import { bytes, ofHex } from './plain.ts';
 
 type Resolve<T> = (model: Model) => T;
 
@@ -46,6 +47,8 @@ export interface Intent {
   readonly key: number;
   readonly passesMs: number;
   readonly newTerm: boolean;
+  /** With the epoch of an earlier connection, if there was one. */
+  readonly isLate: boolean;
   readonly author: string | null;
 }
 
@@ -325,6 +328,21 @@ const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
         }),
     ),
   },
+  {
+    weight: 2,
+    arbitrary: fc.array(fc.tuple(slot, fc.constantFrom(-1, 0, 1, 1, 2), rarely), { maxLength: 3 }).map(
+      (claims) =>
+        (model: Model): Operation => ({
+          type: 'sessionAttach',
+          sessions: claims.map(([at, by, guessed]) => {
+            const id = leaseIn(model, at) ?? 1;
+            const known = model.session(id);
+            const secretHash = guessed || known === null ? new Uint8Array(32).fill(99) : ofHex(known.secret);
+            return { session: id, secretHash, epoch: Math.max(1, (known?.epoch ?? 0) + by) };
+          }),
+        }),
+    ),
+  },
   ...onLocks,
   {
     weight: 2,
@@ -343,6 +361,7 @@ const intent: fc.Arbitrary<Intent> = fc.record({
   key: fc.nat({ max: 3 }),
   passesMs: fc.constantFrom(0, 1, -50, 400_000),
   newTerm: fc.nat({ max: 19 }).map((at) => at === 19),
+  isLate: rarely,
   author: fc.option(fc.constantFrom('ann', 'bob')),
 });
 
@@ -355,6 +374,7 @@ const opening: Intent = {
   key: 0,
   passesMs: 0,
   newTerm: false,
+  isLate: false,
   author: null,
 };
 
@@ -377,6 +397,7 @@ export const contention: fc.Arbitrary<Intent[]> = fc
       key: fc.constant(0),
       passesMs: fc.constant(1),
       newTerm: fc.constant(false),
+      isLate: fc.constant(false),
       author: fc.constant(null),
     }),
     { minLength: 20, maxLength: 80, size: 'large' },
@@ -388,11 +409,16 @@ export const intents: fc.Arbitrary<Intent[]> = fc
   .tuple(fc.nat({ max: 3 }), fc.array(intent, { minLength: 5, maxLength: 80, size: 'large' }))
   .map(([sessions, rest]) => Array.from({ length: sessions }, () => opening).concat(rest));
 
+interface Sent {
+  readonly operation: Uint8Array;
+  readonly identity: Extract<CommandHeader['identity'], { by: 'session' }>;
+}
+
 /** Turns intents into entries, one after the other, each against the model behind the last. */
 export class Writer {
   readonly #model: Model;
   readonly #sequences: Map<number, number> = new Map();
-  readonly #sent: Map<number, Uint8Array[]> = new Map();
+  readonly #sent: Map<number, Sent[]> = new Map();
   #clock = 1_000;
   #term = 1;
 
@@ -427,15 +453,18 @@ export class Writer {
   #ofSession(of: Intent, session: number, header: Header): Uint8Array {
     const sent = this.#sent.get(session) ?? [];
     this.#sent.set(session, sent);
+    // Some come over a connection that the session has left, and some of those once more over the present one.
+    const present = this.#model.session(session)?.epoch ?? 0;
+    const epoch = of.isLate ? Math.max(0, present - 1) : present;
     const again = of.back === 0 ? undefined : sent[sent.length - of.back];
-    if (again !== undefined) return again;
+    if (again !== undefined) return command(again.operation, { ...header, identity: { ...again.identity, epoch } });
     const sequence = (this.#sequences.get(session) ?? 0) + 1;
     this.#sequences.set(session, sequence);
     const acknowledgedBelow = of.acknowledge ? Math.max(1, sequence - 2) : 1;
-    const identity = { by: 'session' as const, session, sequence, acknowledgedBelow };
-    const fresh = command(this.#operation(of), { ...header, identity });
-    sent.push(fresh);
-    return fresh;
+    const identity = { by: 'session' as const, session, sequence, acknowledgedBelow, epoch };
+    const encoded = this.#operation(of);
+    sent.push({ operation: encoded, identity });
+    return command(encoded, { ...header, identity });
   }
 
   /** Mostly it is the holder who releases and proclaims. */

@@ -16,7 +16,7 @@ export const elect: Command = {
     }
     return holdWhile(parsed, {
       command: 'elect',
-      variable: 'CONCLAVE_ELECTION',
+      environment: { CONCLAVE_ELECTION: name },
       name,
       obtain: async (client, options) => client.election(name).campaign(value, options),
       release: async (leadership, options) => leadership.resign(options),

@@ -1,9 +1,9 @@
 import { clientOptions, reasonOption } from '../client.ts';
-import type { Arguments, Command } from '../command.ts';
-import { UsageError } from '../exit.ts';
+import type { Command } from '../command.ts';
+import { type Action, actionOf } from './actions.ts';
 import { addMember, listMembers, replaceMember, setRole, updateMember } from './member-actions.ts';
 
-const actions: Readonly<Record<string, (parsed: Arguments) => Promise<number>>> = {
+const actions: Readonly<Record<string, Action>> = {
   list: listMembers,
   add: addMember,
   update: updateMember,
@@ -34,9 +34,6 @@ export const member: Command = {
     ...clientOptions,
   },
   run: async (parsed) => {
-    const [name = ''] = parsed.positionals;
-    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
-    if (action === undefined) throw new UsageError(`member: one of ${Object.keys(actions).join(', ')}`);
-    return action(parsed);
+    return actionOf('member', actions, parsed)(parsed);
   },
 };

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Harness, until } from '../../testing/harness.ts';
-import { breakLock, grantLease, inspectLease, inspectLock, listLeases, listLocks, revokeLease } from '../admin.ts';
+import {
+  breakLock,
+  grantLease,
+  inspectLease,
+  inspectLock,
+  listLeases,
+  listLocks,
+  renewLease,
+  revokeLease,
+} from '../admin.ts';
 
 test('a lock is looked into: who holds it, who waits, who held it before', async (context) => {
   const harness = await Harness.start(context);
@@ -63,4 +72,17 @@ test('leases are granted, listed page by page, and revoked with what hangs on th
   assert.equal(await revokeLease(client, first), false);
   assert.equal(await inspectLease(client, first), null);
   assert.equal(await client.get('k'), null);
+});
+
+test('a lease is renewed by whoever knows it, and a session by nobody but its client', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: other } = await harness.client();
+  const lease = await grantLease(client, { ttlMs: 60_000 });
+  assert.equal(await renewLease(other, lease), 60_000);
+  const session = await client.session();
+  await assert.rejects(renewLease(other, session.id), { code: 'FENCED' });
+  assert.equal(await renewLease(client, session.id), 15_000);
+  await revokeLease(client, lease);
+  assert.equal(await renewLease(other, lease), null);
 });

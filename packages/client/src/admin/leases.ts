@@ -1,6 +1,7 @@
 import type { LeaseDescription } from '@conclave/protocol';
-import type { CallOptions, WriteOptions } from '../call.ts';
-import type { Client } from '../client.ts';
+import { type CallOptions, type WriteOptions, waitingFor } from '../call.ts';
+import { type Client, coreOfClient } from '../client.ts';
+import { ConclaveError } from '../error.ts';
 
 /** A lease, or a session, which is a lease with an identity. */
 export interface LeaseInfo {
@@ -19,6 +20,29 @@ export async function grantLease(client: Client, options: { readonly ttlMs: numb
   const { ttlMs, ...call } = options;
   const { lease } = await client.perform({ type: 'leaseGrant', ttlMs }, call);
   return lease;
+}
+
+/**
+ * It lives for so many milliseconds from when this was asked. Null: there is no such lease, or none any more. Rejects with FENCED for a session:
+ * nobody but its own client renews that.
+ */
+export async function renewLease(client: Client, lease: number, options: CallOptions = {}): Promise<number | null> {
+  const core = coreOfClient(client);
+  const { message } = await core.exchange.ask(
+    {
+      what: 'lease.renew',
+      lane: core.exchange.common,
+      changes: false,
+      repeatable: true,
+      bytes: 0,
+      message: (id) => ({ type: 'keepalive', id, leases: [lease] }),
+    },
+    waitingFor(core, options),
+  );
+  if (message.type !== 'keepaliveAnswer') throw new ConclaveError('PROTOCOL', `answered by ${message.type}`);
+  const [standing] = message.leases;
+  if (standing === undefined) throw new ConclaveError('FENCED', `lease ${lease} is a session of another client`);
+  return standing.ttlMs;
 }
 
 /** Of a session, too: what it holds is free after its ttl. False: there was none. */

@@ -2,8 +2,9 @@ import { type Broken, decodeResult, encodeOperation, type LockAcquire, type Lock
 import type { Environment } from '../environment.ts';
 import { asConclaveError, ConclaveError, cancelled } from '../error.ts';
 import type { Exchange, Waiting } from '../exchange/exchange.ts';
-import type { GrantListener, SessionCore } from '../session/session-core.ts';
+import type { SessionCore } from '../session/session-core.ts';
 import { areHeld } from './confirm-holds.ts';
+import type { GrantListener } from './grant-listener.ts';
 import { type Guard, Hold } from './hold.ts';
 
 export type Acquisition = { readonly hold: Hold } | 'refused' | 'again';

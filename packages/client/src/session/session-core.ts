@@ -2,7 +2,7 @@ import {
   type Broken,
   decodeResult,
   encodeOperation,
-  limits,
+  type Identity,
   type Result,
   type SessionClaim,
   type SessionEndCause,
@@ -15,6 +15,7 @@ import { asConclaveError, ConclaveError } from '../error.ts';
 import type { Exchange, Waiting } from '../exchange/exchange.ts';
 import { Lane } from '../exchange/lane.ts';
 import type { Answered, Request, RequestSpec } from '../exchange/request.ts';
+import type { GrantListener } from '../lock/grant-listener.ts';
 import type { Hold } from '../lock/hold.ts';
 import { Liveness } from './liveness.ts';
 import { SequenceLedger } from './sequence-ledger.ts';
@@ -39,16 +40,6 @@ export interface SessionMutation {
 export interface SessionOptions {
   readonly ttlMs: number;
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** A request for a lock that waits for its turn. */
-export interface GrantListener {
-  granted(fence: number): void;
-  /** Somebody waits for the hold, perhaps before this side has heard of it. So with `broken`. */
-  contended(): void;
-  broken(message: Broken): void;
-  /** On this connection from now on: a grant of before may have been told to another one. */
-  attached(): void;
 }
 
 /**
@@ -298,7 +289,7 @@ export class SessionCore {
       message: (id, deadlineMs) => {
         const sequence = numbering.sequence();
         const { acknowledgedBelow } = this.ledger;
-        const identity = { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow } as const;
+        const identity = this.#named(sequence, acknowledgedBelow);
         return { type: 'mutate', id, identity, reason, deadlineMs, operation };
       },
       settled: () => numbering.settled(),
@@ -316,6 +307,11 @@ export class SessionCore {
       this.#pending--;
       this.#endIdentityWhenIdle();
     }
+  }
+
+  /** As of now: sent again over another connection, it bears the epoch of that one. */
+  #named(sequence: number, acknowledgedBelow: number): Extract<Identity, { by: 'session' }> {
+    return { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow, epoch: this.#epoch };
   }
 
   lostError(): ConclaveError {
@@ -360,17 +356,23 @@ export class SessionCore {
     try {
       const { message, sentMs } = await this.#askCommon(
         'session',
-        (id) => ({ type: 'sessionResume', id, sessions: [this.claim()].filter((claim) => claim !== null) }),
+        (id) => ({ type: 'sessionResume', id, sessions: this.#claims() }),
         // There may be no leader for a moment, on a connection that stays: nobody else would claim it there.
         true,
       );
       const standing = message.type === 'sessionsResumed' ? message.sessions[0] : undefined;
-      this.resumed(standing?.ttlMs ?? null, sentMs);
+      if (standing !== undefined) this.resumed(standing.ttlMs, sentMs);
     } catch {
       // It has ended by itself, or the client is closed.
     } finally {
       this.#resuming = false;
     }
+  }
+
+  /** Asked again over another connection, whose hello has claimed it already: a second claim would outdate what left under the first. */
+  #claims(): SessionClaim[] {
+    const claim = this.#attached ? null : this.claim();
+    return claim === null ? [] : [claim];
   }
 
   /** Orderly: what left is answered first, then locks are released and keys deleted, at one revision. */
@@ -393,7 +395,6 @@ export class SessionCore {
     const operation = encodeOperation({ type: 'sessionClose', session: this.#id ?? 0 });
     const sequence = this.ledger.take();
     const { acknowledgedBelow } = this.ledger;
-    const identity = { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow } as const;
     const spec: RequestSpec = {
       what: 'session.close',
       lane: this.lane,
@@ -401,7 +402,10 @@ export class SessionCore {
       repeatable: true,
       numbered: true,
       bytes: operation.length,
-      message: (id) => ({ type: 'mutate', id, identity, reason: null, deadlineMs: null, operation }),
+      message: (id) => {
+        const identity = this.#named(sequence, acknowledgedBelow);
+        return { type: 'mutate', id, identity, reason: null, deadlineMs: null, operation };
+      },
       insists: () => this.isOpen,
       fenced: () => void this.#resume(),
     };
@@ -434,8 +438,3 @@ export class SessionCore {
 }
 
 function nothing(): void {}
-
-export function checkTtl(ttlMs: number): void {
-  if (Number.isInteger(ttlMs) && ttlMs >= limits.minTtlMs && ttlMs <= limits.maxTtlMs) return;
-  throw new ConclaveError('INVALID_ARGUMENT', `ttlMs: ${ttlMs}, it must be ${limits.minTtlMs} to ${limits.maxTtlMs}`);
-}

@@ -11,7 +11,8 @@ import { ConclaveError, clientClosed } from '../error.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Link, LinkUser } from '../link/link.ts';
 import { confirmHolds } from '../lock/confirm-holds.ts';
-import { checkTtl, SessionCore, type SessionOptions } from './session-core.ts';
+import { checkTtl } from './check-ttl.ts';
+import { SessionCore, type SessionOptions } from './session-core.ts';
 
 /** All sessions of a client: opened, claimed at each new connection, kept alive together, watched over. */
 export class Sessions implements LinkUser {

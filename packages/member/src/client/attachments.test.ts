@@ -66,3 +66,17 @@ test('a connection that is gone gets nothing, and leaving takes only what is its
   assert.deepEqual(here.heard, ['granted 7 3 9', '7 expired']);
   assert.equal(attachments.count, 0);
 });
+
+test('a session that another member has taken over is ended here, and one that was taken over here is not', () => {
+  const attachments = new Attachments();
+  const [old, present] = [connection(1), connection(2)];
+  attachments.attach(7, 1, old);
+  attachments.attach(8, 3, present);
+  attachments.notify([
+    { type: 'sessionMoved', session: 7, epoch: 2 },
+    { type: 'sessionMoved', session: 8, epoch: 3 },
+    { type: 'sessionMoved', session: 9, epoch: 1 },
+  ]);
+  assert.deepEqual([old.heard, present.heard], [['7 fenced'], []]);
+  assert.deepEqual([attachments.epochOf(7, old), attachments.epochOf(8, present)], [null, 3]);
+});

@@ -15,7 +15,10 @@ interface Attachment {
   readonly epoch: number;
 }
 
-/** Which of this member's connections each session uses. Of two that claim it the one with the larger epoch has it. */
+/**
+ * Which of this member's connections each session uses, and with which epoch. Epochs are given out by the log: of all connections to all
+ * members the one with the largest has the session, and the others hear so when the entry is applied where they are.
+ */
 export class Attachments {
   readonly #attachments = new Map<LeaseId, Attachment>();
 
@@ -41,6 +44,12 @@ export class Attachments {
     return this.#attachments.get(session)?.to === to;
   }
 
+  /** Null: it is not, or no longer, on this connection. */
+  epochOf(session: LeaseId, on: Attached): number | null {
+    const attachment = this.#attachments.get(session);
+    return attachment?.to === on ? attachment.epoch : null;
+  }
+
   detach(session: LeaseId, from: Attached): void {
     if (this.isAttached(session, from)) this.#attachments.delete(session);
   }
@@ -54,6 +63,11 @@ export class Attachments {
         case 'contended':
         case 'broken':
           attachment.to.told(notification);
+          break;
+        case 'sessionMoved':
+          if (attachment.epoch >= notification.epoch) break;
+          this.#attachments.delete(notification.session);
+          attachment.to.ended(notification.session, 'fenced');
           break;
         case 'sessionEnded':
           this.#attachments.delete(notification.session);

@@ -234,7 +234,7 @@ export class ClientConnection implements Attached {
     }
     this.#state = 'greeting';
     this.#author = author;
-    this.#services.claims.take(sessions, this, (standings) => {
+    this.#services.claims.take(sessions, this.#claimant, (standings) => {
       if (this.#state !== 'greeting') return;
       if (standings === null) {
         const message = 'there is no leader that could confirm the sessions';
@@ -258,6 +258,10 @@ export class ClientConnection implements Attached {
     });
   }
 
+  get #claimant(): Parameters<ClientServices['claims']['take']>[1] {
+    return { by: this, lane: this.#lane, author: this.#author };
+  }
+
   #adopt(standings: readonly SessionStanding[]): void {
     for (const { session } of standings) {
       if (this.#services.attachments.isAttached(session, this)) this.#sessions.add(session);
@@ -271,12 +275,7 @@ export class ClientConnection implements Attached {
       else {
         throw new ProtocolError('INVALID_ARGUMENT', 'operation: it only reads, and is asked for by a query');
       }
-      if (identity.by === 'session' && !this.#services.attachments.isAttached(identity.session, this)) {
-        // Whether an earlier sending was applied before the end, only the SDK may know.
-        if (this.#ended.has(identity.session))
-          throw new ProtocolError('SESSION_EXPIRED', `session ${identity.session} has ended`, 'unknown');
-        throw new ProtocolError('FENCED', `session ${identity.session} is not, or no longer, on this connection`);
-      }
+      if (identity.by === 'session') this.#mustHave(identity);
     } catch (error) {
       return this.#refuse(id, error);
     }
@@ -288,6 +287,15 @@ export class ClientConnection implements Attached {
     const intent = { identity, author: this.#author, reason, operation };
     const origin = { from: 'client', lane: this.#lane, settle } as const;
     this.#services.mutations.submit(new Mutation(intent, origin, this.#deadline(deadlineMs)));
+  }
+
+  #mustHave({ epoch, session }: Extract<Mutate['identity'], { by: 'session' }>): void {
+    const present = this.#services.attachments.epochOf(session, this);
+    if (present === epoch) return;
+    // Whether an earlier sending was applied before the end, only the SDK may know.
+    if (this.#ended.has(session)) throw new ProtocolError('SESSION_EXPIRED', `session ${session} has ended`, 'unknown');
+    const problem = present === null ? 'is not, or no longer, on this connection' : `has epoch ${present} here`;
+    throw new ProtocolError('FENCED', `session ${session} ${problem}; the request names epoch ${epoch}`);
   }
 
   #query({ consistency, deadlineMs, id, minRevision, operation }: QueryRequest, bytes: number): void {
@@ -347,13 +355,13 @@ export class ClientConnection implements Attached {
   }
 
   #attach(session: LeaseId): void {
-    if (this.#state !== 'open' || !this.#services.attachments.attach(session, 0, this)) return;
+    if (this.#state !== 'open' || !this.#services.claims.opened(session, this)) return;
     this.#sessions.add(session);
   }
 
   #resumeSessions({ id, sessions }: SessionResume, bytes: number): void {
     const answered = this.#window.enter(bytes);
-    this.#services.claims.take(sessions, this, (standings) => {
+    this.#services.claims.take(sessions, this.#claimant, (standings) => {
       answered();
       if (standings === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'there is no leader'));
       this.#adopt(standings);
@@ -363,10 +371,14 @@ export class ClientConnection implements Attached {
 
   #keepalive({ id, leases }: Keepalive, bytes: number): void {
     const answered = this.#window.enter(bytes);
-    this.#services.renewals.renew(leases, (ttlsMs) => {
+    // Renewed over a connection that it has left, it would live on although whoever has it now is gone.
+    const elsewhere = new Set(leases.filter((lease) => this.#services.claims.isElsewhere(lease, this)));
+    for (const session of elsewhere) this.#push({ type: 'sessionEnded', session, cause: 'fenced' });
+    const renewed = elsewhere.size === 0 ? leases : leases.filter((lease) => !elsewhere.has(lease));
+    this.#services.renewals.renew(renewed, (ttlsMs) => {
       answered();
       if (ttlsMs === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it'));
-      const standing = leases.map((lease, at) => ({ lease, ttlMs: ttlsMs[at] ?? null }));
+      const standing = renewed.map((lease, at) => ({ lease, ttlMs: ttlsMs[at] ?? null }));
       this.#outbox.add({ type: 'keepaliveAnswer', id, leases: standing });
     });
   }

@@ -79,7 +79,13 @@ const raft: fc.Arbitrary<Message> = fc.oneof(
 const identity = fc.oneof(
   fc.constant({ by: 'none' as const }),
   fc.record({ by: fc.constant('key' as const), key: bytes }),
-  fc.record({ by: fc.constant('session' as const), session: number, sequence: number, acknowledgedBelow: number }),
+  fc.record({
+    by: fc.constant('session' as const),
+    session: number,
+    sequence: number,
+    acknowledgedBelow: number,
+    epoch: number,
+  }),
 );
 const ttl = fc.option(fc.integer({ min: 1, max: 1e9 }));
 

@@ -117,6 +117,7 @@ function writeIdentity(identity: Identity): void {
     writer.number(identity.session);
     writer.number(identity.sequence);
     writer.number(identity.acknowledgedBelow);
+    writer.number(identity.epoch);
   } else if (identity.by === 'key') {
     writer.bytes(identity.key);
   }
@@ -206,7 +207,13 @@ function readIdentity(reader: FrameReader): Identity {
     case identityTags.none:
       return { by: 'none' };
     case identityTags.session:
-      return { by: 'session', session: reader.number(), sequence: reader.number(), acknowledgedBelow: reader.number() };
+      return {
+        by: 'session',
+        session: reader.number(),
+        sequence: reader.number(),
+        acknowledgedBelow: reader.number(),
+        epoch: reader.number(),
+      };
     case identityTags.key:
       return { by: 'key', key: reader.bytes() };
     default:

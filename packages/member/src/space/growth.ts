@@ -13,6 +13,7 @@ const grows: Readonly<Record<Exclude<Operation['type'], 'txn'>, boolean>> = {
   delete: false,
   leaseRevoke: false,
   sessionClose: false,
+  sessionAttach: false,
   lockRelease: false,
   lockBreak: false,
   lockCancel: false,

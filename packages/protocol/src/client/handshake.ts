@@ -1,6 +1,8 @@
 // The first message of each side. Nothing else is read from a connection before its hello.
 import { limits } from '../limits.ts';
 import type { LeaseId } from '../operation.ts';
+import type { SessionStanding } from '../result.ts';
+import { sessionStanding } from '../result-schema.ts';
 import { bytes, integer, nullable, text } from '../schema/primitive.ts';
 import { type CaseTable, list, type Structure, structure } from '../schema/structure.ts';
 import type { Type } from '../schema/type.ts';
@@ -13,13 +15,6 @@ export interface SessionClaim {
   readonly secret: Uint8Array;
   /** One more at each resumption, counted by the client. Of two connections the one with the larger epoch has the session. */
   readonly epoch: number;
-}
-
-/** What became of a claim. */
-export interface SessionStanding {
-  readonly session: LeaseId;
-  /** Confirmed from when the claim was sent. Null: the session has ended, or the secret is not its own. */
-  readonly ttlMs: number | null;
 }
 
 export interface Hello {
@@ -85,11 +80,6 @@ export const sessionClaim: Structure<SessionClaim> = structure<SessionClaim>('Se
   session: shared.leaseId,
   secret: sessionSecret,
   epoch: integer('epoch', 1),
-});
-
-export const sessionStanding: Structure<SessionStanding> = structure<SessionStanding>('SessionStanding', {
-  session: shared.leaseId,
-  ttlMs: nullable(shared.ttlMs),
 });
 
 /** Reserved: credentials. */

@@ -1,11 +1,13 @@
 // Sessions and leases of one connection: opened, taken over, kept alive, granted to, ended.
 import { limits } from '../limits.ts';
 import type { Fence, LeaseId } from '../operation.ts';
+import type { SessionStanding } from '../result.ts';
+import { sessionStanding } from '../result-schema.ts';
 import { boolean, choice, integer, nullable, text } from '../schema/primitive.ts';
 import { record } from '../schema/record.ts';
 import { type CaseTable, list, type Structure, structure } from '../schema/structure.ts';
 import * as shared from '../schema/vocabulary.ts';
-import { type SessionClaim, type SessionStanding, sessionClaim, sessionSecret, sessionStanding } from './handshake.ts';
+import { type SessionClaim, sessionClaim, sessionSecret } from './handshake.ts';
 import { requestId } from './request.ts';
 import { wireLimits } from './wire-limits.ts';
 
@@ -35,7 +37,10 @@ export interface SessionsResumed {
   readonly sessions: readonly SessionStanding[];
 }
 
-/** Renews sessions of this connection, and leases, which anybody may renew. Answered by `keepaliveAnswer` or `error`. */
+/**
+ * Renews sessions of this connection, and leases, which anybody may renew. Answered by `keepaliveAnswer` or `error`. A session that is not, or
+ * no longer, this connection's is not renewed: `sessionEnded` with `fenced` comes before the answer, which does not name it.
+ */
 export interface Keepalive {
   readonly type: 'keepalive';
   readonly id: number;
@@ -48,7 +53,7 @@ export interface LeaseStanding {
   readonly ttlMs: number | null;
 }
 
-/** In the order of the request. Given only after a confirmation of leadership that began after the keepalive had arrived. */
+/** In the order of the request, without sessions of other connections. Given only after a confirmation of leadership that began after the keepalive had arrived. */
 export interface KeepaliveAnswer {
   readonly type: 'keepaliveAnswer';
   readonly id: number;

@@ -25,8 +25,14 @@ export function readCommandHeader(bytes: Uint8Array, end: number): CommandHeader
 
 /** That of a session. Fails for the others. */
 export function readIdentity(from: Cursor): Identity {
-  from.array(4);
+  from.array(5);
   from.integer(sessionTag, sessionTag);
   if (from.failed) return nobody;
-  return { by: 'session', session: from.integer(1), sequence: from.integer(1), acknowledgedBelow: from.integer(1) };
+  return {
+    by: 'session',
+    session: from.integer(1),
+    sequence: from.integer(1),
+    acknowledgedBelow: from.integer(1),
+    epoch: from.integer(0),
+  };
 }

@@ -42,7 +42,7 @@ interface Way {
   readonly general: (bytes: Uint8Array) => unknown;
 }
 
-const identity = { by: 'session', session: 7, sequence: 300, acknowledgedBelow: 70_000 } as const;
+const identity = { by: 'session', session: 7, sequence: 300, acknowledgedBelow: 70_000, epoch: 3 } as const;
 const key = Uint8Array.of(1, 2, 3);
 const mutate = { type: 'mutate', id: 9, identity, reason: 'because', deadlineMs: 10_000, operation: key } as const;
 const query = {
@@ -70,8 +70,8 @@ const answer = { type: 'result', id: 3, stalenessMs: null, result: key } as cons
 
 const requestId = fc.integer({ min: 1, max: 0xffff_ffff });
 const usualIdentity = fc
-  .tuple(arbitrary.id, arbitrary.id)
-  .map(([session, sequence]) => ({ ...identity, session, sequence, acknowledgedBelow: sequence }));
+  .tuple(arbitrary.id, arbitrary.id, arbitrary.revision)
+  .map(([session, sequence, epoch]) => ({ ...identity, session, sequence, acknowledgedBelow: sequence, epoch }));
 const usualHeader = fc
   .tuple(usualIdentity, arbitrary.revision, fc.string({ maxLength: 70 }))
   .map(([by, at, author]) => ({ ...header, identity: by, clusterTimeMs: at, author }));

@@ -11,6 +11,8 @@ export const revision: Type<number> = integer('revision', 0);
 export const fence: Type<number> = integer('fence', 1);
 export const leaseId: Type<number> = integer('id', 1);
 export const sequence: Type<number> = integer('sequence', 1);
+/** 0: of the connection that opened the session. */
+export const sessionEpoch: Type<number> = integer('epoch', 0);
 export const count: Type<number> = integer('count', 0);
 export const wallTimeMs: Type<number> = integer('milliseconds since 1970', 0);
 export const ttlMs: Type<number> = integer('ttl in ms', limits.minTtlMs, limits.maxTtlMs);

@@ -10,6 +10,7 @@ import { DamagedStateError, UnknownCommandError } from '../damage.ts';
 import type { SessionLease } from '../leases/lease.ts';
 import { type Response, refusal } from '../response.ts';
 import {
+  checkEpoch,
   evictExpired,
   recallForKey,
   recallForSession,
@@ -60,6 +61,7 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
       session = sessionOfCommand(state, identity);
       sequence = identity.sequence;
       recalled = recallForSession(state, session, identity);
+      if (recalled === null) checkEpoch(session, identity);
     } else if (identity.by === 'key') {
       recalled = recallForKey(state, identity);
     }

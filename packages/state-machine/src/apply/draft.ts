@@ -28,6 +28,8 @@ export type Notification =
     }
   /** The request waits no more. */
   | { readonly type: 'cancelled'; readonly session: LeaseId; readonly sequence: number }
+  /** It is used over the connection that resumed it with this epoch, and over none that has an older one. */
+  | { readonly type: 'sessionMoved'; readonly session: LeaseId; readonly epoch: number }
   | { readonly type: 'sessionEnded'; readonly session: LeaseId; readonly cause: SessionEnd };
 
 export type SessionEnd = Exclude<SessionEndCause, 'fenced'>;

@@ -3,7 +3,14 @@ import { invariant } from '../damage.ts';
 import { compact } from '../keys/compaction.ts';
 import { deleteKeys, put } from '../keys/put-delete.ts';
 import { txn } from '../keys/txn.ts';
-import { leaseExpire, leaseGrant, leaseRevoke, sessionClose, sessionOpen } from '../leases/lease-operations.ts';
+import {
+  leaseExpire,
+  leaseGrant,
+  leaseRevoke,
+  sessionAttach,
+  sessionClose,
+  sessionOpen,
+} from '../leases/lease-operations.ts';
 import { lockAcquire } from '../locks/lock-acquire.ts';
 import { lockBreak, lockCancel, lockDelayEnd, lockRelease, proclaim } from '../locks/lock-operations.ts';
 import {
@@ -46,6 +53,8 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
       return leaseRevoke(state, draft, operation);
     case 'sessionOpen':
       return sessionOpen(state, draft, operation);
+    case 'sessionAttach':
+      return sessionAttach(state, draft, operation);
     case 'sessionClose':
       return sessionClose(state, draft, operation);
     case 'lockAcquire':

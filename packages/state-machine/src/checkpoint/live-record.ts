@@ -58,7 +58,8 @@ function writeLease(writer: RecordWriter, lease: Lease): void {
     return;
   }
   const names = Object.entries(session.metadata);
-  writer.u8(1).blob(session.secretHash).u64(session.acknowledgedBelow).u16(names.length);
+  writer.u8(1).blob(session.secretHash).u64(session.acknowledgedBelow).u64(session.epoch);
+  writer.u16(names.length);
   for (const [name, text] of names) writer.text(name).text(text);
 }
 

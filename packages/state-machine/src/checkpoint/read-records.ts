@@ -42,9 +42,10 @@ export function loadLease(state: State, key: Uint8Array, value: Uint8Array): Lea
 function readSession(reader: RecordReader): Session {
   const secretHash = reader.blob().slice();
   const acknowledgedBelow = reader.u64();
+  const epoch = reader.u64();
   const names: [string, string][] = [];
   for (let left = reader.u16(); left > 0; left--) names.push([reader.text(), reader.text()]);
-  return new Session(secretHash, Object.fromEntries(names), acknowledgedBelow);
+  return new Session(secretHash, Object.fromEntries(names), acknowledgedBelow, epoch);
 }
 
 /** Not yet in its locks: the order of the table is not that of the queues. */

@@ -5,9 +5,13 @@ import {
   type LeaseRevoke,
   type LeaseRevokeResult,
   limits,
+  type SessionAttach,
+  type SessionAttachResult,
   type SessionClose,
   type SessionOpen,
   type SessionOpenResult,
+  type SessionProof,
+  type SessionStanding,
 } from '@conclave/protocol';
 import type { Draft } from '../apply/draft.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
@@ -19,6 +23,8 @@ import { endLease } from './lease-end.ts';
 
 const firstGeneration = 1;
 const firstSequence = 1;
+/** Of the connection that opened it. */
+const firstEpoch = 0;
 
 export function leaseGrant(state: State, draft: Draft, { ttlMs }: LeaseGrant): LeaseGrantResult {
   const lease = begin(state, draft, ttlMs, null);
@@ -33,10 +39,25 @@ export function sessionOpen(state: State, draft: Draft, operation: SessionOpen):
 }
 
 function beginSession(state: State, draft: Draft, operation: SessionOpen, secret: string): Lease {
-  const session = new Session(operation.secretHash.slice(), operation.metadata, firstSequence);
+  const session = new Session(operation.secretHash.slice(), operation.metadata, firstSequence, firstEpoch);
   const lease = begin(state, draft, operation.ttlMs, session);
   if (isSession(lease)) state.secrets.set(secret, lease);
   return lease;
+}
+
+/** All that one connection claims. A claim that is not taken changes nothing for the others. */
+export function sessionAttach(state: State, draft: Draft, { sessions }: SessionAttach): SessionAttachResult {
+  return { type: 'sessionAttach', sessions: sessions.map((proof) => attach(state, draft, proof)) };
+}
+
+function attach(state: State, draft: Draft, { epoch, secretHash, session: id }: SessionProof): SessionStanding {
+  const lease = state.secrets.get(latin1Of(secretHash));
+  // An equal epoch is somebody else's, or an earlier sending of this one: nobody could tell their connections apart.
+  if (lease === undefined || lease.id !== id || lease.session.epoch >= epoch) return { session: id, ttlMs: null };
+  lease.session.epoch = epoch;
+  state.ledger.touch(lease);
+  draft.notify({ type: 'sessionMoved', session: id, epoch });
+  return { session: id, ttlMs: lease.ttlMs };
 }
 
 /** Of a session, too. */

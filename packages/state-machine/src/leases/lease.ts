@@ -35,6 +35,8 @@ export class Session {
   readonly metadata: Readonly<Record<string, string>>;
   /** Every sequence below it was answered, and its answer given up. */
   acknowledgedBelow: number;
+  /** Of the last resumption, 0 before the first: commands that came over an older connection are not applied any more. */
+  epoch: number;
 
   /** By sequence: requests for locks that wait or hold. */
   readonly requests: Map<number, LockRequest> = new Map();
@@ -46,10 +48,16 @@ export class Session {
   readonly remembered: Map<number, Remembered> = new Map();
   rememberedBytes = 0;
 
-  constructor(secretHash: Uint8Array, metadata: Readonly<Record<string, string>>, acknowledgedBelow: number) {
+  constructor(
+    secretHash: Uint8Array,
+    metadata: Readonly<Record<string, string>>,
+    acknowledgedBelow: number,
+    epoch: number,
+  ) {
     this.secretHash = secretHash;
     this.metadata = metadata;
     this.acknowledgedBelow = acknowledgedBelow;
+    this.epoch = epoch;
   }
 }
 

@@ -48,6 +48,19 @@ export function recallForSession(state: State, lease: SessionLease, identity: Se
   return null;
 }
 
+/**
+ * Throws FENCED for a command that came over a connection from which the session has moved on. Only for one that is new: what was answered before
+ * is answered so again, whichever way it comes. Not remembered, for the same sequence may come over the present connection.
+ */
+export function checkEpoch({ session }: SessionLease, { epoch, session: id }: SessionIdentity): void {
+  if (epoch >= session.epoch) return;
+  throw new ProtocolError(
+    'FENCED',
+    `session ${id} goes on over a connection with epoch ${session.epoch}; this command came with epoch ${epoch}`,
+    'not-applied',
+  );
+}
+
 /** Not if the command ended its own session: then there is nobody to ask again. */
 export function rememberForSession(state: State, lease: SessionLease, sequence: number, response: Response): void {
   if (state.leases.get(lease.id) !== lease) return;

@@ -2,7 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits, type Put } from '@conclave/protocol';
 import { type Header, Member } from '../../testing/member.ts';
-import { acquire, everything, lock, put, range, remove, session, sessionOpen, txn } from '../../testing/operations.ts';
+import {
+  acquire,
+  everything,
+  lock,
+  put,
+  range,
+  remove,
+  session,
+  sessionAttach,
+  sessionOpen,
+  txn,
+} from '../../testing/operations.ts';
 import { bytes, hex } from '../../testing/plain.ts';
 import { maxEvictionsPerEntry, maxRememberedBytesPerSession } from '../bounds.ts';
 import type { Response } from '../response.ts';
@@ -33,6 +44,42 @@ test('a command that comes again gets the same answer and has no effect, in what
     assert.equal(again.events, null);
   }
   assert.equal(member.machine.revision, 2);
+});
+
+test('a resumption is taken when the session lives, the secret is its own, and the epoch is larger than any before', () => {
+  const member = withSession();
+  const claim = (epoch: number, more: { session?: number; secret?: number } = {}): unknown => {
+    const { notifications, response } = member.do(sessionAttach({ session: 1, epoch, ...more }));
+    assert.ok(response?.type === 'sessionAttach');
+    const moved = notifications.map((one) => (one.type === 'sessionMoved' ? one.epoch : one.type));
+    return [response.sessions.map(({ ttlMs }) => ttlMs), moved];
+  };
+  assert.deepEqual(claim(2, { secret: 9 }), [[null], []]);
+  assert.deepEqual(claim(2, { session: 7 }), [[null], []]);
+  assert.deepEqual(claim(2), [[10_000], [2]]);
+  assert.deepEqual(claim(2), [[null], []]);
+  assert.deepEqual(claim(1), [[null], []]);
+  member.checkpoint();
+  member.restart();
+  assert.deepEqual(claim(2), [[null], []], 'it is part of the state');
+  assert.deepEqual(claim(7), [[10_000], [7]]);
+  member.do({ type: 'sessionClose', session: 1 });
+  assert.deepEqual(claim(8), [[null], []]);
+});
+
+test('a command that came over a connection which the session has left is not applied, unless it was before', () => {
+  const member = withSession();
+  const first = member.do(put('a', '1'), session(1, 1));
+  member.do(sessionAttach({ session: 1, epoch: 1 }));
+  const late = member.do(put('b', '2'), session(1, 2));
+  assert.ok(late.response?.type === 'error');
+  assert.deepEqual([late.response.code, late.response.outcome], ['FENCED', 'not-applied']);
+  assert.equal(member.machine.revision, 1);
+  const again = member.do(put('a', '1'), session(1, 1));
+  assert.deepEqual([again.repeated, again.response], [true, first.response], 'what was answered is answered so again');
+  // Refused is not answered: the same command over the present connection has its turn.
+  const present = member.do(put('b', '2'), session(1, 2, 1, 1));
+  assert.deepEqual([present.repeated, present.response?.type], [false, 'put']);
 });
 
 test('a refusal is remembered like any answer', () => {

@@ -1,0 +1,198 @@
+// Sessions, leases and locks by their commands, against real processes.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { Client, ConclaveError } from '@conclave/client';
+import type { Child } from '../processes/child.ts';
+import { conclave, type Finished, runConclave } from '../processes/conclave-program.ts';
+import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
+import { waitFor } from '../processes/wait-for.ts';
+
+const timeout = 60_000;
+
+let cluster: TestCluster;
+let client: Client;
+let endpoints: readonly string[] = [];
+
+before(async () => {
+  cluster = await TestCluster.start();
+  client = await cluster.connect();
+  endpoints = ['--endpoints', cluster.endpoints.join(',')];
+});
+
+after(async () => {
+  await client?.close();
+  await cluster?.[Symbol.asyncDispose]();
+});
+
+async function run(...words: string[]): Promise<Finished> {
+  return runConclave([...words, ...endpoints]);
+}
+
+/** What a command that ends well says under `--json`. */
+async function json(...words: string[]): Promise<Record<string, unknown>> {
+  const { code, stderr, stdout } = await run(...words, '--json');
+  assert.equal(code, 0, `${words.join(' ')}: ${stderr}`);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+async function codesOf(...commands: readonly (readonly string[])[]): Promise<(number | null)[]> {
+  return Promise.all(commands.map(async (words) => (await run(...words)).code));
+}
+
+async function held(holder: Child): Promise<Record<string, unknown>> {
+  return JSON.parse(await holder.line(/fence/, patienceMs)) as Record<string, unknown>;
+}
+
+test('session: listed and shown with who they say they are, and ended for their client, which is told', {
+  timeout,
+}, async () => {
+  const session = await client.session({ ttlMs: 60_000, metadata: { app: 'billing' } });
+  const lock = await client.lock('in/session', { session });
+  await client.put('of/session', '', { lease: session.id });
+  const shown = { id: session.id, ttlMs: 60_000, keys: 1, holds: 1, metadata: { app: 'billing' } };
+  assert.deepEqual(await json('session', 'show', `${session.id}`), shown);
+  const { sessions } = await json('session', 'list');
+  assert.deepEqual(
+    (sessions as (typeof shown)[]).find(({ id }) => id === session.id),
+    shown,
+  );
+  assert.match((await run('session', 'list')).stdout, new RegExp(`^${session.id} +60000 +1 +1 +app=billing$`, 'm'));
+  const ended = await json('session', 'end', `${session.id}`, '--reason', 'stuck');
+  assert.deepEqual(ended, { id: session.id, ended: true });
+  await waitFor(
+    async () => lock.signal.aborted,
+    patienceMs,
+    () => 'the client was not told',
+  );
+  assert.equal((lock.signal.reason as ConclaveError).code, 'LOCK_LOST');
+  assert.equal(session.state, 'expired');
+  const lease = await client.perform({ type: 'leaseGrant', ttlMs: 60_000 });
+  const [id, other] = [`${session.id}`, `${lease.lease}`];
+  const codes = await codesOf(
+    ['session', 'end', id],
+    ['session', 'show', id],
+    ['session', 'show', other],
+    ['session', 'end', other],
+    ['session', 'show', 'x'],
+    ['session'],
+  );
+  assert.deepEqual(codes, [1, 1, 1, 1, 2, 2]);
+});
+
+test('lease: granted, shown, renewed, revoked with its keys', { timeout }, async () => {
+  const { id, ttlMs } = (await json('lease', 'grant', '--ttl-ms', '60000')) as { id: number; ttlMs: number };
+  assert.equal(ttlMs, 60_000);
+  await client.put('of/lease', '', { lease: id });
+  assert.deepEqual(await json('lease', 'show', `${id}`), { id, ttlMs, keys: 1 });
+  const { leases } = await json('lease', 'list');
+  assert.deepEqual(
+    (leases as { id: number }[]).find((one) => one.id === id),
+    { id, ttlMs, keys: 1 },
+  );
+  assert.deepEqual(await json('lease', 'keepalive', `${id}`, '--once'), { id, ttlMs });
+  assert.deepEqual(await json('lease', 'revoke', `${id}`), { id, revoked: true });
+  assert.equal(await client.get('of/lease'), null);
+  const session = await client.session({ ttlMs: 60_000 });
+  const gone = `${id}`;
+  const codes = await codesOf(
+    ['lease', 'revoke', gone],
+    ['lease', 'show', gone],
+    ['lease', 'keepalive', gone],
+    ['lease', 'keepalive', `${session.id}`],
+    ['lease', 'revoke', `${session.id}`],
+    ['lease', 'grant'],
+    ['lease', 'grant', '--ttl-ms', '10'],
+  );
+  assert.deepEqual(codes, [1, 1, 1, 1, 1, 2, 2]);
+  assert.equal(session.state, 'active', 'what is a session is left alone');
+});
+
+test('lease keepalive: it lives on as long as the command runs, and no longer', { timeout }, async () => {
+  const ttlMs = 1_500;
+  const { lease } = await client.perform({ type: 'leaseGrant', ttlMs });
+  await client.put('kept', '', { lease });
+  await using keeper = conclave(['lease', 'keepalive', `${lease}`, '--json', ...endpoints]);
+  await keeper.line(/"id"/, patienceMs);
+  const { lease: unattended } = await client.perform({ type: 'leaseGrant', ttlMs: 2 * ttlMs });
+  await client.put('unattended', '', { lease: unattended });
+  const gone = async (key: string): Promise<unknown> =>
+    waitFor(
+      async () => (await client.get(key)) === null,
+      patienceMs,
+      () => `${key} is still there`,
+    );
+  await gone('unattended');
+  assert.notEqual(await client.get('kept'), null);
+  keeper.signal('SIGINT');
+  assert.deepEqual(await keeper.ended(patienceMs), { code: 0, signal: null }, keeper.output());
+  await gone('kept');
+});
+
+test('lock list, inspect and release --force: who holds and who waits is seen, and a stuck hold is ended', {
+  timeout,
+}, async () => {
+  await using holder = conclave(['lock', 'stuck', '--json', ...endpoints]);
+  const { fence } = (await held(holder)) as { fence: number };
+  await using next = conclave(['lock', 'stuck', '--json', ...endpoints]);
+  let info: Record<string, unknown> = {};
+  await waitFor(
+    async () => (info = await json('lock', 'inspect', 'stuck'))['waiting'] === 1,
+    patienceMs,
+    () => 'nobody waits',
+  );
+  assert.deepEqual(Object.keys(info), ['kind', 'name', 'permits', 'holding', 'holders', 'waiting', 'queue', 'past']);
+  const [first] = info['holders'] as { fence: number; mode: string; who: Record<string, string> }[];
+  assert.deepEqual([first?.fence, first?.mode, first?.who['program']], [fence, 'exclusive', 'conclave lock']);
+  assert.match(
+    (await run('lock', 'inspect', 'stuck')).stdout,
+    /^lock stuck\n.*\nholds .*program=conclave lock\nwaits /,
+  );
+  const { locks } = await json('lock', 'list');
+  const listed = (locks as { name: string; holder: { fence: number } | null }[]).find(({ name }) => name === 'stuck');
+  assert.deepEqual(
+    [listed?.holder?.fence, Object.keys(listed ?? {})],
+    [fence, ['name', 'holder', 'holding', 'waiting', 'delayed']],
+  );
+  const refused = await codesOf(
+    ['lock', 'release', 'stuck'],
+    ['lock', 'release', 'stuck', '--force', '--fence', `${fence - 1}`],
+    ['lock', 'release', 'nobody holds it', '--force'],
+  );
+  assert.deepEqual(refused, [2, 1, 1]);
+  const released = await json('lock', 'release', 'stuck', '--force', '--now', '--reason', 'it hangs');
+  assert.deepEqual(released, { name: 'stuck', fence, broken: true, delayMs: 0 });
+  assert.ok(((await held(next))['fence'] as number) > fence);
+  assert.deepEqual(await holder.ended(patienceMs), { code: 6, signal: null }, holder.output());
+  const shown = await json('lock', 'inspect', 'stuck');
+  assert.equal((shown['past'] as { end: string }[])[0]?.end, 'broken');
+  next.signal('SIGINT');
+  assert.equal((await next.ended(patienceMs)).code, 0);
+});
+
+test('lock --shared, several at once, and permits: as many hold as may, and no more', { timeout }, async () => {
+  const hold = (...words: string[]): Child => conclave(['lock', ...words, '--json', ...endpoints]);
+  await using reader = hold('--shared', 'table');
+  await using other = hold('--shared', 'table');
+  await Promise.all([held(reader), held(other)]);
+  assert.deepEqual(await codesOf(['lock', '--try', 'table'], ['lock', 'table', 'free', '--wait-ms', '50']), [1, 1]);
+  await using both = hold('a', 'b');
+  const { names } = await held(both);
+  assert.deepEqual(names, ['a', 'b']);
+  assert.deepEqual(await codesOf(['lock', '--try', 'a'], ['lock', '--try', 'b']), [1, 1]);
+  await using two = hold('--permits', '3', '--count', '2', 'pool');
+  await held(two);
+  const program = [process.execPath, '--eval', 'process.stdout.write(process.env.CONCLAVE_LOCK)'];
+  const one = await runConclave(['lock', '--try', '--permits', '3', 'pool', ...endpoints, '--', ...program]);
+  assert.deepEqual([one.code, one.stdout], [0, 'pool']);
+  const codes = await codesOf(
+    ['lock', '--try', '--permits', '3', '--count', '2', 'pool'],
+    ['lock', '--permits', '3', '--count', '4', 'pool'],
+    ['lock', '--permits', '3', '--shared', 'pool'],
+    ['lock', '--count', '1', 'pool'],
+    ['lock', '--try', 'c', 'd'],
+    ['lock', '--force', 'c'],
+  );
+  assert.deepEqual(codes, [1, 2, 2, 2, 2, 2]);
+  const several = await runConclave(['lock', 'c', 'd', ...endpoints, '--', ...program]);
+  assert.deepEqual([several.code, several.stdout], [0, 'c\nd']);
+});
