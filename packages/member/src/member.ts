@@ -140,7 +140,14 @@ export class Member {
       this.#mutations.proposeOwn(operation),
     );
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
-    this.#claims = new SessionClaims(machine, this.#mutations, this.#renewals, this.#attachments, environment);
+    this.#claims = new SessionClaims(
+      machine,
+      this.#mutations,
+      this.#renewals,
+      this.#attachments,
+      environment,
+      () => this.#leader !== null,
+    );
     this.#hub = new WatchHub(machine, clock, timers);
     this.#checkpointer = new Checkpointer(
       machine,

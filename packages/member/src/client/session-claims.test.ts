@@ -13,6 +13,8 @@ async function started(context: TestContext): Promise<TestCluster> {
 async function clientOf(cluster: TestCluster, id: MemberId): Promise<RawClient> {
   const client = new RawClient(cluster.member(id) as Member);
   await client.wait('welcome');
+  // Answered when the member knows a leader, which a claim does not wait for.
+  await client.ask(get('k'));
   return client;
 }
 

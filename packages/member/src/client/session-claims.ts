@@ -27,6 +27,7 @@ export class SessionClaims {
   readonly #renewals: Pick<Renewals, 'renew'>;
   readonly #attachments: Attachments;
   readonly #clock: Clock;
+  readonly #hasLeader: () => boolean;
   readonly #hash: (bytes: Uint8Array) => Uint8Array;
 
   constructor(
@@ -35,6 +36,7 @@ export class SessionClaims {
     renewals: Pick<Renewals, 'renew'>,
     attachments: Attachments,
     { clock, hash }: { readonly clock: Clock; readonly hash: (bytes: Uint8Array) => Uint8Array },
+    hasLeader: () => boolean,
   ) {
     this.#machine = machine;
     this.#mutations = mutations;
@@ -42,6 +44,7 @@ export class SessionClaims {
     this.#attachments = attachments;
     this.#clock = clock;
     this.#hash = hash;
+    this.#hasLeader = hasLeader;
   }
 
   /** The session was opened over this connection. */
@@ -57,6 +60,8 @@ export class SessionClaims {
 
   take(claims: readonly SessionClaim[], { author, by, lane }: Claimant, done: Done): void {
     if (claims.length === 0) return done([]);
+    // At once: the client has the time of its sessions to find a member that knows one.
+    if (!this.#hasLeader()) return done(null);
     const sessions = claims.map(({ epoch, secret, session }) => ({ session, secretHash: this.#hash(secret), epoch }));
     const operation = encodeOperation({ type: 'sessionAttach', sessions });
     const settle = (settled: Settled): void => {
@@ -74,7 +79,7 @@ export class SessionClaims {
     };
     // Sent twice, the second would find its own epoch taken: what is lost on the way is claimed anew.
     const intent = { identity: { by: 'none' }, author, reason: null, operation } as const;
-    const deadlineMs = this.#clock.nowMs() + bounds.helloTimeoutMs;
+    const deadlineMs = this.#clock.nowMs() + bounds.renewalPatienceMs;
     this.#mutations.submit(new Mutation(intent, { from: 'client', lane, settle }, deadlineMs));
   }
 
