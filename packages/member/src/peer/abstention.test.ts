@@ -11,7 +11,11 @@ const log = { from: two, to: one, term, lastIndex: 5 as Index, lastTerm: term, t
 const vote: Message = { ...log, type: 'vote' };
 const preVote: Message = { ...log, type: 'preVote', campaignTerm: 3 as Term };
 
-function started(): { readonly abstention: Abstention; readonly voters: MemberId[]; wait(ms: number): void } {
+function started(): {
+  readonly abstention: Abstention;
+  readonly voters: MemberId[];
+  readonly wait: (ms: number) => void;
+} {
   let nowMs = 7_000;
   const voters = [one, two, three];
   const clock = { nowMs: () => nowMs, wallMs: () => 0 };
