@@ -24,7 +24,7 @@ import { SessionClaims } from './client/session-claims.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { type Counts, clusterStatus, clusterView, Reports, reportToAll } from './cluster-status.ts';
 import { passAccepted, passFailed } from './core-answers.ts';
-import { asError, guardedTimers } from './defect.ts';
+import { guardedTimers } from './defect.ts';
 import type { Cancel, ClientSocket, Environment, Lane, Timers } from './environment.ts';
 import { LeaseKeeper } from './lease/lease-keeper.ts';
 import { Renewals } from './lease/renewals.ts';
@@ -33,7 +33,7 @@ import { Membership } from './membership/membership.ts';
 import { changeId } from './membership/office.ts';
 import { Mutations } from './mutations.ts';
 import { Door } from './peer/door.ts';
-import { LostAcknowledgedError, type PeerHello, type Verdict } from './peer/hello.ts';
+import type { PeerHello, Verdict } from './peer/hello.ts';
 import { PeerInbox } from './peer/inbox.ts';
 import { LeaderLink } from './peer/leader-link.ts';
 import { PeerLinks } from './peer/links.ts';
@@ -94,8 +94,7 @@ export class Member {
     const { machine } = booted;
     refuseNewerState(machine.level, settings);
     const fatal = (error: Error): void => this.#fatal(error);
-    const timers = guardedTimers(environment.timers, fatal);
-    this.#timers = timers;
+    const timers = (this.#timers = guardedTimers(environment.timers, fatal));
     this.#dispatch = new Dispatch(timers);
     this.#settings = settings;
     this.#environment = environment;
@@ -222,6 +221,7 @@ export class Member {
       reports: this.#reports,
       snapshots: this.#snapshots,
       transfers: this.#transfers,
+      failed: fatal,
     });
     log.info({ applied: booted.boot.applied, tail: booted.boot.tail, revision: machine.revision }, 'member is ready');
   }
@@ -336,19 +336,13 @@ export class Member {
 
   /** `by` turned this member away for good. */
   told(by: MemberId, verdict: Verdict): void {
-    if (verdict === 'removed') this.#membership.toldRemoved(by);
-    else this.#fatal(new LostAcknowledgedError(by));
+    this.#door.told(by, verdict);
   }
 
   /** Throws PeerProtocolError: then the link must be closed. */
   receivePeer(from: MemberId, frame: Uint8Array): void {
     if (this.#stopped) return;
-    const messages = this.#links.decode(from, frame);
-    try {
-      for (const message of messages) this.#inbox.take(from, message);
-    } catch (error) {
-      this.#fatal(asError(error));
-    }
+    this.#inbox.receive(from, this.#links.decode(from, frame));
   }
 
   /** The lane of heartbeats says whether a peer lives. Whoever sends snapshots finds out by itself, in a lane that idles for weeks. */

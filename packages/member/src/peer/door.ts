@@ -6,7 +6,14 @@ import { commandsOf } from '../level.ts';
 import type { Membership } from '../membership/membership.ts';
 import type { MemberSettings } from '../settings.ts';
 import { Abstention } from './abstention.ts';
-import { Admission, encodeHello, type PeerHello, PeerRefusedError } from './hello.ts';
+import {
+  Admission,
+  encodeHello,
+  LostAcknowledgedError,
+  type PeerHello,
+  PeerRefusedError,
+  type Verdict,
+} from './hello.ts';
 
 type Own = MemberSettings & { readonly storeUuid: string; readonly bootId: number };
 
@@ -53,6 +60,11 @@ export class Door {
 
   acceptedBy(peer: MemberId): void {
     this.abstention.acceptedBy(peer);
+  }
+
+  told(by: MemberId, verdict: Verdict): void {
+    if (verdict === 'removed') this.#membership.toldRemoved(by);
+    else this.#failed(new LostAcknowledgedError(by));
   }
 
   witness(peer: MemberId, acknowledged: Acknowledged): void {

@@ -1,6 +1,7 @@
 import type { MemberId } from '@conclave/core';
 import type { Applier } from '../applier.ts';
 import type { Reports } from '../cluster-status.ts';
+import { asError } from '../defect.ts';
 import type { Clock } from '../environment.ts';
 import type { Renewals } from '../lease/renewals.ts';
 import type { Mutations } from '../mutations.ts';
@@ -21,6 +22,7 @@ export interface PeerInboxParts {
   readonly reports: Reports;
   readonly snapshots: Snapshots;
   readonly transfers: Transfers;
+  readonly failed: (error: Error) => void;
 }
 
 /** What the other members say, each to the part of this one that it is for. */
@@ -31,7 +33,16 @@ export class PeerInbox {
     this.#parts = parts;
   }
 
-  take(from: MemberId, message: PeerMessage): void {
+  /** What comes of a message is this member's doing: if it throws, it must not go on. */
+  receive(from: MemberId, messages: readonly PeerMessage[]): void {
+    try {
+      for (const message of messages) this.#take(from, message);
+    } catch (error) {
+      this.#parts.failed(asError(error));
+    }
+  }
+
+  #take(from: MemberId, message: PeerMessage): void {
     const { applier, clock, door, mutations, pump, renewals, reports, snapshots, transfers } = this.#parts;
     switch (message.type) {
       case 'raft':
