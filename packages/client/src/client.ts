@@ -1,4 +1,4 @@
-import type { ClientMutation, ClusterStatus, Query, Result } from '@conclave/protocol';
+import { type ClientMutation, type ClusterStatus, isQuery, type Query, type Result } from '@conclave/protocol';
 import { bounds } from './bounds.ts';
 import { type CallOptions, type WriteOptions, waitingFor } from './call.ts';
 import type { ClientCore, ClientEvents, ResultOf } from './client-core.ts';
@@ -133,16 +133,6 @@ export interface Client extends AsyncDisposable {
   /** Sessions end in order, what waits is rejected. Never rejects; a namespace closes the whole client. */
   close(): Promise<void>;
 }
-
-const queries: ReadonlySet<string> = new Set<Query['type']>([
-  'range',
-  'lease',
-  'leases',
-  'lock',
-  'lockRequest',
-  'locks',
-  'members',
-]);
 
 const cores = new WeakMap<Client, ClientCore>();
 
@@ -355,10 +345,6 @@ export class ClientHandle implements Client {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function isQuery(operation: ClientMutation | Query): operation is Query {
-  return queries.has(operation.type);
 }
 
 /** What has no deadline of its own, waited for until one. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Harness, until } from '../testing/harness.ts';
+import { Harness } from '../testing/harness.ts';
+import type { TestNetwork } from '../testing/network.ts';
+import type { Client } from './client.ts';
 import { ConclaveError } from './error.ts';
 
 for (const identity of ['session', 'idempotency-key'] as const) {
@@ -33,8 +35,7 @@ test('what had not been sent before a restore is asked of the new cluster', asyn
   const { client, network } = await harness.client({ identity: 'idempotency-key' });
   await client.put('before', '1');
   for (const id of harness.cluster.ids) network.incarnations.set(id, 2);
-  network.current?.cut();
-  await until(() => client.state !== 'ready');
+  await cut(client, network);
   await client.put('during', '1');
   assert.equal((await client.get('during'))?.text(), '1');
 });
@@ -43,15 +44,24 @@ test('a member of an incarnation before the one that was seen is left for anothe
   const harness = await Harness.start(context);
   const { client, network } = await harness.client();
   for (const id of harness.cluster.ids) network.incarnations.set(id, 2);
-  network.current?.cut();
-  await until(() => client.state !== 'ready');
+  await cut(client, network);
   await client.put('k', '1');
   const [, ...others] = harness.cluster.ids;
   for (const id of others) network.incarnations.set(id, 1);
   for (let round = 0; round < 5; round++) {
-    network.current?.cut();
-    await until(() => client.state !== 'ready');
+    await cut(client, network);
     await client.put('k', `${round}`);
     assert.equal(network.current?.memberId, harness.cluster.ids[0]);
   }
 });
+
+/** By the event: the client may be connected again before a poll would have seen that it was not. */
+async function cut(client: Client, network: TestNetwork): Promise<void> {
+  const noticed = new Promise<void>((resolve) => {
+    client.on('state', (state) => {
+      if (state !== 'ready') resolve();
+    });
+  });
+  network.current?.cut();
+  await noticed;
+}

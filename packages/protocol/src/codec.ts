@@ -110,7 +110,8 @@ const membersOnly: ReadonlySet<string> = new Set<Exclude<Operation, ClientOperat
   'clusterLevel',
 ]);
 
-function isQuery(value: Operation): value is Query {
+/** Only reads, whatever its fields say: never logged. */
+export function isQuery(value: Operation): value is Query {
   return queryTypes.has(value.type);
 }
 

@@ -77,6 +77,7 @@ export {
   encodeEvents,
   encodeOperation,
   encodeResult,
+  isQuery,
   isReadOnly,
 } from './codec.ts';
 export * from './command.ts';

@@ -19,7 +19,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 const requireAll = process.env.CONCLAVE_REQUIRE === 'all';
 
 /** A test that hangs is a failure, not a run that never ends. Single slow tests set a smaller one of their own. */
-const defaultFileSeconds = 10 * 60;
+const defaultFileSeconds = 5 * 60;
 const filesAtOnce = 2;
 /** What takes a moment to end after its file may have it. */
 const lingerMs = 5_000;

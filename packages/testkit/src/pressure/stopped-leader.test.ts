@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Client, connect } from '@conclave/client';
+import { type Client, connect, type Session } from '@conclave/client';
 import { assertHistory } from '../history/checkers.ts';
 import { HistoryRecorder } from '../history/recorder.ts';
 import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
@@ -62,7 +62,7 @@ test('a leader stopped for longer than an election answers no stale linearizable
   await write('while another leads');
   // Nor by what the old leader knew when it led.
   await longerThanTtl(writer);
-  await leadsAgain(cluster, old);
+  await leadsAgain(cluster, old, session);
   await write('at the end');
   await read(reads + 1);
   recorder.close();
@@ -85,10 +85,22 @@ async function longerThanTtl(client: Client): Promise<void> {
   );
 }
 
-/** Whoever leads instead is stopped until another leads: each time it may be this one. */
-async function leadsAgain(cluster: TestCluster, id: number): Promise<void> {
+/**
+ * Whoever leads instead is stopped until another leads: each time it may be this one. The session is renewed in between: nobody
+ * can do that for it while elections follow one another.
+ */
+async function leadsAgain(cluster: TestCluster, id: number, session: Session): Promise<void> {
   for (let leader = await cluster.leader(); leader !== id; leader = await cluster.leader()) {
-    using _paused = cluster.pause(leader);
-    await cluster.leader(leader);
+    {
+      using _paused = cluster.pause(leader);
+      await cluster.leader(leader);
+    }
+    let left = session.remainingMs();
+    const renewed = (): boolean => {
+      const before = left;
+      left = session.remainingMs();
+      return left > before;
+    };
+    await waitFor(renewed, patienceMs, () => `nobody renews the session, ${left} ms are left`);
   }
 }
