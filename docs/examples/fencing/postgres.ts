@@ -19,7 +19,7 @@ const maxIdleMs = 5_000;
  * SERIALIZABLE the one that waited fails with 40001 instead: safe as well, and to be tried again by the caller. A SELECT of the fence
  * is not enough under the first two.
  */
-const claim = `
+export const claim = `
   INSERT INTO fences (lock, fence) VALUES ($1, $2)
   ON CONFLICT (lock) DO UPDATE SET fence = excluded.fence WHERE fences.fence <= excluded.fence`;
 
@@ -43,8 +43,8 @@ export async function withFence<T>(pool: Pool, lock: FencedBy, work: (client: Po
     isDone = true;
     return result;
   } finally {
-    client.off('error', ignore);
-    // A connection that is closed rolls back.
+    if (isDone) client.off('error', ignore);
+    // Otherwise it is closed, which rolls back; it can break still while it closes.
     client.release(!isDone);
   }
 }
