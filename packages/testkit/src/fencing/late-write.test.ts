@@ -99,6 +99,7 @@ for (const kind of ['redis', 'object-store'] as const) {
 
 test('postgres: a holder that is stopped inside its transaction delays the next one until the server ends it, and writes nothing', {
   skip: lacks('postgres'),
+  timeout: 60_000,
 }, async () => {
   await using on = await stage('postgres', 'fenced', 'between');
   await using lock = await client.lock('account');
