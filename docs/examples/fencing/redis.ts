@@ -8,7 +8,7 @@ import { type FencedBy, StaleFence } from './stale-fence.ts';
 
 type Redis = Pick<ReturnType<typeof createClient>, 'eval'>;
 
-/** Fences stay below 2^53, where Lua's numbers are exact. What is stored is the text that came: Lua would write a large one as 1.1e+12. */
+/** Compared as numbers: as texts 9 would be larger than 10. Fences stay below 2^53, where Lua's numbers are exact. */
 const claim = `
   if tonumber(redis.call('GET', KEYS[1]) or '0') > tonumber(ARGV[1]) then return {0} end
   redis.call('SET', KEYS[1], ARGV[1])`;

@@ -193,3 +193,18 @@ test('work that fails writes nothing, and claims nothing', { skip }, async () =>
   await withFence(pool, { name, fence: 5 }, async (client) => client.query(append, [name, 5]));
   assert.deepEqual(await fencesOf(name), [5]);
 });
+
+test('a connection that breaks between two statements fails the work, and not the process', { skip }, async () => {
+  const name = 'breaks';
+  const broken = withFence(pool, { name, fence: 6 }, async (client) => {
+    await client.query(append, [name, 6]);
+    const { rows } = await client.query<{ readonly pid: number }>('SELECT pg_backend_pid() AS pid');
+    // Not by `once`, which would listen for errors itself.
+    const ended = new Promise<void>((resolve) => client.once('end', resolve));
+    await pool.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid]);
+    await ended;
+    await client.query(append, [name, 6]);
+  });
+  await assert.rejects(broken);
+  assert.deepEqual(await fencesOf(name), []);
+});
