@@ -194,7 +194,10 @@ test('work that fails writes nothing, and claims nothing', { skip }, async () =>
   assert.deepEqual(await fencesOf(name), [5]);
 });
 
-test('a connection that breaks between two statements fails the work, and not the process', { skip }, async () => {
+test('a connection that breaks between two statements fails the work, and not the process', {
+  skip,
+  timeout: 30_000,
+}, async () => {
   const name = 'breaks';
   const broken = withFence(pool, { name, fence: 6 }, async (client) => {
     await client.query(append, [name, 6]);
