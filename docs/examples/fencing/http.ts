@@ -38,7 +38,8 @@ const maxWaiting = 100;
 
 /**
  * `handler` behind a gate, in the shape that node:http and Express take. It runs for one request of a lock at a time: were a later
- * holder's let in while an earlier one's still runs, that one could write last. One for all resources that share locks.
+ * holder's let in while an earlier one's still runs, that one could write last. One for all resources that share locks. What may take as long
+ * as the client likes, such as reading the body, belongs in front of it.
  *
  * Answers without asking the handler: 428 no fence, 400 not a fence, 409 a smaller one, 503 too many wait.
  */

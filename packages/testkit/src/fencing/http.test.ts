@@ -231,6 +231,27 @@ test('with the fences in a database a service that was killed still refuses a la
   assert.equal(await (await fetch(`${url}/report`)).text(), 'goes on');
 });
 
+test('a holder that is stopped in the middle of its request holds up nobody, and is refused when it goes on', {
+  timeout: 30_000,
+}, async () => {
+  using directory = temporaryDirectory();
+  await using service = program('fencing/file-service.ts', [directory.path, '0']);
+  const url = `${await printed(service, /served at (\S+)/)}/report`;
+  assert.equal((await put(url, 5, 'first')).status, 204);
+  // The service says `continue` when it has the headers.
+  const headers = { 'conclave-fence': '5', 'content-length': '4', expect: '100-continue' };
+  const stopped = openRequest(url, { method: 'PUT', headers });
+  stopped.flushHeaders();
+  await once(stopped, 'continue');
+  stopped.write('la');
+  assert.equal((await put(url, 6, 'in time')).status, 204);
+  stopped.end('te');
+  const [response] = (await once(stopped, 'response')) as [IncomingMessage];
+  assert.equal(response.statusCode, 409);
+  response.resume();
+  assert.equal(await (await fetch(url)).text(), 'in time');
+});
+
 test('with the fences in memory a service that begins anew lets a late write in', async () => {
   for (const fence of [6, 5]) {
     const gate = fenced({ fences: new FencesInMemory(), lockOf }, async (_, response) => void response.end());
