@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Client } from '@conclave/client';
+import { StaleFence } from '../../../../docs/examples/fencing/stale-fence.ts';
 import { Child } from '../processes/child.ts';
 import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
@@ -121,4 +122,18 @@ test('sqlite: a holder that is stopped inside its transaction keeps all others o
   );
   assert.equal(written, true);
   assert.equal(await on.account.read(), 'in time');
+});
+
+test('who holds several locks claims under the name of the one that protects what is written: that of the handle is another', async () => {
+  await using store = await startStore('sqlite');
+  await using account = await openAccount('sqlite', store.location);
+  const both = await client.lockAll(['account', 'other']);
+  const earlier = { name: 'account', fence: both.fence };
+  await account.write(earlier, 'both');
+  await both.release();
+  await using alone = await client.lock('account');
+  await account.write(alone, 'alone');
+  await assert.rejects(account.write(earlier, 'late'), StaleFence);
+  assert.equal(both.name, 'account, other');
+  await account.write(both, 'late, and let through');
 });
