@@ -36,6 +36,8 @@ export const lanes: readonly Lane[] = ['control', 'bulk', 'snapshot'];
 export interface PeerTransport {
   /** False when the frame was dropped: the peer is not connected, or too much waits for it already. */
   send(to: MemberId, lane: Lane, frame: Uint8Array): boolean;
+  /** Bytes that were sent to it in this lane and have not left yet. 0 while it is not connected. */
+  bufferedBytes(to: MemberId, lane: Lane): number;
   /** With whom to be connected from now on; connections with all others are closed. Called when that, or an address, has changed. */
   reach(peers: readonly PeerRoute[]): void;
 }

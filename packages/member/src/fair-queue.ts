@@ -1,8 +1,13 @@
-/** First come, first served within a lane, and one of each lane in turn: whoever asks for much waits behind himself only. */
+/** First come, first served within a lane, and each lane in turn, by number and by bytes: whoever asks for much waits behind himself only. */
 export class FairQueue<Item> {
   /** In the order of their turns. */
   readonly #lanes = new Map<object, Item[]>();
+  readonly #bytesOf: (item: Item) => number;
   #length = 0;
+
+  constructor(bytesOf: (item: Item) => number) {
+    this.#bytesOf = bytesOf;
+  }
 
   get length(): number {
     return this.#length;
@@ -15,20 +20,23 @@ export class FairQueue<Item> {
     this.#length++;
   }
 
-  /** Up to `max` items, a round of the lanes at a time. */
-  take(max: number): Item[] {
+  /** Up to `max` items and `maxBytes`, a round of the lanes at a time. The last item may go beyond the bytes, so that none is too large. */
+  take(max: number, maxBytes: number): Item[] {
     const taken: Item[] = [];
-    while (taken.length < max && this.#lanes.size > 0) {
-      // What one lane may give in this round, so that a turn ends with the lanes as even as they began.
-      const share = Math.max(1, Math.floor((max - taken.length) / this.#lanes.size));
-      for (const [lane, queue] of this.#lanes) {
-        if (taken.length >= max) break;
-        const items = queue.splice(0, Math.min(share, max - taken.length));
-        for (const item of items) taken.push(item);
-        // To the end of the round, or out of it.
-        this.#lanes.delete(lane);
-        if (queue.length > 0) this.#lanes.set(lane, queue);
-      }
+    // What one lane may give at a time, so that a turn ends with the lanes as even as they began.
+    const share = Math.max(1, Math.floor(max / this.#lanes.size));
+    const shareBytes = maxBytes / this.#lanes.size;
+    let bytes = 0;
+    // A lane that has given goes to the end of the round, or out of it.
+    for (const [lane, queue] of this.#lanes) {
+      if (taken.length >= max || bytes >= maxBytes) break;
+      const most = Math.min(share, max - taken.length, queue.length);
+      const upTo = bytes + Math.min(shareBytes, maxBytes - bytes);
+      let given = 0;
+      while (given < most && bytes < upTo) bytes += this.#bytesOf(queue[given++] as Item);
+      for (const item of queue.splice(0, given)) taken.push(item);
+      this.#lanes.delete(lane);
+      if (queue.length > 0) this.#lanes.set(lane, queue);
     }
     this.#length -= taken.length;
     return taken;

@@ -100,8 +100,8 @@ export class Member {
     this.#environment = environment;
     this.#machine = machine;
     this.#node = new RaftNode(raftOptions(settings), booted.boot, environment.prng, clock.nowMs());
-    this.#links = new PeerLinks(settings.id, transport, timers, environment.prng, (peer) =>
-      this.#messagesDropped(peer),
+    this.#links = new PeerLinks(settings.id, transport, timers, environment.prng, (peer, lane) =>
+      this.#messagesDropped(peer, lane),
     );
     this.#pump = new Pump(this.#node, { ...environment, timers }, this.#links, {
       turnBegins: () => this.#turnBegins(),
@@ -349,12 +349,12 @@ export class Member {
   peerLost(peer: MemberId, lane: Lane): void {
     if (lane === 'control') this.#pump.push({ type: 'linkClosed', member: peer });
     if (lane === 'control') this.#reports.lost(peer);
-    if (lane !== 'snapshot') this.#messagesDropped(peer);
+    if (lane !== 'snapshot') this.#messagesDropped(peer, lane);
   }
 
-  #messagesDropped(peer: MemberId): void {
+  #messagesDropped(peer: MemberId, lane: Lane): void {
     this.#pump.unreachable(peer);
-    if (peer === this.#leader && !this.#stopped) this.#leaderLink.lost();
+    if (peer === this.#leader && !this.#stopped) this.#leaderLink.lost(lane);
   }
 
   #turnBegins(): void {

@@ -23,12 +23,17 @@ export type Intent = Pick<CommandHeader, 'author' | 'reason'> & {
   readonly operation: Uint8Array;
 };
 
+/** What a mutation counts beside its operation: its identity, its texts, and what is kept of it. */
+const envelopeBytes = 256;
+
 /** One mutation on its way into the log. */
 export class Mutation {
   readonly intent: Intent;
   readonly origin: Origin;
   /** Monotonic time after which nobody waits any more. */
   readonly deadlineMs: number;
+  /** What it counts where bytes are bounded. */
+  readonly bytes: number;
   /** How often it was proposed or passed on without anybody having said what came of that: while it is not 0, only apply knows. */
   openAttempts = 0;
   settled = false;
@@ -37,6 +42,7 @@ export class Mutation {
     this.intent = intent;
     this.origin = origin;
     this.deadlineMs = deadlineMs;
+    this.bytes = intent.operation.length + envelopeBytes;
   }
 
   /** Sending it again does no harm. */

@@ -4,6 +4,7 @@ import type { Applied } from '@conclave/state-machine';
 import type { Stamp } from './cluster-clock.ts';
 import type { Clock } from './environment.ts';
 import { FairQueue } from './fair-queue.ts';
+import { Forwards } from './forwards.ts';
 import { changeId } from './membership/office.ts';
 import { Mutation } from './mutation.ts';
 import type { PeerLinks } from './peer/links.ts';
@@ -18,28 +19,21 @@ interface Accepted {
   readonly mutation: Mutation;
 }
 
-interface Forwarded {
-  readonly mutation: Mutation;
-  readonly atMs: number;
-}
-
 /**
  * Mutations from the moment they arrive until they are applied: queued, proposed here or passed on to the leader, found again in the log
  * by index and term. Whoever leads proposes; whoever has the client answers, from its own log.
  */
 export class Mutations {
   readonly #links: PeerLinks;
-  readonly #clock: Clock;
   readonly #stamp: () => Stamp;
   readonly #level: () => number;
   readonly #wake: () => void;
   readonly #signOfLife: (session: LeaseId) => void;
   readonly #isShort: () => boolean;
-  readonly #waiting = new FairQueue<Mutation>();
+  readonly #waiting = new FairQueue<Mutation>(({ bytes }) => bytes);
   /** Given to core in this turn. */
   readonly #proposing = new Map<ProposalId, Mutation>();
-  /** Passed on to the leader, which has not said yet where it stands. */
-  readonly #forwarded = new Map<PeerRequestId, Forwarded>();
+  readonly #forwards: Forwards;
   /** Stands in the leader's log at this index. Several, when leaders changed in between. */
   readonly #accepted = new Map<Index, Accepted[]>();
   readonly #peerLanes = new Map<MemberId, object>();
@@ -54,6 +48,7 @@ export class Mutations {
   #appliedTerm = 0;
   #nextId = 1;
   #count = 0;
+  #bytes = 0;
 
   /**
    * `level`: of the cluster, which its commands bear. `signOfLife`: a session's mutation is proposed here, so its client was alive when it sent it.
@@ -69,7 +64,7 @@ export class Mutations {
     isShort: () => boolean,
   ) {
     this.#links = links;
-    this.#clock = clock;
+    this.#forwards = new Forwards(links, clock);
     this.#stamp = stamp;
     this.#level = level;
     this.#wake = wake;
@@ -84,16 +79,20 @@ export class Mutations {
 
   submit(mutation: Mutation): void {
     // The leader's own have bounds of their own, and nobody would ask again for what is dropped here.
-    if (this.#count >= bounds.maxPendingMutations && mutation.origin.from !== 'office') {
-      mutation.refuse(
-        'OVERLOADED',
-        `${this.#count} mutations wait on this member, the limit is ${bounds.maxPendingMutations}`,
-      );
+    if (this.#isFullFor(mutation) && mutation.origin.from !== 'office') {
+      const { maxPendingMutationBytes, maxPendingMutations } = bounds;
+      const limit = `the limit is ${maxPendingMutations}, of ${maxPendingMutationBytes} bytes`;
+      mutation.refuse('OVERLOADED', `${this.#count} mutations of ${this.#bytes} bytes wait on this member, ${limit}`);
       this.#decline(mutation, 'OVERLOADED');
       return;
     }
     this.#count++;
+    this.#bytes += mutation.bytes;
     this.#enqueue(mutation);
+  }
+
+  #isFullFor({ bytes }: Mutation): boolean {
+    return this.#count >= bounds.maxPendingMutations || this.#bytes + bytes > bounds.maxPendingMutationBytes;
   }
 
   /** What a leader decides by itself: nobody waits for it, and it is worth nothing to another leader. */
@@ -125,7 +124,10 @@ export class Mutations {
   /** As leader: what is to be proposed now. Otherwise passes on to the leader as much, if there is one. */
   takeProposals(max: number): Proposal[] {
     if (this.#waiting.length === 0 || this.#leader === null || this.#isHeld) return [];
-    const taken = this.#waiting.take(max);
+    const room = this.#leads ? bounds.maxProposedBytesPerTurn : this.#forwards.roomFor(this.#leader);
+    // An answer of the leader makes room and wakes; the next turn finds a socket that was full empty, at the latest that of `expire`.
+    if (room <= 0) return [];
+    const taken = this.#waiting.take(max, room);
     if (this.#waiting.length > 0) this.#wake();
     if (this.#leads) return this.#propose(this.#isShort() ? this.#withoutGrowth(taken) : taken);
     for (const mutation of taken) this.#forward(this.#leader, mutation);
@@ -163,11 +165,8 @@ export class Mutations {
 
   #forward(leader: MemberId, mutation: Mutation): void {
     // Another member believed this one to lead; it asks again when it hears who does.
-    if (mutation.origin.from !== 'client') return this.#drop(mutation, 'NOT_LEADER');
-    const request = this.#links.takeRequest();
-    mutation.openAttempts++;
-    this.#forwarded.set(request, { mutation, atMs: this.#clock.nowMs() });
-    this.#links.send(leader, { type: 'forward', request, ...mutation.intent });
+    if (mutation.origin.from === 'client') this.#forwards.pass(leader, mutation);
+    else this.#drop(mutation, 'NOT_LEADER');
   }
 
   accepted(accepted: Output['accepted']): void {
@@ -180,7 +179,7 @@ export class Mutations {
         this.#await(mutation, index, term);
         continue;
       }
-      this.#count--;
+      this.#leave(mutation);
       if (origin.from === 'peer')
         this.#links.send(origin.peer, { type: 'proposed', request: origin.request, index, term });
     }
@@ -202,18 +201,16 @@ export class Mutations {
   }
 
   proposed(peer: MemberId, { request, index, term }: Proposed, applied: Index): void {
-    const mutation = this.#forwarded.get(request)?.mutation;
-    if (mutation === undefined || peer !== this.#leader) return;
-    this.#forwarded.delete(request);
+    const mutation = this.#answered(peer, request);
+    if (mutation === null) return;
     // Applied here before we knew that we wait for it: its answer is gone, and asking again brings it back.
     if (index <= applied) this.#again(mutation);
     else this.#await(mutation, index as Index, term as Term);
   }
 
   declined(peer: MemberId, { request, code }: Declined): void {
-    const mutation = this.#forwarded.get(request)?.mutation;
-    if (mutation === undefined || peer !== this.#leader) return;
-    this.#forwarded.delete(request);
+    const mutation = this.#answered(peer, request);
+    if (mutation === null) return;
     mutation.openAttempts--;
     if (code === 'NOT_LEADER') return this.#again(mutation);
     this.#settle(mutation, () =>
@@ -221,6 +218,14 @@ export class Mutations {
         ? mutation.refuse(code, noSpace)
         : mutation.refuse('OVERLOADED', 'the leader has too much to do already'),
     );
+  }
+
+  #answered(peer: MemberId, request: PeerRequestId): Mutation | null {
+    if (peer !== this.#leader) return null;
+    const mutation = this.#forwards.answered(request);
+    // There is room now for what was held back.
+    if (mutation !== null && this.#waiting.length > 0) this.#wake();
+    return mutation;
   }
 
   #await(mutation: Mutation, index: Index, term: Term): void {
@@ -304,9 +309,7 @@ export class Mutations {
   }
 
   #recall(): void {
-    const lost = [...this.#forwarded.values()];
-    this.#forwarded.clear();
-    for (const { mutation } of lost) this.#again(mutation);
+    for (const mutation of this.#forwards.recall()) this.#again(mutation);
   }
 
   /** Nobody waits any more for what these were to answer. */
@@ -317,14 +320,9 @@ export class Mutations {
   expire(nowMs: number): void {
     const overdue = (mutation: Mutation): boolean => mutation.deadlineMs <= nowMs;
     for (const mutation of this.#waiting.remove(overdue)) this.#giveUp(mutation);
-    for (const [request, { atMs, mutation }] of this.#forwarded) {
-      // A frame can be lost where the link is not: the leader's answer, too.
-      const unheard = nowMs - atMs >= bounds.forwardPatienceMs && mutation.isRepeatable;
-      if (!unheard && !overdue(mutation)) continue;
-      this.#forwarded.delete(request);
-      if (overdue(mutation)) this.#giveUp(mutation);
-      else this.#again(mutation);
-    }
+    for (const mutation of this.#forwards.remove(overdue)) this.#giveUp(mutation);
+    for (const mutation of this.#forwards.takeUnheard(nowMs)) this.#again(mutation);
+    if (this.#waiting.length > 0) this.#wake();
     for (const [index, there] of this.#accepted) {
       for (const { mutation } of there) if (overdue(mutation)) this.#giveUp(mutation);
       const kept = there.filter(({ mutation }) => !mutation.settled);
@@ -335,11 +333,9 @@ export class Mutations {
 
   /** This member stops. */
   abandon(): void {
-    const all = [...this.#waiting.take(Number.POSITIVE_INFINITY), ...this.#proposing.values()];
-    for (const { mutation } of this.#forwarded.values()) all.push(mutation);
+    const all = [...this.#waiting.remove(() => true), ...this.#proposing.values(), ...this.#forwards.recall()];
     for (const there of this.#accepted.values()) for (const { mutation } of there) all.push(mutation);
     this.#proposing.clear();
-    this.#forwarded.clear();
     this.#accepted.clear();
     for (const mutation of all) this.#settle(mutation, () => mutation.refuse('UNAVAILABLE', 'this member is stopping'));
   }
@@ -360,7 +356,7 @@ export class Mutations {
   }
 
   #drop(mutation: Mutation, code: Declined['code']): void {
-    this.#count--;
+    this.#leave(mutation);
     this.#decline(mutation, code);
   }
 
@@ -371,9 +367,14 @@ export class Mutations {
 
   #settle(mutation: Mutation, answer: () => void): void {
     if (mutation.settled) return;
-    this.#count--;
+    this.#leave(mutation);
     answer();
     mutation.settled = true;
+  }
+
+  #leave({ bytes }: Mutation): void {
+    this.#count--;
+    this.#bytes -= bytes;
   }
 }
 

@@ -34,15 +34,24 @@ export const bounds = {
   maxInputsPerTurn: 4_096,
   /** Mutations proposed in one turn, taken from the connections in turn. */
   maxProposalsPerTurn: 1_024,
+  /** And so many bytes of them; the last may go beyond it. */
+  maxProposedBytesPerTurn: 4_194_304,
   /** Applying yields to everything else after this time. */
   maxApplySliceMs: 4,
   /** Entries between two looks at the clock while applying. */
   applyBatchEntries: 64,
   /** Mutations that wait for a leader, or for their entry to be applied. Beyond it clients are told `OVERLOADED`. */
   maxPendingMutations: 65_536,
+  maxPendingMutationBytes: 268_435_456,
   maxPendingQueries: 65_536,
-  /** A mutation that was passed on, and of which the leader says nothing for so long, is passed on again. */
+  /** A frame to a member is closed when it holds so much: one message may go beyond it. Far below what a receiver takes. */
+  peerFrameBytes: 262_144,
+  /** Mutations that were passed on to the leader and not answered, the last of which may go beyond it: as much as core has under way in appends. */
+  forwardWindowBytes: 4_194_304,
+  /** A mutation that was passed on, and of which the leader says nothing for so long after it can have arrived, is passed on again. */
   forwardPatienceMs: 3_000,
+  /** A link may be this slow, and what was sent over it is not lost. */
+  minForwardBytesPerSecond: 131_072,
   /** A renewal that was passed on and not answered for so long counts as not confirmed. */
   renewalPatienceMs: 3_000,
   /** Leases that one message asks a leader to renew. */

@@ -138,6 +138,7 @@ export class TestCluster {
       log: { info: () => {}, warn: say, error: say },
       transport: {
         send: (to, _lane, frame) => this.#send(memberId, to, frame),
+        bufferedBytes: () => 0,
         reach: (peers) => this.#reach(memberId, peers),
       },
       store: storage,

@@ -74,6 +74,11 @@ export class PeerLink {
     return true;
   }
 
+  /** Bytes that were sent and have not left yet. */
+  get bufferedBytes(): number {
+    return this.#socket?.bufferedAmount ?? 0;
+  }
+
   close(): void {
     this.#closed = true;
     if (this.#retry !== null) clearTimeout(this.#retry);

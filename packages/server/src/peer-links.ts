@@ -21,6 +21,10 @@ export class PeerLinks {
     return this.#links.get(to)?.[lane].send(frame) ?? false;
   }
 
+  bufferedBytes(to: MemberId, lane: Lane): number {
+    return this.#links.get(to)?.[lane].bufferedBytes ?? 0;
+  }
+
   reach(peers: readonly PeerRoute[]): void {
     if (this.#isClosed) return;
     const wanted = new Set(peers.map(({ id }) => id));

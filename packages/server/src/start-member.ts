@@ -87,6 +87,7 @@ async function run(
     log,
     transport: {
       send: (to, lane, frame) => links.send(to, lane, frame),
+      bufferedBytes: (to, lane) => links.bufferedBytes(to, lane),
       reach: (members) => {
         links.reach(members);
         peers.reach(members);

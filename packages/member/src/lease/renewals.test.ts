@@ -21,6 +21,7 @@ function life(): { readonly ask: (lease: number) => Renew; renewals: Renewals; t
       for (const message of decodePeerFrame(frame, member, leader)) if (message.type === 'renew') asked.push(message);
       return true;
     },
+    bufferedBytes: () => 0,
     reach: () => {},
   };
   const links = new PeerLinks(member, transport, timers, { next: Math.random }, () => {});

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Index, MemberId, Message, Term } from '@conclave/core';
 import { TestCluster } from '../../testing/cluster.ts';
 import { Abstention } from './abstention.ts';
-import { encodePeerFrame } from './codec.ts';
+import { encodePeerFrames } from './codec.ts';
 
 const [one, two, three, four] = [1, 2, 3, 4] as MemberId[] as [MemberId, MemberId, MemberId, MemberId];
 const term = 2 as Term;
@@ -68,11 +68,10 @@ test('a member drops what it is asked too early: the term of the request is not 
   await cluster.restart(one);
   const member = cluster.member(one);
   assert.ok(member !== undefined);
-  const ask = (asked: number): void =>
-    member.receivePeer(
-      two,
-      encodePeerFrame([{ type: 'raft', message: { ...log, type: 'vote', term: asked as Term } }]),
-    );
+  const ask = (asked: number): void => {
+    const message = { ...log, type: 'vote', term: asked as Term } as const;
+    for (const frame of encodePeerFrames([{ type: 'raft', message }], 1)) member.receivePeer(two, frame);
+  };
   ask(60);
   for (const peer of [two, three]) member.acceptedBy(peer);
   ask(50);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EntryKind, type Index, type MemberId, type Message, type Term } from '@conclave/core';
 import * as fc from 'fast-check';
-import { decodePeerFrame, encodePeerFrame } from './codec.ts';
+import { decodePeerFrame, encodePeerFrames } from './codec.ts';
 import { decodeHello } from './hello.ts';
 import type { PeerMessage } from './message.ts';
 import { PeerProtocolError } from './wire.ts';
@@ -162,10 +162,23 @@ function plain(messages: readonly PeerMessage[]): string {
   );
 }
 
-test('what one member encodes another reads, whatever shares the frame', () => {
+function inOneFrame(messages: readonly PeerMessage[]): Uint8Array {
+  const [frame, ...more] = encodePeerFrames(messages, Number.POSITIVE_INFINITY);
+  assert.ok(frame !== undefined && more.length === 0);
+  return frame;
+}
+
+test('what one member encodes another reads, in order, whatever shares a frame; only its last message goes beyond the bound', () => {
   fc.assert(
-    fc.property(fc.array(message, { maxLength: 8 }), (messages) => {
-      assert.equal(plain(decodePeerFrame(encodePeerFrame(messages), from, to)), plain(messages));
+    fc.property(fc.array(message, { maxLength: 8 }), fc.integer({ min: 1, max: 500 }), (messages, closedAtBytes) => {
+      const frames = encodePeerFrames(messages, closedAtBytes);
+      const read = frames.map((frame) => decodePeerFrame(frame, from, to));
+      assert.equal(plain(read.flat()), plain(messages));
+      for (const one of read) {
+        assert.ok(one.length > 0);
+        if (one.length > 1) assert.ok(inOneFrame(one.slice(0, -1)).length < closedAtBytes);
+      }
+      for (const frame of frames.slice(0, -1)) assert.ok(frame.length >= closedAtBytes);
     }),
     { numRuns: 500 },
   );
@@ -174,7 +187,7 @@ test('what one member encodes another reads, whatever shares the frame', () => {
 test('a frame that is cut, or has a flipped bit, is read or refused, and nothing else', () => {
   fc.assert(
     fc.property(fc.array(message, { minLength: 1, maxLength: 4 }), fc.nat(), fc.nat(), (messages, at, bit) => {
-      const frame = encodePeerFrame(messages);
+      const frame = inOneFrame(messages);
       const cut = frame.subarray(0, at % frame.length);
       const flipped = frame.slice();
       flipped[at % frame.length] = (flipped[at % frame.length] as number) ^ (1 << (bit % 8));
@@ -196,7 +209,7 @@ function readOrRefuse(frame: Uint8Array): void {
 }
 
 test('a length that promises more than there is, is refused before anything is made of it', () => {
-  const renew = encodePeerFrame([{ type: 'renew', request: 1, leases: [] }]);
+  const renew = inOneFrame([{ type: 'renew', request: 1, leases: [] }]);
   new DataView(renew.buffer, renew.byteOffset).setUint32(renew.length - 4, 0xffff_ffff);
   assert.throws(() => decodePeerFrame(renew, from, to), PeerProtocolError);
 });

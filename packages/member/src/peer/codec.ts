@@ -39,10 +39,15 @@ const numberBytes = 8;
 const noContext = new Uint8Array(0);
 const writer = new FrameWriter();
 
-/** A frame is any number of messages, one behind the other. */
-export function encodePeerFrame(messages: readonly PeerMessage[]): Uint8Array {
-  for (const message of messages) writeMessage(message);
-  return writer.take();
+/** A frame is any number of messages, one behind the other: it is closed when it holds `closedAtBytes`, and the next one begun. */
+export function encodePeerFrames(messages: readonly PeerMessage[], closedAtBytes: number): Uint8Array[] {
+  const frames: Uint8Array[] = [];
+  for (const message of messages) {
+    writeMessage(message);
+    if (writer.length >= closedAtBytes) frames.push(writer.take());
+  }
+  if (writer.length > 0) frames.push(writer.take());
+  return frames;
 }
 
 function writeMessage(message: PeerMessage): void {

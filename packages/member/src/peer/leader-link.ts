@@ -1,4 +1,4 @@
-import type { Cancel, Timers } from '../environment.ts';
+import type { Cancel, Lane, Timers } from '../environment.ts';
 import type { Renewals } from '../lease/renewals.ts';
 import type { Mutations } from '../mutations.ts';
 
@@ -17,9 +17,11 @@ export class LeaderLink {
     this.#renewals = renewals;
   }
 
-  lost(): void {
+  /** What was sent in one lane is not lost with another. */
+  lost(lane: Lane): void {
+    if (lane === 'control') this.#renewals.linkToLeaderLost();
+    if (lane !== 'bulk') return;
     this.#mutations.linkToLeaderLost();
-    this.#renewals.linkToLeaderLost();
     this.#timer ??= this.#timers.after(this.#heartbeatMs, () => {
       this.#timer = null;
       this.#mutations.linkMayBeBack();

@@ -1,6 +1,7 @@
 import type { MemberId, Message, Prng } from '@conclave/core';
 import { type Lane, lanes, type PeerTransport, type Timers } from '../environment.ts';
-import { decodePeerFrame, encodePeerFrame } from './codec.ts';
+import { bounds } from '../settings.ts';
+import { decodePeerFrame, encodePeerFrames } from './codec.ts';
 import type { PeerMessage, PeerRequestId } from './message.ts';
 
 /** Where the requests of a life begin is drawn from so many: far apart, and no life makes so many that it leaves the safe integers. */
@@ -8,12 +9,12 @@ const firstRequests = 2 ** 52;
 
 type Outgoing = Record<Lane, PeerMessage[]>;
 
-/** What goes to the other members: collected over a turn, one frame for each lane. */
+/** What goes to the other members: collected over a turn, one frame for each lane, or a few of bounded size. */
 export class PeerLinks {
   readonly #id: MemberId;
   readonly #transport: PeerTransport;
   readonly #timers: Timers;
-  readonly #dropped: (peer: MemberId) => void;
+  readonly #dropped: (peer: MemberId, lane: Lane) => void;
   readonly #outgoing = new Map<MemberId, Outgoing>();
   /** A flush is on its way: scheduled, or in the pump's turn. */
   #flushExpected = false;
@@ -21,7 +22,13 @@ export class PeerLinks {
   #nextRequest: PeerRequestId;
 
   /** `dropped` is called when messages to a peer were not sent. */
-  constructor(id: MemberId, transport: PeerTransport, timers: Timers, prng: Prng, dropped: (peer: MemberId) => void) {
+  constructor(
+    id: MemberId,
+    transport: PeerTransport,
+    timers: Timers,
+    prng: Prng,
+    dropped: (peer: MemberId, lane: Lane) => void,
+  ) {
     this.#nextRequest = Math.floor(prng.next() * firstRequests);
     this.#id = id;
     this.#transport = transport;
@@ -52,6 +59,11 @@ export class PeerLinks {
    */
   takeRequest(): PeerRequestId {
     return this.#nextRequest++;
+  }
+
+  /** Of entries, and what leads to them: what was sent to `to` and has not left yet. */
+  bulkBacklogBytes(to: MemberId): number {
+    return this.#transport.bufferedBytes(to, 'bulk');
   }
 
   /** The pump flushes in its turn, and again when it ends: until then nothing is scheduled. */
@@ -92,9 +104,11 @@ export class PeerLinks {
   }
 
   #transmit(peer: MemberId, lane: Lane, messages: readonly PeerMessage[]): void {
-    const sent = this.#transport.send(peer, lane, encodePeerFrame(messages));
+    const frames = encodePeerFrames(messages, bounds.peerFrameBytes);
+    // Behind a frame that was dropped nothing of the same turn goes: it would look as if only that had been lost.
+    if (frames.every((frame) => this.#transport.send(peer, lane, frame))) return;
     // The sender of a snapshot notices by itself, and nothing else waits for what is in that lane.
-    if (!sent && lane !== 'snapshot') this.#dropped(peer);
+    if (lane !== 'snapshot') this.#dropped(peer, lane);
   }
 }
 

@@ -98,7 +98,11 @@ export class PeerNetwork {
 
   transport(from: MemberId): PeerTransport {
     // Everybody is connected with everybody who is in: only admission keeps anybody out.
-    return { send: (to, lane, frame) => this.#send(from, to, lane, frame), reach: () => {} };
+    return {
+      send: (to, lane, frame) => this.#send(from, to, lane, frame),
+      bufferedBytes: () => 0,
+      reach: () => {},
+    };
   }
 
   lifeChanged(host: MemberHost): void {
