@@ -30,6 +30,7 @@ const refusedMs = 2;
 export class ClientProcess {
   readonly name: string;
   readonly ttlMs: number;
+  readonly identity: 'session' | 'idempotency-key';
   readonly process: VirtualProcess;
   readonly #world: ClientWorld;
   readonly #random: Random;
@@ -57,12 +58,13 @@ export class ClientProcess {
     this.#random = random;
     this.#world = world;
     this.process = new VirtualProcess(world.scheduler, world.microtasks, clock, world.fail);
-    const identity = random.pick(['session', 'session', 'idempotency-key'] as const);
-    this.#connected = this.#connect(identity);
+    this.identity = random.pick(['session', 'session', 'idempotency-key'] as const);
+    this.#connected = this.#connect();
     if (world.breakEveryMs < Number.POSITIVE_INFINITY) this.#breakNowAndThen();
   }
 
-  async #connect(identity: 'session' | 'idempotency-key'): Promise<Client> {
+  async #connect(): Promise<Client> {
+    const { identity } = this;
     const endpoints = this.#world.hosts.filter(({ isPresent }) => isPresent).map(({ clientUrl }) => clientUrl);
     for (;;) {
       try {
@@ -136,8 +138,8 @@ export class ClientProcess {
     });
     this.claim({
       client: this,
-      lock: null,
-      number: session.id,
+      session: session.id,
+      sequence: null,
       signal: session.signal,
       remainingMs: () => session.remainingMs(),
     });

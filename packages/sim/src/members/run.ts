@@ -12,7 +12,19 @@ import { observeElection } from './election-observer.ts';
 import { Holders } from './holders.ts';
 import { MemberHost } from './host.ts';
 import { ExactlyOnce } from './invariants/exactly-once.ts';
+import { Elections } from './invariants/elections.ts';
+import { Epochs } from './invariants/epochs.ts';
+import { Exclusion } from './invariants/exclusion.ts';
+import { Fences } from './invariants/fences.ts';
+import { GivenBack } from './invariants/given-back.ts';
+import { Guards } from './invariants/guards.ts';
 import { Holds } from './invariants/holds.ts';
+import { LivingSessions } from './invariants/living-sessions.ts';
+import { Repeats } from './invariants/repeats.ts';
+import { Shown } from './invariants/shown.ts';
+import { Turns } from './invariants/turns.ts';
+import { LockHistory } from './lock-history.ts';
+import { Overseer } from './overseer.ts';
 import { LeaseTimes } from './invariants/lease-times.ts';
 import { LinearizableKeys } from './invariants/linearizable-keys.ts';
 import { Watches } from './invariants/watches.ts';
@@ -36,10 +48,13 @@ export interface MemberRunReport {
   readonly network: PeerNetwork['counts'];
   readonly operator: MemberOperator['counts'];
   readonly disk: MemberHost['counts'];
-  readonly load: CallCounts & Holders['counts'] & Workload['counts'];
+  readonly load: CallCounts & Holders['counts'] & Overseer['counts'] & Workload['counts'];
   readonly seen: {
     readonly grants: number;
     readonly expired: number;
+    /** Requests that came again, and that came over a connection which their session had left. */
+    readonly repeated: number;
+    readonly fenced: number;
     /** Leaders that observers of elections were shown. */
     readonly observed: number;
     readonly connections: number;
@@ -106,11 +121,16 @@ class MemberRun {
   readonly #readers: WatchReader[] = [];
   readonly #observers: MemberObserver[] = [];
   readonly #keys = new LinearizableKeys();
-  readonly #holds: Holds;
+  readonly #history: LockHistory = new LockHistory(this.#observers);
+  readonly #fences: Fences;
+  readonly #elections: Elections;
+  readonly #epochs = new Epochs(this.#history);
+  readonly #repeats = new Repeats();
   readonly #leases: LeaseTimes;
   readonly #watches: Watches;
   readonly #calls: Calls;
   readonly #holders: Holders;
+  readonly #overseer: Overseer;
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #staleLeader: StaleLeader;
@@ -127,6 +147,7 @@ class MemberRun {
     this.#trace = new Trace(print);
     this.#oracle = new Oracle((applied) => {
       for (const observer of this.#observers) observer.applied?.(applied);
+      this.#history.tell();
     });
     const microtasks = this.#microtasks;
     const trace = this.#trace;
@@ -139,17 +160,18 @@ class MemberRun {
     for (const host of this.#hosts) host.start();
     const clients = this.#clients;
     this.#clientRandom = random.fork('clients');
-    this.#holds = new Holds(clients);
+    this.#fences = new Fences();
+    this.#elections = new Elections(this.#history, electionNames(settings.clients.locks));
     this.#leases = new LeaseTimes(clients);
     this.#watches = new Watches(this.#keys, this.#readers);
-    this.#calls = new Calls(this.#observers, random.fork('calls'));
+    this.#calls = new Calls(this.#observers, random.fork('calls'), () => this.#oracle.index);
     this.#holders = new Holders({
       settings: settings.clients,
       random: random.fork('holders'),
       calls: this.#calls,
-      holds: this.#holds,
       observers: this.#observers,
     });
+    this.#overseer = new Overseer({ random: random.fork('overseer'), calls: this.#calls, history: this.#history });
     this.#workload = new Workload({
       clients,
       settings: settings.clients,
@@ -159,9 +181,11 @@ class MemberRun {
       keys: this.#keys,
       calls: this.#calls,
       holders: this.#holders,
+      overseer: this.#overseer,
       replace: (client) => this.#replace(client),
     });
-    this.#observers.push(this.#keys, new ExactlyOnce(), this.#holds, this.#leases, this.#watches, this.#workload);
+    this.#observers.push(this.#history, this.#keys, new ExactlyOnce(), this.#leases, this.#watches, this.#workload);
+    this.#observers.push(...this.#lockInvariants());
     this.#operator = new MemberOperator({
       settings: settings.operator,
       scheduler,
@@ -181,6 +205,23 @@ class MemberRun {
   /** The first one ends the run: what is thrown where a promise calls would reach nobody. */
   fail(error: unknown): void {
     this.#failure ??= error;
+  }
+
+  #lockInvariants(): MemberObserver[] {
+    const history = this.#history;
+    return [
+      new Exclusion(),
+      new Turns(),
+      this.#fences,
+      new Holds(this.#clients, history),
+      new GivenBack(history),
+      new LivingSessions(history),
+      new Guards(history),
+      new Shown(() => this.#oracle.index),
+      this.#elections,
+      this.#epochs,
+      this.#repeats,
+    ];
   }
 
   #found(): void {
@@ -364,6 +405,7 @@ class MemberRun {
   #isSettled(): boolean {
     return (
       this.#clients.every(({ pending, wishes }) => pending + wishes === 0) &&
+      this.#history.isEmpty &&
       this.#presentHosts().every(
         (host) => host.member?.applied === this.#oracle.index && host.member.counts.pending === 0,
       ) &&
@@ -400,11 +442,13 @@ class MemberRun {
         exports: sum(({ counts }) => counts.exports),
         installed: sum(({ counts }) => counts.installed),
       },
-      load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#workload.counts },
+      load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#overseer.counts, ...this.#workload.counts },
       seen: {
-        grants: this.#holds.grants,
+        grants: this.#fences.grants,
         expired: this.#leases.expired,
-        observed: this.#holds.observed,
+        observed: this.#elections.observed,
+        repeated: this.#repeats.repeats,
+        fenced: this.#epochs.fenced,
         ...this.#clientCounts,
         compared: this.#oracle.compared,
         delivered: this.#watches.delivered,
@@ -412,4 +456,9 @@ class MemberRun {
       },
     };
   }
+}
+
+/** As `drawWish` names them. */
+function electionNames(count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `l${at}`);
 }
