@@ -92,7 +92,10 @@ export class LockHistory implements MemberObserver {
     // Grants come last: whom they follow is told behind them.
     for (const change of deadlines) {
       if (change.type !== 'delayEnded') continue;
-      this.#end(this.request(change.session, change.sequence), 'delayEnded', revision);
+      const request = this.request(change.session, change.sequence);
+      // An operator did not want to wait any longer.
+      if (request !== null && command.operation.type === 'lockBreak') request.unprotected = true;
+      this.#end(request, 'delayEnded', revision);
     }
     for (const told of notifications) {
       switch (told.type) {

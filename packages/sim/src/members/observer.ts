@@ -64,6 +64,8 @@ export interface MemberObserver {
   /** An entry did something to locks or to who waits for them. Behind `applied`. */
   locked?(entry: LockEntry): void;
   answered?(call: Call, answer: Answer): void;
+  /** Whoever sent it was told that the value was written. Of those who are no clients of the SDK. */
+  acknowledged?(who: string, value: string): void;
   /** The client said that it had no effect. */
   refused?(call: Call): void;
   /** An application believes from now on that it holds. */

@@ -33,6 +33,8 @@ import type { MemberObserver } from './observer.ts';
 import { type Joiner, MemberOperator } from './operator.ts';
 import { Oracle } from './oracle.ts';
 import { PeerNetwork } from './peer-network.ts';
+import { VirtualProcess } from './process.ts';
+import { Roamer, type RoamerCounts } from './roamer.ts';
 import type { MemberRunSettings } from './settings.ts';
 import { StaleLeader } from './stale-leader.ts';
 import { WatchReader, watchSettings } from './watch-reader.ts';
@@ -48,6 +50,7 @@ export interface MemberRunReport {
   readonly network: PeerNetwork['counts'];
   readonly operator: MemberOperator['counts'];
   readonly disk: MemberHost['counts'];
+  readonly roamers: RoamerCounts;
   readonly load: CallCounts & Holders['counts'] & Overseer['counts'] & Workload['counts'];
   readonly seen: {
     readonly grants: number;
@@ -137,6 +140,9 @@ class MemberRun {
   readonly #operator: MemberOperator;
   readonly #clientRandom: Random;
   #clientsMade = 0;
+  readonly #roamers: Roamer[] = [];
+  readonly #roamerCounts: RoamerCounts = { moves: 0, late: 0, resent: 0, acknowledged: 0 };
+  #roamerValues = 0;
   readonly #clientCounts = { connections: 0, sessions: 0, sessionsLost: 0, snapshots: 0, compacted: 0 };
   #failure: unknown = null;
 
@@ -196,6 +202,7 @@ class MemberRun {
     });
     this.#observers.push(this.#operator);
     for (let count = 0; count < settings.clients.count; count++) this.#addClient();
+    for (let nth = 1; nth <= settings.roamers.count; nth++) this.#addRoamer(nth, random.fork(`roamer ${nth}`));
     const cluster = { hosts: this.#hosts, network: this.#network, clients };
     this.#nemesis = new Nemesis(cluster, scheduler, random.fork('nemesis'), settings.faults);
     const rhythm = { everyMs: settings.staleLeaderEveryMs, electionMs: settings.electionMs };
@@ -306,6 +313,23 @@ class MemberRun {
     this.#workload.begin(client);
   }
 
+  #addRoamer(nth: number, random: Random): void {
+    const { faults, meanDelayMs, minDelayMs, roamers } = this.#settings;
+    const scheduler = this.#scheduler;
+    const clock = this.#clock(random, faults.clockDrift);
+    const process = new VirtualProcess(scheduler, this.#microtasks, clock, (error) => this.fail(error));
+    const roamer = new Roamer(`roamer ${nth}`, process, {
+      settings: roamers,
+      random: random.fork('work'),
+      hosts: this.#hosts,
+      sockets: { scheduler, random: random.fork('socket'), trace: this.#trace, minDelayMs, meanDelayMs },
+      observers: this.#observers,
+      counts: this.#roamerCounts,
+      nextValue: () => `v${nth}-${++this.#roamerValues}`,
+    });
+    this.#roamers.push(roamer);
+  }
+
   #replace(client: ClientProcess): void {
     client.kill();
     this.#clients.splice(this.#clients.indexOf(client), 1);
@@ -336,6 +360,7 @@ class MemberRun {
     this.#staleLeader.stop();
     for (const client of this.#clients) client.becomeReliable();
     for (const reader of this.#readers) reader.hurry();
+    for (const roamer of this.#roamers) roamer.stop();
   }
 
   /** Liveness: every client writes and reads, nobody waits any more, all watchers have everything, all members are equal. */
@@ -442,6 +467,7 @@ class MemberRun {
         exports: sum(({ counts }) => counts.exports),
         installed: sum(({ counts }) => counts.installed),
       },
+      roamers: this.#roamerCounts,
       load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#overseer.counts, ...this.#workload.counts },
       seen: {
         grants: this.#fences.grants,

@@ -1,5 +1,6 @@
 import { Random } from '../random.ts';
 import { type DiskSettings, type FaultSettings, leaderFaults } from '../swarm.ts';
+import type { RoamerSettings } from './roamer.ts';
 
 /** What one seed makes of a run of whole members. Each fault is off in some runs: it hides the bugs that need its absence. */
 export interface MemberRunSettings {
@@ -26,6 +27,7 @@ export interface MemberRunSettings {
   readonly staleLeaderEveryMs: number;
   readonly operator: OperatorSettings;
   readonly clients: ClientSettings;
+  readonly roamers: RoamerSettings;
   readonly safetyMs: number;
 }
 
@@ -143,7 +145,19 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       watchBufferBytes: random.pick([4_096, 20_000, 1_048_576]),
       deathEveryMs: sometimes(0.4, 2_000, 15_000),
     },
+    roamers: roamerSettings(random.fork('roamers')),
     safetyMs,
+  };
+}
+
+function roamerSettings(random: Random): RoamerSettings {
+  return {
+    count: random.pick([0, 0, 1, 2]),
+    ttlMs: random.pick([1_000, 3_000]),
+    moveEveryMs: random.pick([40, 200, 1_000]),
+    sendEveryMs: random.pick([20, 100]),
+    oldShare: random.pick([0.1, 0.5]),
+    locks: random.pick([1, 2]),
   };
 }
 
@@ -219,6 +233,7 @@ export function steadySettings(safetyMs: number): MemberRunSettings {
       overseerShare: 0.01,
       watchBufferBytes: 1_048_576,
     },
+    roamers: { count: 0, ttlMs: 1_000, moveEveryMs: never, sendEveryMs: never, oldShare: 0, locks: 1 },
     safetyMs,
   };
 }
