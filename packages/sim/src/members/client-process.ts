@@ -10,6 +10,14 @@ import type { Microtasks } from './microtasks.ts';
 import type { Claim } from './observer.ts';
 import { VirtualProcess } from './process.ts';
 
+/** When a client stands still, as processes do at the worst moment. */
+export interface Suffering {
+  /** Of what it sends, that with which under way it stands still, goes on for a moment, and stands still again. */
+  readonly stumbleShare: number;
+  /** Of its connections, those after whose first answer it stands still. */
+  readonly welcomeShare: number;
+}
+
 /** What a client lives in. */
 export interface ClientWorld {
   readonly scheduler: Scheduler;
@@ -18,11 +26,14 @@ export interface ClientWorld {
   readonly hosts: readonly MemberHost[];
   /** Mean time between faults of its connection. */
   readonly breakEveryMs: number;
+  readonly suffering: Suffering;
   readonly fail: (error: unknown) => void;
 }
 
 const wallBaseMs = 1_700_000_000_000;
 const maxStallMs = 4_000;
+/** So soon after the frame, and so long between two pauses. */
+const meanStumbleMs = 2;
 /** How long a refused connection takes. */
 const refusedMs = 2;
 
@@ -101,9 +112,23 @@ export class ClientProcess {
           const cancel = this.process.after(refusedMs, () => events.closed('refused'));
           return { send: () => {}, close: cancel };
         }
-        const socket = new SimulatedSocket(host, this.process, this.#world.sockets, events);
+        let isNew = true;
+        const socket = new SimulatedSocket(host, this.process, this.#world.sockets, {
+          ...events,
+          received: (frame) => {
+            events.received(frame);
+            if (isNew) this.#mayStandStill();
+            isNew = false;
+          },
+        });
         this.#sockets.add(socket);
-        return socket;
+        return {
+          send: (frame) => {
+            socket.send(frame);
+            this.#mayStumble();
+          },
+          close: () => socket.close(),
+        };
       },
       report: (error, where) => this.#fail(`${where}: ${String(error)}`),
     };
@@ -198,6 +223,30 @@ export class ClientProcess {
   becomeReliable(): void {
     this.#isReliable = true;
     this.process.resume();
+  }
+
+  /** What it was welcomed with is all that it knows. */
+  #mayStandStill(): void {
+    const { scheduler, suffering } = this.#world;
+    if (this.#isReliable || !this.#random.chance(suffering.welcomeShare)) return;
+    scheduler.after(this.#random.exponential(meanStumbleMs), () => this.#standStill(0.4, 1.3));
+  }
+
+  /** The answer is read late, and nothing else for long. */
+  #mayStumble(): void {
+    const { scheduler, suffering } = this.#world;
+    if (this.#isReliable || !this.#random.chance(suffering.stumbleShare)) return;
+    scheduler.after(this.#random.exponential(meanStumbleMs), () => {
+      const pauseMs = this.#standStill(0.05, 0.4);
+      scheduler.after(pauseMs + this.#random.exponential(meanStumbleMs), () => this.#standStill(0.8, 1.3));
+    });
+  }
+
+  /** For so much of its time to live. */
+  #standStill(least: number, most: number): number {
+    const pauseMs = this.#random.between(least, most) * this.ttlMs;
+    if (!this.#isReliable) this.pause(pauseMs);
+    return pauseMs;
   }
 
   #breakNowAndThen(): void {

@@ -109,9 +109,21 @@ export class PeerNetwork {
     }
   }
 
+  /** Both directions, and both sides know it. */
+  sever(from: number, to: number): void {
+    this.#cut.add(`${from}>${to}`);
+    this.#cut.add(`${to}>${from}`);
+    const link = this.#linkOf(from, to);
+    if (link !== undefined) this.#break(link);
+  }
+
+  #linkOf(from: number, to: number): Link | undefined {
+    return this.#links.find(({ sides }) => sides.some((side) => side.from.id === from && side.to.id === to));
+  }
+
   cut(from: number, to: number): void {
     this.#cut.add(`${from}>${to}`);
-    const link = this.#links.find(({ sides }) => sides.some((side) => side.from.id === from && side.to.id === to));
+    const link = this.#linkOf(from, to);
     if (link === undefined) return;
     const { connection } = link;
     this.#world.scheduler.after(this.#world.random.exponential(meanHangMs), () => {

@@ -302,6 +302,7 @@ class MemberRun {
       sockets: { scheduler, random: random.fork('socket'), trace: this.#trace, minDelayMs, meanDelayMs },
       hosts: this.#hosts,
       breakEveryMs: clientBreakEveryMs,
+      suffering: clients.suffering,
       fail: (error) => this.fail(error),
     });
     this.#clients.push(client);

@@ -1,5 +1,6 @@
 import { Random } from '../random.ts';
 import { type DiskSettings, type FaultSettings, leaderFaults } from '../swarm.ts';
+import type { Suffering } from './client-process.ts';
 import type { RoamerSettings } from './roamer.ts';
 
 /** What one seed makes of a run of whole members. Each fault is off in some runs: it hides the bugs that need its absence. */
@@ -67,6 +68,7 @@ export interface ClientSettings {
   readonly deathEveryMs: number;
   /** Of clients that stand still soon after a new leader began: what the old one told them is put to the test. */
   readonly pauseAtElection: number;
+  readonly suffering: Suffering;
   readonly maxValueBytes: number;
   readonly compactShare: number;
   /** Of calls of operators, who break holds, end the sessions of others, and look who holds. */
@@ -139,6 +141,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       pauseEveryMs: sometimes(0.6, 1_500, 10_000),
       maxPauseMs: random.pick([500, 4_000]),
       pauseAtElection: calm ? 0 : random.pick([0, 0.5]),
+      suffering: sufferingOf(random.fork('suffering'), calm),
       maxValueBytes: random.pick([24, 300, 3_000, 30_000]),
       compactShare: random.pick([0, 0, 0.01, 0.05]),
       overseerShare: random.fork('breaks').pick([0, 0.02, 0.08]),
@@ -148,6 +151,11 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     roamers: roamerSettings(random.fork('roamers')),
     safetyMs,
   };
+}
+
+function sufferingOf(random: Random, calm: boolean): Suffering {
+  if (calm) return { stumbleShare: 0, welcomeShare: 0 };
+  return { stumbleShare: random.pick([0, 0, 0.01, 0.05]), welcomeShare: random.pick([0, 0, 0.3]) };
 }
 
 function roamerSettings(random: Random): RoamerSettings {
@@ -228,6 +236,7 @@ export function steadySettings(safetyMs: number): MemberRunSettings {
       maxPauseMs: 0,
       deathEveryMs: never,
       pauseAtElection: 0,
+      suffering: { stumbleShare: 0, welcomeShare: 0 },
       maxValueBytes: 300,
       compactShare: 0,
       overseerShare: 0.01,
