@@ -49,10 +49,7 @@ async function attempt(seed: number, share: Share): Promise<Outcome> {
   return { seed, cpuMs: (user + system) / 1_000, ...result };
 }
 
-async function run(
-  seed: number,
-  { members, parts, safetyMs, steady }: Share,
-): Promise<RunReport | MemberRunReport> {
+async function run(seed: number, { members, parts, safetyMs, steady }: Share): Promise<RunReport | MemberRunReport> {
   if (steady) return simulateMembers(seed, steadySettings(safetyMs));
   if (isWhole(seed, parts)) return simulateMembers(seed, memberSettingsFor(seed, members, safetyMs));
   return simulate(seed, settingsFor(seed, members, safetyMs));

@@ -34,11 +34,7 @@ const expected: ReadonlySet<ConclaveErrorCode> = new Set<ConclaveErrorCode>([
 ]);
 
 /** The error as one that the cluster's troubles explain, or what the caller did (`also`); anything else is a defect. */
-export function expectedError(
-  error: unknown,
-  name: string,
-  also: readonly ConclaveErrorCode[] = [],
-): ConclaveError {
+export function expectedError(error: unknown, name: string, also: readonly ConclaveErrorCode[] = []): ConclaveError {
   if (ConclaveError.is(error) && (expected.has(error.code) || also.includes(error.code))) return error;
   throw new Violation('no defect', `${name} was told ${error instanceof Error ? error.stack : String(error)}`);
 }

@@ -187,6 +187,11 @@ export class ClientProcess {
     for (const [claim, untilMs] of this.#claims) if (!this.process.isPaused || nowMs < untilMs) yield claim;
   }
 
+  /** Of its holds, those that have not aborted. */
+  *sessionsClaimed(): Iterable<number> {
+    for (const { session } of this.#claims.keys()) yield session;
+  }
+
   get isReady(): boolean {
     return this.process.isAlive && !this.process.isPaused;
   }

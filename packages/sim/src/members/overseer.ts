@@ -8,6 +8,7 @@ import { shownText } from './invariants/shown.ts';
 import type { LockHistory, LoggedRequest } from './lock-history.ts';
 
 interface World {
+  readonly clients: readonly ClientProcess[];
   readonly random: Random;
   readonly calls: Calls;
   readonly history: LockHistory;
@@ -31,9 +32,15 @@ export class Overseer {
     else await this.inspect(client);
   }
 
+  /** Rather of one that does not answer: that is why people break it. */
   #someHold(): LoggedRequest | null {
-    const holds = [...this.#world.history.locks.values()].flatMap(({ holders }) => [...holders]);
-    return holds.length === 0 ? null : this.#world.random.pick(holds);
+    const { clients, history, random } = this.#world;
+    const holds = [...history.locks.values()].flatMap(({ holders }) => [...holders]);
+    const silent = clients.filter(({ hasConnection, isReady }) => !isReady || !hasConnection);
+    const theirs = silent.flatMap((client) => [...client.sessionsClaimed()]);
+    const stuck = holds.filter(({ session, state }) => state === 'held' && theirs.includes(session));
+    if (stuck.length > 0 && random.chance(0.7)) return random.pick(stuck);
+    return holds.length === 0 ? null : random.pick(holds);
   }
 
   async #breakOne(client: ClientProcess): Promise<void> {

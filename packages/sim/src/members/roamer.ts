@@ -12,6 +12,7 @@ import {
   wireLimits,
 } from '@conclave/protocol';
 import type { Random } from '../random.ts';
+import { demand } from '../violation.ts';
 import { SimulatedSocket, type SocketWorld } from './client-socket.ts';
 import type { MemberHost } from './host.ts';
 import type { MemberObserver } from './observer.ts';
@@ -31,6 +32,8 @@ export interface RoamerCounts {
   moves: number;
   /** Over a connection that the session has left. */
   late: number;
+  /** By connections that never claimed it. */
+  strange: number;
   resent: number;
   acknowledged: number;
 }
@@ -57,6 +60,8 @@ interface Sent {
 interface Line {
   readonly socket: SimulatedSocket;
   readonly epoch: number;
+  /** It never proved that the session is its own. */
+  readonly isStranger: boolean;
   isWelcome: boolean;
   isOver: boolean;
   /** By the id of the request. */
@@ -68,6 +73,8 @@ const maxLines = 4;
 /** What may be sent again. */
 const maxRemembered = 24;
 const keys = 3;
+/** Of its connections, those over which it claims nothing and acts for its session all the same. */
+const strangerShare = 0.1;
 
 /**
  * A session without manners, below the SDK: it moves between members in a loop, leaves its old connections open and goes on sending over them, sends what was
@@ -98,17 +105,25 @@ export class Roamer {
     const { moveEveryMs, sendEveryMs, ttlMs } = world.settings;
     this.#every(moveEveryMs, () => this.#move());
     this.#every(sendEveryMs, () => this.#send());
-    this.#every(ttlMs / 4, () => this.#keepAlive());
+    this.#every(ttlMs / 4, () => this.#keepAlive(world.settings.oldShare));
   }
 
-  /** What it holds is free when its session's time is up. */
+  /** Its newest connection is gone, and the old ones go on asking for its session: it must end all the same, and give back what it holds. */
   stop(): void {
     this.#isStopped = true;
-    for (const { socket } of this.#lines.splice(0)) socket.close();
+    const newest = this.#now;
+    this.#lines = this.#lines.filter((line) => line !== newest);
+    newest?.socket.close();
+    this.#insist();
+  }
+
+  #insist(): void {
+    this.#keepAlive(1);
+    this.#process.after(this.#world.settings.ttlMs / 4, () => this.#insist());
   }
 
   get #now(): Line | undefined {
-    return this.#lines.findLast(({ isOver, isWelcome }) => isWelcome && !isOver);
+    return this.#lines.findLast(({ isOver, isStranger, isWelcome }) => isWelcome && !isOver && !isStranger);
   }
 
   #every(meanMs: number, act: () => void): void {
@@ -136,11 +151,15 @@ export class Roamer {
     const { counts, hosts, random, sockets } = this.#world;
     const reachable = hosts.filter(({ isPresent, isUp }) => isPresent && isUp);
     if (reachable.length === 0) return;
-    if (this.#session !== null) {
+    const isStranger = this.#session !== null && random.chance(strangerShare);
+    if (this.#session !== null && !isStranger) {
       counts.moves++;
       this.#epoch++;
     }
-    const claims = this.#session === null ? [] : [{ session: this.#session, secret: this.#secret, epoch: this.#epoch }];
+    const claims =
+      this.#session === null || isStranger
+        ? []
+        : [{ session: this.#session, secret: this.#secret, epoch: this.#epoch }];
     const socket: SimulatedSocket = new SimulatedSocket(random.pick(reachable), this.#process, sockets, {
       opened: () =>
         socket.send(
@@ -163,7 +182,7 @@ export class Roamer {
         line.isOver = true;
       },
     });
-    const line: Line = { socket, epoch: this.#epoch, isWelcome: false, isOver: false, asked: new Map() };
+    const line: Line = { socket, epoch: this.#epoch, isStranger, isWelcome: false, isOver: false, asked: new Map() };
     this.#lines = [...this.#lines.filter(({ isOver }) => !isOver), line];
     if (this.#lines.length > maxLines) this.#lines.shift()?.socket.close();
   }
@@ -177,7 +196,8 @@ export class Roamer {
       if (standing?.session === this.#session && standing.ttlMs === null && line.epoch === this.#epoch) this.#begin();
       else if (this.#session === null && line.epoch === 0) this.#open(line);
     }
-    if (message.type === 'sessionEnded' && message.session === this.#session && message.cause !== 'fenced') this.#begin();
+    if (message.type === 'sessionEnded' && message.session === this.#session && message.cause !== 'fenced')
+      this.#begin();
     if (message.type === 'result') this.#answered(line, message.id, message.result);
     if (message.type === 'error') line.asked.delete(message.id);
   }
@@ -197,6 +217,11 @@ export class Roamer {
     const sent = line.asked.get(id);
     line.asked.delete(id);
     if (sent === undefined) return;
+    demand(
+      !line.isStranger,
+      'sessions belong to who opened them',
+      () => `${this.#name} was answered over a connection that never proved session ${this.#session}`,
+    );
     sent.isAnswered = true;
     const { operation, sequence } = sent;
     if (result.type === 'lockAcquire' && result.state === 'held') this.#holds.push({ sequence, fence: result.fence });
@@ -213,23 +238,27 @@ export class Roamer {
     if (newest === undefined || this.#session === null) return;
     const old = this.#lines.filter((line) => line !== newest && line.isWelcome && !line.isOver);
     const line = old.length > 0 && random.chance(settings.oldShare) ? random.pick(old) : newest;
-    if (line !== newest) counts.late++;
+    if (line.isStranger) counts.strange++;
+    else if (line !== newest) counts.late++;
     if (this.#sent.length > 0 && random.chance(0.3)) {
       counts.resent++;
       return this.#ask(line, random.pick(this.#sent));
     }
-    const operation = this.#draw();
-    const sent: Sent = {
-      sequence: this.#sequence++,
-      operation,
-      encoded: encodeOperation(operation),
-      isAnswered: false,
-    };
-    this.#sent.push(sent);
-    if (this.#sent.length > maxRemembered) this.#acknowledge();
+    const sent = this.#make(this.#draw());
+    // Taken back before it arrives, as when the frames of two connections cross.
+    if (sent.operation.type === 'lockAcquire' && random.chance(0.2))
+      this.#ask(newest, this.#make({ type: 'lockCancel', sequence: sent.sequence }));
     this.#ask(line, sent);
     // The same at two members at once.
     if (line !== newest && random.chance(0.5)) this.#ask(newest, sent);
+  }
+
+  #make(operation: ClientMutation): Sent {
+    const encoded = encodeOperation(operation);
+    const sent: Sent = { sequence: this.#sequence++, operation, encoded, isAnswered: false };
+    this.#sent.push(sent);
+    if (this.#sent.length > maxRemembered) this.#acknowledge();
+    return sent;
   }
 
   /** Half of what it remembers is given up, as far as it was answered. */
@@ -249,7 +278,7 @@ export class Roamer {
       session: this.#session ?? 0,
       sequence: sent.sequence,
       acknowledgedBelow: this.#acknowledgedBelow,
-      epoch: line.epoch,
+      epoch: line.isStranger ? this.#epoch : line.epoch,
     } as const;
     this.#say(line, { type: 'mutate', id, identity, reason: null, deadlineMs: null, operation: sent.encoded });
   }
@@ -287,17 +316,18 @@ export class Roamer {
     };
   }
 
-  /** The newest line renews it; an old one tries. */
-  #keepAlive(): void {
-    const { random, settings } = this.#world;
+  /** The newest line renews it; so many of the old ones try. */
+  #keepAlive(oldShare: number): void {
+    const { random } = this.#world;
     if (this.#session === null) {
       const line = this.#now;
-      if (line !== undefined) this.#open(line);
+      if (line !== undefined && !this.#isStopped) this.#open(line);
       return;
     }
     const message = { type: 'keepalive', leases: [this.#session] } as const;
+    const newest = this.#isStopped ? undefined : this.#now;
     for (const line of this.#lines) {
-      if (!line.isWelcome || line.isOver || (line !== this.#now && !random.chance(settings.oldShare))) continue;
+      if (!line.isWelcome || line.isOver || (line !== newest && !random.chance(oldShare))) continue;
       this.#say(line, { ...message, id: this.#nextId++ });
     }
   }

@@ -11,27 +11,12 @@ import { ClientProcess } from './client-process.ts';
 import { observeElection } from './election-observer.ts';
 import { Holders } from './holders.ts';
 import { MemberHost } from './host.ts';
-import { ExactlyOnce } from './invariants/exactly-once.ts';
-import { Elections } from './invariants/elections.ts';
-import { Epochs } from './invariants/epochs.ts';
-import { Exclusion } from './invariants/exclusion.ts';
-import { Fences } from './invariants/fences.ts';
-import { GivenBack } from './invariants/given-back.ts';
-import { Guards } from './invariants/guards.ts';
-import { Holds } from './invariants/holds.ts';
-import { LivingSessions } from './invariants/living-sessions.ts';
-import { Repeats } from './invariants/repeats.ts';
-import { Shown } from './invariants/shown.ts';
-import { Turns } from './invariants/turns.ts';
-import { LockHistory } from './lock-history.ts';
-import { Overseer } from './overseer.ts';
-import { LeaseTimes } from './invariants/lease-times.ts';
-import { LinearizableKeys } from './invariants/linearizable-keys.ts';
-import { Watches } from './invariants/watches.ts';
+import { type Judged, Judges } from './judges.ts';
 import { Microtasks } from './microtasks.ts';
 import type { MemberObserver } from './observer.ts';
 import { type Joiner, MemberOperator } from './operator.ts';
 import { Oracle } from './oracle.ts';
+import { Overseer } from './overseer.ts';
 import { PeerNetwork } from './peer-network.ts';
 import { VirtualProcess } from './process.ts';
 import { Roamer, type RoamerCounts } from './roamer.ts';
@@ -52,14 +37,7 @@ export interface MemberRunReport {
   readonly disk: MemberHost['counts'];
   readonly roamers: RoamerCounts;
   readonly load: CallCounts & Holders['counts'] & Overseer['counts'] & Workload['counts'];
-  readonly seen: {
-    readonly grants: number;
-    readonly expired: number;
-    /** Requests that came again, and that came over a connection which their session had left. */
-    readonly repeated: number;
-    readonly fenced: number;
-    /** Leaders that observers of elections were shown. */
-    readonly observed: number;
+  readonly seen: Judged & {
     readonly connections: number;
     readonly sessions: number;
     readonly sessionsLost: number;
@@ -67,8 +45,6 @@ export interface MemberRunReport {
     readonly compacted: number;
     /** Checkpoints of members that were compared with the history. */
     readonly compared: number;
-    readonly delivered: number;
-    readonly checked: number;
   };
 }
 
@@ -123,14 +99,7 @@ class MemberRun {
   readonly #clients: ClientProcess[] = [];
   readonly #readers: WatchReader[] = [];
   readonly #observers: MemberObserver[] = [];
-  readonly #keys = new LinearizableKeys();
-  readonly #history: LockHistory = new LockHistory(this.#observers);
-  readonly #fences: Fences;
-  readonly #elections: Elections;
-  readonly #epochs = new Epochs(this.#history);
-  readonly #repeats = new Repeats();
-  readonly #leases: LeaseTimes;
-  readonly #watches: Watches;
+  readonly #judges: Judges;
   readonly #calls: Calls;
   readonly #holders: Holders;
   readonly #overseer: Overseer;
@@ -141,7 +110,7 @@ class MemberRun {
   readonly #clientRandom: Random;
   #clientsMade = 0;
   readonly #roamers: Roamer[] = [];
-  readonly #roamerCounts: RoamerCounts = { moves: 0, late: 0, resent: 0, acknowledged: 0 };
+  readonly #roamerCounts: RoamerCounts = { moves: 0, late: 0, strange: 0, resent: 0, acknowledged: 0 };
   #roamerValues = 0;
   readonly #clientCounts = { connections: 0, sessions: 0, sessionsLost: 0, snapshots: 0, compacted: 0 };
   #failure: unknown = null;
@@ -153,7 +122,7 @@ class MemberRun {
     this.#trace = new Trace(print);
     this.#oracle = new Oracle((applied) => {
       for (const observer of this.#observers) observer.applied?.(applied);
-      this.#history.tell();
+      this.#judges.history.tell();
     });
     const microtasks = this.#microtasks;
     const trace = this.#trace;
@@ -166,10 +135,14 @@ class MemberRun {
     for (const host of this.#hosts) host.start();
     const clients = this.#clients;
     this.#clientRandom = random.fork('clients');
-    this.#fences = new Fences();
-    this.#elections = new Elections(this.#history, electionNames(settings.clients.locks));
-    this.#leases = new LeaseTimes(clients);
-    this.#watches = new Watches(this.#keys, this.#readers);
+    this.#judges = new Judges(
+      this.#observers,
+      clients,
+      this.#readers,
+      this.#oracle,
+      electionNames(settings.clients.locks),
+    );
+    const { history, keys } = this.#judges;
     this.#calls = new Calls(this.#observers, random.fork('calls'), () => this.#oracle.index);
     this.#holders = new Holders({
       settings: settings.clients,
@@ -177,21 +150,20 @@ class MemberRun {
       calls: this.#calls,
       observers: this.#observers,
     });
-    this.#overseer = new Overseer({ random: random.fork('overseer'), calls: this.#calls, history: this.#history });
+    this.#overseer = new Overseer({ clients, random: random.fork('overseer'), calls: this.#calls, history });
     this.#workload = new Workload({
       clients,
       settings: settings.clients,
       scheduler,
       random: random.fork('workload'),
       oracle: this.#oracle,
-      keys: this.#keys,
+      keys,
       calls: this.#calls,
       holders: this.#holders,
       overseer: this.#overseer,
       replace: (client) => this.#replace(client),
     });
-    this.#observers.push(this.#history, this.#keys, new ExactlyOnce(), this.#leases, this.#watches, this.#workload);
-    this.#observers.push(...this.#lockInvariants());
+    this.#observers.push(this.#workload);
     this.#operator = new MemberOperator({
       settings: settings.operator,
       scheduler,
@@ -212,23 +184,6 @@ class MemberRun {
   /** The first one ends the run: what is thrown where a promise calls would reach nobody. */
   fail(error: unknown): void {
     this.#failure ??= error;
-  }
-
-  #lockInvariants(): MemberObserver[] {
-    const history = this.#history;
-    return [
-      new Exclusion(),
-      new Turns(),
-      this.#fences,
-      new Holds(this.#clients, history),
-      new GivenBack(history),
-      new LivingSessions(history),
-      new Guards(history),
-      new Shown(() => this.#oracle.index),
-      this.#elections,
-      this.#epochs,
-      this.#repeats,
-    ];
   }
 
   #found(): void {
@@ -431,11 +386,11 @@ class MemberRun {
   #isSettled(): boolean {
     return (
       this.#clients.every(({ pending, wishes }) => pending + wishes === 0) &&
-      this.#history.isEmpty &&
+      this.#judges.history.isEmpty &&
       this.#presentHosts().every(
         (host) => host.member?.applied === this.#oracle.index && host.member.counts.pending === 0,
       ) &&
-      this.#watches.isComplete
+      this.#judges.watches.isComplete
     );
   }
 
@@ -446,7 +401,7 @@ class MemberRun {
       return `${id} ${role} term ${term} leader ${leader} committed ${committed} applied ${applied} pending ${member.counts.pending}`;
     });
     const clients = this.#clients.map(({ name, pending, wishes }) => `${name} ${pending} and ${wishes}`);
-    return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#watches.isComplete}`;
+    return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#judges.watches.isComplete}`;
   }
 
   report(): MemberRunReport {
@@ -471,15 +426,9 @@ class MemberRun {
       roamers: this.#roamerCounts,
       load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#overseer.counts, ...this.#workload.counts },
       seen: {
-        grants: this.#fences.grants,
-        expired: this.#leases.expired,
-        observed: this.#elections.observed,
-        repeated: this.#repeats.repeats,
-        fenced: this.#epochs.fenced,
+        ...this.#judges.seen,
         ...this.#clientCounts,
         compared: this.#oracle.compared,
-        delivered: this.#watches.delivered,
-        checked: this.#keys.checked,
       },
     };
   }

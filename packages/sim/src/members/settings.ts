@@ -137,7 +137,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       locks: random.pick([1, 2, 2]),
       ...wishSettings(random.fork('wishes')),
       ttlsMs: random.pick([[1_000], [1_000, 2_000], [1_500, 5_000]]),
-      maxHoldMs: random.pick([20, 300, 1_500]),
+      maxHoldMs: random.pick([20, 300, 1_500, 4_000]),
       pauseEveryMs: sometimes(0.6, 1_500, 10_000),
       maxPauseMs: random.pick([500, 4_000]),
       pauseAtElection: calm ? 0 : random.pick([0, 0.5]),
@@ -155,7 +155,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
 
 function sufferingOf(random: Random, calm: boolean): Suffering {
   if (calm) return { stumbleShare: 0, welcomeShare: 0 };
-  return { stumbleShare: random.pick([0, 0, 0.01, 0.05]), welcomeShare: random.pick([0, 0, 0.3]) };
+  return { stumbleShare: random.pick([0, 0, 0.02, 0.15]), welcomeShare: random.pick([0, 0, 0.3]) };
 }
 
 function roamerSettings(random: Random): RoamerSettings {

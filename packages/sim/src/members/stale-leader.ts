@@ -78,7 +78,7 @@ export class StaleLeader {
     for (const { id } of hosts) if (id !== leader.id) network.sever(leader.id, id);
     const cutMs = this.#random.between(1, 3) * electionMs;
     this.#scheduler.after(cutMs, () => network.heal());
-    this.#pauseClients(clients, () => this.#random.between(0.2, 1.2) * electionMs);
+    this.#pauseClients(clients, () => this.#random.between(0.1, 1.2) * electionMs);
   }
 
   #pauseClients(clients: readonly ClientProcess[], afterMs: () => number): void {

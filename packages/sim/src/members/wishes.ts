@@ -33,10 +33,13 @@ export function drawWish(random: Random, { locks, permits, wishKinds }: ClientSe
           tries ? sdk.tryLock(name, { ...options, mode }) : sdk.lock(name, { ...options, mode }),
       };
     case 'several': {
-      const choices = Array.from({ length: locks }, (_, at): LockChoice => ({
-        name: `l${at}`,
-        mode: random.chance(sharedShare) ? 'shared' : 'exclusive',
-      }));
+      const choices = Array.from(
+        { length: locks },
+        (_, at): LockChoice => ({
+          name: `l${at}`,
+          mode: random.chance(sharedShare) ? 'shared' : 'exclusive',
+        }),
+      );
       return { kind, isCertain: true, obtain: async (sdk, options) => sdk.lockAll(random.shuffle(choices), options) };
     }
     case 'permits': {

@@ -178,7 +178,11 @@ const planted: readonly Bug[] = [
     seenIn: 'etcd, applied waiters; Raft §8',
     edits: [
       { file: 'member/src/mutations.ts', find: '      this.#loseOlderThan(entry);\n', replace: '' },
-      { file: 'member/src/mutations.ts', find: '      if (term === entry.term) {\n', replace: '      if (term <= entry.term && response !== null) {\n' },
+      {
+        file: 'member/src/mutations.ts',
+        find: '      if (term === entry.term) {\n',
+        replace: '      if (term <= entry.term && response !== null) {\n',
+      },
     ],
   },
   {

@@ -23,9 +23,7 @@ export class Elections implements MemberObserver {
 
   constructor(history: LockHistory, names: readonly string[]) {
     this.#history = history;
-    this.#elections = new Map(
-      names.map((name) => [textOf(electionKey(Buffer.from(name))), `election/${name}`]),
-    );
+    this.#elections = new Map(names.map((name) => [textOf(electionKey(Buffer.from(name))), `election/${name}`]));
   }
 
   applied({ applied: { repeated }, changes, command, entry }: AppliedEntry): void {

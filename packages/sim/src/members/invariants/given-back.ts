@@ -10,6 +10,8 @@ import type { AppliedEntry } from '../oracle.ts';
 export class GivenBack implements MemberObserver {
   readonly name = 'given back is given back';
   readonly #history: LockHistory;
+  /** Requests that were taken back, those among them that had not come yet. */
+  readonly #takenBack = new Set<string>();
 
   constructor(history: LockHistory) {
     this.#history = history;
@@ -19,7 +21,10 @@ export class GivenBack implements MemberObserver {
     for (const step of steps) {
       const { request, type } = step;
       if (type === 'granted') {
-        const isNew = request.state === 'held' && request.claims.every(({ lock }) => lock.holders.has(request));
+        const isNew =
+          request.state === 'held' &&
+          !this.#takenBack.has(`${request.session}/${request.sequence}`) &&
+          request.claims.every(({ lock }) => lock.holders.has(request));
         demand(isNew, this.name, () => `${describeRequest(request)} was granted at ${entry.index}`);
       } else if (type === 'released' || type === 'cancelled') {
         demand(
@@ -36,9 +41,9 @@ export class GivenBack implements MemberObserver {
     const { identity } = command.header;
     const { operation } = command;
     if (identity.by !== 'session') return;
-    const isBack =
-      (response.type === 'lockRelease' && response.outcome !== 'kept') || response.type === 'lockCancel';
+    const isBack = (response.type === 'lockRelease' && response.outcome !== 'kept') || response.type === 'lockCancel';
     if (!isBack || (operation.type !== 'lockRelease' && operation.type !== 'lockCancel')) return;
+    if (response.type === 'lockCancel') this.#takenBack.add(`${identity.session}/${operation.sequence}`);
     const request = this.#history.request(identity.session, operation.sequence);
     if (request === null) return;
     const isOther = operation.type === 'lockRelease' && request.fence !== operation.fence;

@@ -32,7 +32,8 @@ export class Holds implements MemberObserver {
       demand(
         !excludes(granted, other, believed),
         this.name,
-        () => `${describeRequest(granted)} was granted at ${index}, and an application still claims what excludes it: ${describeRequest(other)}`,
+        () =>
+          `${describeRequest(granted)} was granted at ${index}, and an application still claims what excludes it: ${describeRequest(other)}`,
       );
     }
   }
@@ -62,7 +63,8 @@ export class Holds implements MemberObserver {
         demand(
           holder.fence <= request.fence || holder.state !== 'held' || !excludes(request, holder, lock.holders),
           this.name,
-          () => `${client.name} was told of ${describeRequest(request)} and since was granted ${describeRequest(holder)}`,
+          () =>
+            `${client.name} was told of ${describeRequest(request)} and since was granted ${describeRequest(holder)}`,
         );
       }
     }

@@ -37,12 +37,14 @@ export class Shown implements MemberObserver {
     this.judged++;
     const versions = this.#versions.get(call.action.lock) ?? [];
     const last = versions.findLastIndex(({ index }) => index <= call.index);
-    const wasTrue = last === -1 ? [nobody, ...versions.map(({ text }) => text)] : versions.slice(last).map(({ text }) => text);
+    const wasTrue =
+      last === -1 ? [nobody, ...versions.map(({ text }) => text)] : versions.slice(last).map(({ text }) => text);
     const { lock } = call.action;
     demand(
       wasTrue.includes(shown),
       this.name,
-      () => `${describe(call)} was shown ${lock}: ${shown}, from ${call.index} to ${this.#index()}, when it was ${wasTrue.join(' and then ')}`,
+      () =>
+        `${describe(call)} was shown ${lock}: ${shown}, from ${call.index} to ${this.#index()}, when it was ${wasTrue.join(' and then ')}`,
     );
   }
 }
