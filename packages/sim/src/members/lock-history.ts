@@ -85,10 +85,12 @@ export class LockHistory implements MemberObserver {
   applied(entry: AppliedEntry): void {
     const { applied, command } = entry;
     if (command === null || applied.repeated) return;
+    const { deadlines, notifications, response, revision } = applied;
+    // Most entries write keys.
+    if (deadlines.length + notifications.length === 0 && response?.type !== 'lockAcquire') return;
     this.#steps = [];
     this.#touched = new Set();
     this.#asked(entry);
-    const { deadlines, notifications, revision } = applied;
     // Grants come last: whom they follow is told behind them.
     for (const change of deadlines) {
       if (change.type !== 'delayEnded') continue;
