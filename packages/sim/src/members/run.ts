@@ -109,6 +109,8 @@ class MemberRun {
   readonly #operator: MemberOperator;
   readonly #clientRandom: Random;
   #clientsMade = 0;
+  /** There are no more faults. */
+  #isCalm = false;
   readonly #roamers: Roamer[] = [];
   readonly #roamerCounts: RoamerCounts = { moves: 0, late: 0, strange: 0, resent: 0, acknowledged: 0 };
   #roamerValues = 0;
@@ -204,6 +206,8 @@ class MemberRun {
     const host = this.#makeHost(id, [...others, own], emptyConfiguration, joinSecret);
     this.#network.join(host, this.#hosts);
     this.#hosts.push(host);
+    // Announced while there were faults, and switched on when there are none any more.
+    if (this.#isCalm) host.becomeReliable();
     host.start();
   }
 
@@ -310,6 +314,7 @@ class MemberRun {
 
   /** No more faults, and no more work. */
   calm(): void {
+    this.#isCalm = true;
     this.#workload.stop();
     this.#operator.stop();
     this.#nemesis.stop();
