@@ -116,6 +116,10 @@ export class LockHistory implements MemberObserver {
           this.#session(told.session).alive = false;
           for (const request of this.#bySession.get(told.session) ?? []) this.#end(request, 'lost', revision);
           this.#bySession.delete(told.session);
+          break;
+        case 'granted':
+        case 'contended':
+          break;
       }
     }
     for (const change of deadlines) {

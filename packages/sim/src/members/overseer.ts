@@ -37,8 +37,8 @@ export class Overseer {
     const { clients, history, random } = this.#world;
     const holds = [...history.locks.values()].flatMap(({ holders }) => [...holders]);
     const silent = clients.filter(({ hasConnection, isReady }) => !isReady || !hasConnection);
-    const theirs = silent.flatMap((client) => [...client.sessionsClaimed()]);
-    const stuck = holds.filter(({ session, state }) => state === 'held' && theirs.includes(session));
+    const theirs = new Set(silent.flatMap((client) => [...client.sessionsClaimed()]));
+    const stuck = holds.filter(({ session, state }) => state === 'held' && theirs.has(session));
     if (stuck.length > 0 && random.chance(0.7)) return random.pick(stuck);
     return holds.length === 0 ? null : random.pick(holds);
   }

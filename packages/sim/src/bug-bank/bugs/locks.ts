@@ -189,6 +189,7 @@ const planted: readonly Bug[] = [
     name: 'renewed-without-a-quorum',
     what: 'a leader renews leases without finding out whether it still leads',
     seenIn: 'etcd #15247',
+    onlyWith: 'severed leaders',
     edits: [
       {
         file: 'member/src/lease/lease-keeper.ts',
@@ -213,6 +214,7 @@ const planted: readonly Bug[] = [
     name: 'hold-confirmed-too-late',
     what: 'a client believes in a hold for half a ttl longer than it was confirmed',
     seenIn: 'an operator breaks a hold, and its holder hears of it late',
+    onlyWith: 'broken holds',
     edits: [
       {
         file: 'client/src/lock/hold.ts',
