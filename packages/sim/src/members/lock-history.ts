@@ -82,6 +82,12 @@ export class LockHistory implements MemberObserver {
     return true;
   }
 
+  /** Who holds and who waits. */
+  describe(): string {
+    const requests = [...this.locks.values()].flatMap(({ holders, queue }) => [...holders, ...queue]);
+    return requests.map(describeRequest).join(' ');
+  }
+
   applied(entry: AppliedEntry): void {
     const { applied, command } = entry;
     if (command === null || applied.repeated) return;

@@ -88,6 +88,8 @@ export class Roamer {
   #secret: Uint8Array = new Uint8Array();
   #session: number | null = null;
   #epoch = 0;
+  /** Of the newest connection that was told that it has the session. */
+  #takenEpoch = 0;
   #lines: Line[] = [];
   #sent: Sent[] = [];
   /** Sequences and fences of holds that it was told of. */
@@ -108,12 +110,12 @@ export class Roamer {
     this.#every(ttlMs / 4, () => this.#keepAlive(world.settings.oldShare));
   }
 
-  /** Its newest connection is gone, and the old ones go on asking for its session: it must end all the same, and give back what it holds. */
+  /** The connection that has it is gone, and those that it has left go on asking for its session: it must end all the same, and give back what it holds. */
   stop(): void {
     this.#isStopped = true;
-    const newest = this.#now;
-    this.#lines = this.#lines.filter((line) => line !== newest);
-    newest?.socket.close();
+    const isLeft = (line: Line): boolean => line.isStranger || line.epoch < this.#takenEpoch;
+    for (const line of this.#lines) if (!isLeft(line)) line.socket.close();
+    this.#lines = this.#lines.filter(isLeft);
     this.#insist();
   }
 
@@ -140,6 +142,7 @@ export class Roamer {
     this.#secret = Uint8Array.from({ length: wireLimits.sessionSecretBytes }, () => random.integer(0, 256));
     this.#session = null;
     this.#epoch = 0;
+    this.#takenEpoch = 0;
     this.#sent = [];
     this.#holds = [];
     this.#sequence = 1;
@@ -192,6 +195,8 @@ export class Roamer {
     if (message.type === 'welcome') {
       line.isWelcome = true;
       const [standing] = message.sessions;
+      if (standing?.session === this.#session && standing.ttlMs !== null)
+        this.#takenEpoch = Math.max(this.#takenEpoch, line.epoch);
       // Nobody has it any more, and a newer line may have asked for it already.
       if (standing?.session === this.#session && standing.ttlMs === null && line.epoch === this.#epoch) this.#begin();
       else if (this.#session === null && line.epoch === 0) this.#open(line);

@@ -406,7 +406,7 @@ class MemberRun {
       return `${id} ${role} term ${term} leader ${leader} committed ${committed} applied ${applied} pending ${member.counts.pending}`;
     });
     const clients = this.#clients.map(({ name, pending, wishes }) => `${name} ${pending} and ${wishes}`);
-    return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#judges.watches.isComplete}`;
+    return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#judges.watches.isComplete}; ${this.#judges.history.describe()}`;
   }
 
   report(): MemberRunReport {
