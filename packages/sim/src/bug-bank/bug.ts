@@ -15,9 +15,7 @@ export type Circumstance =
   | 'hunted leaders'
   | 'busy clients'
   /** Of whole members: the links of leaders are reset, who then serve for a long election timeout. */
-  | 'severed leaders'
-  /** Of whole members: operators break holds, and clients stand still when they come back. */
-  | 'broken holds';
+  | 'severed leaders';
 
 /** A bug that somebody had, planted into a copy of the sources: what ships has no switch for it. */
 export interface Bug {

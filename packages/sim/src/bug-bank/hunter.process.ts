@@ -23,13 +23,6 @@ const isGiven: Readonly<Record<Circumstance, (seed: number, safetyMs: number) =>
     ({ electionMs, members, operator, staleLeaderEveryMs }) =>
       members >= 3 && !operator.leaseReads && electionMs >= 400 && staleLeaderEveryMs < Number.POSITIVE_INFINITY,
   ),
-  'broken holds': ofMembers(
-    ({ clientBreakEveryMs, clients: { maxHoldMs, overseerShare, suffering } }) =>
-      overseerShare > 0.05 &&
-      suffering.welcomeShare > 0 &&
-      maxHoldMs >= 1_500 &&
-      clientBreakEveryMs < Number.POSITIVE_INFINITY,
-  ),
 };
 
 const given = JSON.parse(process.argv[2] ?? '') as Hunt | Replay;

@@ -210,19 +210,6 @@ const planted: readonly Bug[] = [
       },
     ],
   },
-  {
-    name: 'hold-confirmed-too-late',
-    what: 'a client believes in a hold for half a ttl longer than it was confirmed',
-    seenIn: 'an operator breaks a hold, and its holder hears of it late',
-    onlyWith: 'broken holds',
-    edits: [
-      {
-        file: 'client/src/lock/hold.ts',
-        find: 'return this.#confirmedMs + ttlMs - driftMarginMs(ttlMs);',
-        replace: 'return this.#confirmedMs + 1.5 * ttlMs - driftMarginMs(ttlMs);',
-      },
-    ],
-  },
 ];
 
 export const lockBugs: readonly Bug[] = planted.map((bug) => ({ ...bug, level: 'whole members' }));
