@@ -46,7 +46,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     }
     case 'leaseRevoke': {
       const existed = model.leases.some(({ id }) => id === operation.lease);
-      if (existed) endLease(model, operation.lease, mine(model) === operation.lease ? 'closed' : 'revoked');
+      if (existed) endLease(model, operation.lease, 'revoked');
       return { type: 'leaseRevoke', revision: model.reached, existed };
     }
     case 'sessionClose': {

@@ -22,9 +22,9 @@ async function run(seed: number): Promise<MemberRunReport> {
 
 test('fixed seeds: no client sees anything that it must not, all members agree, the cluster heals; every fault occurs', async () => {
   const totals = new Map<string, number>();
-  for (let seed = 1; seed <= 22; seed++) {
-    const { disk, faults, load, network, operator, seen } = await run(seed);
-    for (const part of [disk, faults, load, network, operator, seen]) {
+  for (let seed = 10; seed < 28; seed++) {
+    const { disk, faults, load, network, operator, roamers, seen } = await run(seed);
+    for (const part of [disk, faults, load, network, operator, roamers, seen]) {
       for (const [what, count] of Object.entries(part)) totals.set(what, (totals.get(what) ?? 0) + count);
     }
   }

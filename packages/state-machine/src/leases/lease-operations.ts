@@ -60,23 +60,23 @@ function attach(state: State, draft: Draft, { epoch, secretHash, session: id }: 
   return { session: id, ttlMs: lease.ttlMs };
 }
 
-/** Of a session, too. */
+/** Of a session, too; also of the one that asks, whose holder may be somebody else of the same client, and does not know of it yet. */
 export function leaseRevoke(state: State, draft: Draft, operation: LeaseRevoke): LeaseRevokeResult {
   const lease = state.leases.get(operation.lease);
-  if (lease !== undefined) endByRequest(state, draft, lease);
+  if (lease !== undefined) revoke(state, draft, lease);
   return { type: 'leaseRevoke', revision: draft.reached, existed: lease !== undefined };
 }
 
 export function sessionClose(state: State, draft: Draft, operation: SessionClose): LeaseRevokeResult {
   const lease = state.leases.get(operation.session);
   const existed = isSession(lease);
-  if (existed) endByRequest(state, draft, lease);
+  // By the session itself it is an orderly end; by anybody else its holder does not know of it.
+  if (existed && lease === draft.session) endLease(state, draft, lease, 'closed');
+  else if (existed) revoke(state, draft, lease);
   return { type: 'leaseRevoke', revision: draft.reached, existed };
 }
 
-/** By the session itself it is an orderly end; by anybody else its holder does not know of it. */
-function endByRequest(state: State, draft: Draft, lease: Lease): void {
-  if (lease === draft.session) return endLease(state, draft, lease, 'closed');
+function revoke(state: State, draft: Draft, lease: Lease): void {
   if (isSession(lease)) checkDelayed(state);
   endLease(state, draft, lease, 'revoked');
 }
