@@ -44,6 +44,8 @@ class Client {
   readonly ttlMs: number;
   deadlineMs: number;
   isFinal = false;
+  confirmations = 0;
+  #silentUntilMs = 0;
   #sequence = 0;
   #epoch = 0;
 
@@ -71,6 +73,14 @@ class Client {
     this.renew((confirmed) => void this.#offices.after(this.ttlMs / (confirmed ? 3 : 12), () => this.keepAlive()));
   }
 
+  /** Silent for long, so that its time is noted, then one sign of life or a few. */
+  actNow(prng: Prng): void {
+    if (this.#offices.nowMs < this.#silentUntilMs) return;
+    if (prng.next() < 0.5) this.renew();
+    else this.mutate();
+    if (prng.next() < 0.7) this.#silentUntilMs = this.#offices.nowMs + prng.next() * this.ttlMs * 0.95;
+  }
+
   mutate(): void {
     const sentMs = this.#offices.nowMs;
     const sequence = ++this.#sequence;
@@ -88,6 +98,7 @@ class Client {
 
   #confirmed(sentMs: number): void {
     this.check();
+    this.confirmations++;
     if (!this.isFinal) this.deadlineMs = Math.max(this.deadlineMs, sentMs + this.ttlMs - this.ttlMs / 100);
   }
 }
@@ -156,41 +167,50 @@ test('a renewal of what was noted is answered only when that is void', () => {
 
 /** A ttl of some seconds, looked at so often that everything falls together. */
 const hastyPace = { aboveTtlMs: 1_000, everyMs: 250, quietAfterMs: 20_000 };
+const hastyTtlMs = 6_000;
+const maxDelayMs = 800;
 
 test('no session ends before its client has given it up, whatever is noted, renewed and lost', () => {
+  let confirmed = 0;
   for (let seed = 0; seed < seeds; seed++) {
     const prng = prngOf(seed);
-    const offices = new Offices({ heartbeatMs: 50, pace: hastyPace, delayMs: 20 + 600 * prng.next() ** 2, prng });
+    const offices = new Offices({
+      heartbeatMs: 50,
+      pace: hastyPace,
+      delayMs: 20 + maxDelayMs * prng.next() ** 2,
+      prng,
+    });
     offices.elect();
     const clients: Client[] = [];
+    const sentMs = offices.nowMs;
     for (let n = 1; n <= 4; n++) {
-      const sentMs = offices.nowMs;
-      const hash = new Uint8Array(32).fill(n);
-      const open = { type: 'sessionOpen', ttlMs: 3_000, secretHash: hash, metadata: {} } as const;
-      let isOpen = false;
-      offices.mutate(open, { by: 'none' }, (answered) => {
-        isOpen = answered;
+      const open = {
+        type: 'sessionOpen',
+        ttlMs: hastyTtlMs,
+        secretHash: new Uint8Array(32).fill(n),
+        metadata: {},
+      } as const;
+      offices.mutate(open, { by: 'none' }, () => {
+        clients.push(new Client(offices, n, hastyTtlMs, sentMs));
       });
-      offices.runFor(3_000);
-      if (isOpen) clients.push(new Client(offices, clients.length + 1, 3_000, sentMs));
     }
-    const untilMs = offices.nowMs + 20_000;
-    let electionMs = 0;
+    const untilMs = offices.nowMs + 60_000;
+    let electionMs = hastyTtlMs;
     while (offices.nowMs < untilMs) {
-      offices.runFor(prng.next() * 300);
+      offices.runFor(prng.next() * 100);
       if (offices.nowMs >= electionMs) {
         offices.elect();
-        electionMs = offices.nowMs + prng.next() ** 2 * 6_000;
+        electionMs = offices.nowMs + (0.2 + prng.next() ** 2) * hastyTtlMs;
       }
       for (const client of clients) {
         client.check();
         if (client.isFinal) continue;
         const endedMs = offices.expired.get(client.session);
         assert.equal(endedMs, undefined, `seed ${seed}: session ${client.session} of a client that believes in it`);
-        // Rarely enough that it comes close.
-        if (prng.next() < 0.1) client.renew();
-        else if (prng.next() < 0.06) client.mutate();
+        client.actNow(prng);
       }
     }
+    confirmed += clients.reduce((sum, client) => sum + client.confirmations, 0);
   }
+  assert.ok(confirmed > seeds * 10, `only ${confirmed} confirmations`);
 });
