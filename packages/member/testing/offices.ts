@@ -43,6 +43,8 @@ export class Offices {
   /** Entries that took note of the time of leases. */
   checkpoints = 0;
   nowMs = 0;
+  /** Nothing is committed by itself. */
+  holds = false;
   #plan: Planned[] = [];
   #order = 0;
   #term = 0;
@@ -158,13 +160,27 @@ export class Offices {
     this.#commit();
   }
 
+  /** Entries that are not committed. */
+  get waiting(): number {
+    return this.#log.length;
+  }
+
+  commitOne(): void {
+    const entry = this.#log.shift();
+    if (entry !== undefined) this.#apply(entry);
+  }
+
+  release(): void {
+    this.holds = false;
+    this.#commit();
+  }
+
   #commit(): void {
-    if (this.#committing || this.#log.length === 0) return;
+    if (this.holds || this.#committing || this.#log.length === 0) return;
     this.#committing = true;
     this.after(this.#delay(), () => {
       this.#committing = false;
-      const entry = this.#log.shift();
-      if (entry !== undefined) this.#apply(entry);
+      if (!this.holds) this.commitOne();
       this.#commit();
     });
   }

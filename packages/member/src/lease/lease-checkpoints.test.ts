@@ -170,6 +170,58 @@ const hastyPace = { aboveTtlMs: 1_000, everyMs: 250, quietAfterMs: 20_000 };
 const hastyTtlMs = 6_000;
 const maxDelayMs = 2_400;
 
+/** A session of which the log says that a second is left. */
+function noted(): { readonly offices: Offices; readonly client: Client } {
+  const offices = new Offices({ heartbeatMs: 50, pace: hastyPace, delayMs: 1, prng: prngOf(1) });
+  offices.elect();
+  offices.runFor(20);
+  offices.mutate({ type: 'sessionOpen', ttlMs: hastyTtlMs, secretHash, metadata: {} }, { by: 'none' }, () => {});
+  offices.runFor(5_500);
+  assert.equal(offices.machine.deadlines().leases[0]?.remainingMs, 1_000);
+  return { offices, client: new Client(offices, 1, hastyTtlMs, 0) };
+}
+
+test('what a session did before its new leader knew how little was left of it counts', () => {
+  const { client, offices } = noted();
+  offices.holds = true;
+  offices.elect();
+  client.mutate();
+  offices.runFor(20);
+  offices.commitOne();
+  assert.ok(offices.isInOffice && offices.waiting === 1, 'it takes office; the mutation is not committed');
+  offices.runFor(1_500);
+  assert.ok(offices.waiting > 1, 'the second was over, and its expiry is proposed');
+  offices.release();
+  offices.runFor(3_000);
+  client.check();
+  assert.deepEqual([client.isFinal, client.confirmations, offices.expired.size], [false, 1, 0]);
+  offices.runFor(5_000);
+  assert.equal(offices.expired.size, 1, 'and is decided on anew');
+});
+
+test('what is noted and not yet applied keeps a renewal waiting, also when a mutation made void what was noted before', () => {
+  const { client, offices } = noted();
+  client.renew();
+  offices.runFor(20);
+  offices.runFor(2_000);
+  assert.ok((offices.machine.deadlines().leases[0]?.remainingMs ?? hastyTtlMs) < hastyTtlMs);
+  offices.holds = true;
+  client.mutate();
+  offices.runFor(1_000);
+  assert.equal(offices.waiting, 2, 'the mutation, and behind it a note of the time since');
+  offices.commitOne();
+  assert.equal(offices.machine.deadlines().leases[0]?.remainingMs, null);
+  let confirmed = false;
+  client.renew((done) => {
+    confirmed = done;
+  });
+  offices.runFor(200);
+  assert.equal(confirmed, false);
+  offices.release();
+  offices.runFor(200);
+  assert.equal(confirmed, true);
+});
+
 test('no session ends before its client has given it up, whatever is noted, renewed and lost', () => {
   let confirmed = 0;
   for (let seed = 0; seed < seeds; seed++) {
