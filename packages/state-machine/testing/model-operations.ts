@@ -25,7 +25,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     case 'leaseGrant':
       model.leases = [
         ...model.leases,
-        { id: model.nextLease, ttlMs: operation.ttlMs, remainingMs: null, generation: 1, session: null },
+        { id: model.nextLease, ttlMs: operation.ttlMs, remainingMs: null, session: null },
       ];
       return { type: 'leaseGrant', lease: model.nextLease++, ttlMs: operation.ttlMs };
     case 'sessionOpen': {
@@ -33,10 +33,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
       const known = model.leases.find((lease) => lease.session?.secret === secret);
       if (known !== undefined) return { type: 'sessionOpen', session: known.id, ttlMs: known.ttlMs };
       const session = { secret, acknowledgedBelow: 1, epoch: 0, metadata: operation.metadata, answers: new Map() };
-      model.leases = [
-        ...model.leases,
-        { id: model.nextLease, ttlMs: operation.ttlMs, remainingMs: null, generation: 1, session },
-      ];
+      model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, remainingMs: null, session }];
       return { type: 'sessionOpen', session: model.nextLease++, ttlMs: operation.ttlMs };
     }
     case 'sessionAttach': {
@@ -61,8 +58,8 @@ export function runInModel(model: Model, operation: Operation): Result | null {
       return { type: 'leaseRevoke', revision: model.reached, existed };
     }
     case 'leaseExpire': {
-      const lease = model.leases.find(({ id }) => id === operation.lease);
-      if (lease?.generation === operation.generation && operation.term === model.term)
+      const exists = model.leases.some(({ id }) => id === operation.lease);
+      if (exists && operation.generation === 1 && operation.term === model.term)
         endLease(model, operation.lease, 'expired');
       return null;
     }

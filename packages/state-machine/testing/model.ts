@@ -41,7 +41,6 @@ export interface ModelLease {
   readonly id: number;
   readonly ttlMs: number;
   readonly remainingMs: number | null;
-  readonly generation: number;
   readonly session: ModelSession | null;
 }
 
@@ -230,11 +229,7 @@ export class Model {
   }
 
   #livesAnew(session: number): void {
-    this.leases = this.leases.map((lease) =>
-      lease.id !== session || lease.remainingMs === null
-        ? lease
-        : { ...lease, remainingMs: null, generation: lease.generation + 1 },
-    );
+    this.leases = this.leases.map((lease) => (lease.id === session ? { ...lease, remainingMs: null } : lease));
   }
 
   #present(session: number, sequence: number, answer: ModelAnswer): Result | ModelError {

@@ -318,11 +318,15 @@ const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(slot, fc.boolean()).map(([at, stale]) => (model: Model): Operation => {
-      const lease = leaseIn(model, at) ?? 1;
-      const { generation } = model.leases.find(({ id }) => id === lease) ?? { generation: 1 };
-      return { type: 'leaseExpire', lease, generation, term: Math.max(1, stale ? model.term - 1 : model.term) };
-    }),
+    arbitrary: fc.tuple(slot, fc.boolean()).map(
+      ([at, stale]) =>
+        (model: Model): Operation => ({
+          type: 'leaseExpire',
+          lease: leaseIn(model, at) ?? 1,
+          generation: 1,
+          term: Math.max(1, stale ? model.term - 1 : model.term),
+        }),
+    ),
   },
   {
     weight: 2,

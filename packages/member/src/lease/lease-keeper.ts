@@ -148,7 +148,9 @@ export class LeaseKeeper {
           this.#checkpoints.applied();
           break;
         case 'leaseLivesAnew':
-          this.#livesAnew(change, now);
+          this.#checkpoints.livesAnew(change.lease);
+          // It may have been proposed before this office knew how little time it was to give.
+          this.signOfLife(change.lease);
           break;
         case 'delayBegun':
           this.#watchDelay(change, change.delayMs, now);
@@ -216,15 +218,6 @@ export class LeaseKeeper {
   #timeOf(lease: LeaseId): LeaseTime | undefined {
     const known = this.#leases.get(lease);
     return known && { ttlMs: known.ttlMs, deadlineMs: this.#deadlines.deadlineOf(lease) ?? null };
-  }
-
-  /** What it was to be given is more now, and an expiry of it that is under way will do nothing. */
-  #livesAnew({ generation, lease }: { readonly generation: number; readonly lease: LeaseId }, nowMs: number): void {
-    const known = this.#leases.get(lease);
-    if (known === undefined) return;
-    this.#checkpoints.livesAnew(lease);
-    this.#watch(lease, { generation, ttlMs: known.ttlMs }, nowMs + known.ttlMs);
-    this.#expiryIsOver(lease);
   }
 
   #forget(lease: LeaseId): void {

@@ -64,9 +64,7 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
       sequence = identity.sequence;
       recalled = recallForSession(state, session, identity);
       if (recalled === null) checkEpoch(session, identity);
-      if (livesAnew(state, session)) {
-        anew = [{ type: 'leaseLivesAnew', lease: session.id, generation: session.generation }];
-      }
+      if (livesAnew(state, session)) anew = [{ type: 'leaseLivesAnew', lease: session.id }];
     } else if (identity.by === 'key') {
       recalled = recallForKey(state, identity);
     }

@@ -41,7 +41,7 @@ export type DeadlineChange =
   /** A checkpoint of this term is in the state. */
   | { readonly type: 'leasesCheckpointed' }
   /** A command of the session made void what was noted of its time: it has its whole ttl again. */
-  | { readonly type: 'leaseLivesAnew'; readonly lease: LeaseId; readonly generation: number }
+  | { readonly type: 'leaseLivesAnew'; readonly lease: LeaseId }
   | {
       readonly type: 'delayBegun';
       readonly session: LeaseId;

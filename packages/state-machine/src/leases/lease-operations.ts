@@ -103,13 +103,11 @@ export function leaseCheckpoint(state: State, draft: Draft, { leases, term }: Le
 
 /**
  * A command of the session is in the log, so its client was alive when it was proposed, and is told so by the answer: what had been noted of its time is
- * void. So is an expiry that was decided on before the command was seen: a new leader may have proposed the command before it knew how
- * little time it was to give. True: something was noted.
+ * void. True: something was.
  */
 export function livesAnew(state: State, lease: Lease): boolean {
   if (lease.remainingMs === null) return false;
   lease.remainingMs = null;
-  lease.generation += 1;
   state.ledger.touch(lease);
   return true;
 }

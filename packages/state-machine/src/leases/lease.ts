@@ -8,8 +8,8 @@ export class Lease {
   readonly table = 'lease';
   readonly id: LeaseId;
   readonly ttlMs: number;
-  /** What an expiry must name. It moves on when a command of the session voids what was noted of its time. */
-  generation: number;
+  /** What an expiry must name. Nothing moves it yet; the first change of what a lease is will. */
+  readonly generation: number;
   /**
    * What a new leader gives it from when it takes office: less than `ttlMs` once a leader has taken note that nobody renewed it. Null: the whole.
    * Whoever confirms a renewal of it has let it be null again first (docs/decisions/lease-checkpoints.md).
