@@ -83,8 +83,20 @@ const planted: readonly Bug[] = [
     edits: [
       {
         file: 'member/src/lease/lease-keeper.ts',
-        find: 'this.#watch(lease, { generation, ttlMs }, now);\n',
-        replace: 'this.#watch(lease, { generation, ttlMs }, now - ttlMs / 2);\n',
+        find: 'this.#watch(lease, { generation, ttlMs }, now + (remainingMs ?? ttlMs));\n',
+        replace: 'this.#watch(lease, { generation, ttlMs }, now + ttlMs / 2);\n',
+      },
+    ],
+  },
+  {
+    name: 'renewed-before-the-note-is-void',
+    what: 'a renewal is confirmed while the log still says that less is left, which is what the next leader goes by',
+    seenIn: 'etcd, lease checkpoints (#9888): a renewal proposes that the remaining time is void before it counts',
+    edits: [
+      {
+        file: 'member/src/lease/lease-keeper.ts',
+        find: 'if (noted.length === 0) done(ttlsMs);',
+        replace: 'if (noted.length >= 0) done(ttlsMs);',
       },
     ],
   },
