@@ -89,18 +89,6 @@ const planted: readonly Bug[] = [
     ],
   },
   {
-    name: 'renewed-before-the-note-is-void',
-    what: 'a renewal is confirmed while the log still says that less is left, which is what the next leader goes by',
-    seenIn: 'etcd, lease checkpoints (#9888): a renewal proposes that the remaining time is void before it counts',
-    edits: [
-      {
-        file: 'member/src/lease/lease-keeper.ts',
-        find: 'if (noted.length === 0) done(ttlsMs);',
-        replace: 'if (noted.length >= 0) done(ttlsMs);',
-      },
-    ],
-  },
-  {
     name: 'read-before-applied',
     what: 'a linearizable read is answered from a state that has not reached the index that was confirmed',
     seenIn: 'Raft dissertation §6.4, step 4',
