@@ -260,7 +260,7 @@ function compareLists(member: Member, model: Model): void {
   assert.deepEqual(leases, { type: 'leases', leases: expected, more: false });
   for (const { id } of model.leases) {
     const expectedKeys = model.entries.filter(({ lease }) => lease === id).map(({ key }) => key);
-    assert.deepEqual(plain(keysByPage(machine, id)), plain(expectedKeys.toSorted(Buffer.compare)));
+    assert.deepEqual(plain(keysByPage(machine, id)), plain(expectedKeys.toSorted((a, b) => Buffer.compare(a, b))));
   }
   assert.deepEqual(machine.query({ type: 'members' }), {
     type: 'members',

@@ -171,7 +171,7 @@ const hastyTtlMs = 6_000;
 const maxDelayMs = 2_400;
 
 /** A session of which the log says that a second is left. */
-function noted(): { readonly offices: Offices; readonly client: Client } {
+function sessionWithASecondLeft(): { readonly offices: Offices; readonly client: Client } {
   const offices = new Offices({ heartbeatMs: 50, pace: hastyPace, delayMs: 1, prng: prngOf(1) });
   offices.elect();
   offices.runFor(20);
@@ -182,7 +182,7 @@ function noted(): { readonly offices: Offices; readonly client: Client } {
 }
 
 test('what is noted and not yet applied keeps a renewal waiting, also when a mutation made void what was noted before', () => {
-  const { client, offices } = noted();
+  const { client, offices } = sessionWithASecondLeft();
   client.renew();
   offices.runFor(20);
   offices.runFor(2_000);
