@@ -98,6 +98,10 @@ export const bounds = {
   spaceHandOverMs: 10_000,
   /** Expiries proposed in one second. The limit spreads them; it never stops them. */
   maxExpiriesPerSecond: 1_000,
+  /** It is reported when this share of all leases, and at least so many, end within this time. */
+  expiryAlarmShare: 0.2,
+  minExpiriesForAlarm: 20,
+  expiryAlarmWindowMs: 10_000,
   /** Leases of whose remaining time the leader takes note in one second, at most. */
   maxLeasesCheckpointedPerSecond: 1_000,
   /** Bytes of events that are sent to one watch from history in one turn. */

@@ -140,3 +140,14 @@ test('a sign of life while leadership is confirmed saves the lease, and a renewa
   office.keeper.changed(term, [{ type: 'leaseEnded', lease: 1 }]);
   assert.deepEqual(renewed, [[null]]);
 });
+
+test('it is reported, once, when a good part of all leases ends together, and nothing is held back', () => {
+  const leases = Array.from({ length: 100 }, (_, n) => ({ lease: n + 1, ttlMs: n < 25 ? 1_000 : 60_000 }));
+  const office = new Office(leases);
+  office.runFor(2_000);
+  assert.equal(office.expired.size, 25);
+  assert.deepEqual(office.warnings, ['many leases end together']);
+  const few = new Office(leases.slice(10));
+  few.runFor(2_000);
+  assert.deepEqual([few.expired.size, few.warnings], [15, []]);
+});

@@ -4,6 +4,7 @@ import type { Barrier } from '../barrier.ts';
 import type { Cancel, Clock, Logger, Timers } from '../environment.ts';
 import { bounds, type CheckpointPace, defaultCheckpointPace } from '../settings.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
+import { ExpiryAlarm } from './expiry-alarm.ts';
 import { type Decide, LeaseCheckpoints, type LeaseTime } from './lease-checkpoints.ts';
 
 /** Confirmed ttl by lease, in the order asked; null for one that has ended. Null as a whole: leadership could not be confirmed. */
@@ -54,6 +55,7 @@ export class LeaseKeeper {
   readonly #delays = new Map<string, LockRequestId>();
   readonly #delayDeadlines = new DeadlineHeap<string>();
   readonly #checkpoints: LeaseCheckpoints;
+  readonly #alarm: ExpiryAlarm;
   #term: number | null = null;
   /** The last term of which something was applied, and cluster time when the first of it was seen. */
   #office: { readonly term: number; readonly sinceMs: number } | null = null;
@@ -76,6 +78,7 @@ export class LeaseKeeper {
     this.#timers = environment.timers;
     this.#log = environment.log;
     this.#lookEveryMs = heartbeatMs;
+    this.#alarm = new ExpiryAlarm(environment.log);
     this.#propose = propose;
     this.#checkpoints = new LeaseCheckpoints(
       leaseCheckpoints,
@@ -293,6 +296,7 @@ export class LeaseKeeper {
 
   #proposeExpiry(lease: LeaseId, generation: number, term: number): void {
     this.#expiring.set(lease, []);
+    this.#alarm.ending(1, this.#leases.size, this.#clock.nowMs());
     const operation = encodeOperation({ type: 'leaseExpire', lease, generation, term });
     this.#propose(() => operation);
   }
