@@ -1,6 +1,7 @@
 import type { CallOptions } from '../call.ts';
 import type { Client } from '../client.ts';
 import { ConclaveError } from '../error.ts';
+import type { Session } from '../session/session.ts';
 import { begunOf, fieldsOf, outcomeOf } from './record.ts';
 import {
   abandoned,
@@ -21,6 +22,8 @@ export type OnceContext = JobContext;
 export interface OnceOptions extends CallOptions {
   /** So long after the instance that runs it was lost, another one begins. 15,000 if not given; see `lock`. */
   readonly ttlMs?: number;
+  /** The lock hangs on this session, instead of one of the client's own. */
+  readonly session?: Session;
   /** Who this is, for the record. */
   readonly by?: string;
   /** Begun so often and lost each time, it counts as failed. 5 if not given. */
@@ -45,7 +48,7 @@ export async function once<T>(
   run: (context: OnceContext) => T | Promise<T>,
   options: OnceOptions = {},
 ): Promise<OnceOutcome> {
-  const { by, maxAttempts = defaultMaxAttempts, signal, timeoutMs, ttlMs } = options;
+  const { by, maxAttempts = defaultMaxAttempts, session, signal, timeoutMs, ttlMs } = options;
   const key = keyOf(name);
   const there = await onceOutcome(client, name, options);
   if (there !== null) return there;
@@ -53,6 +56,7 @@ export async function once<T>(
     ...(signal !== undefined && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(ttlMs !== undefined && { ttlMs }),
+    ...(session !== undefined && { session }),
   });
   try {
     // Whoever had the lock before may have ended it.
