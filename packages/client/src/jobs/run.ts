@@ -20,9 +20,9 @@ export interface JobContext {
   /** 1, or more: those who began it before were lost, and nobody knows how far they got. */
   readonly attempt: number;
   /** Throws LOCK_LOST when another instance may run it by now. */
-  assertHeld(): void;
+  readonly assertHeld: () => void;
   /** For the `if` of a transaction: what it writes is written only while this run is the present one. */
-  guard(): Guard;
+  readonly guard: () => Guard;
 }
 
 /** How a run ended, as everybody sees it. */

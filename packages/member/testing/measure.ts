@@ -1,5 +1,5 @@
 // What leases cost, many of them. From the root:
-//   node --import tsx --conditions=conclave-source --expose-gc packages/member/testing/measure-leases.ts [leases]
+//   node --import tsx --conditions=conclave-source --expose-gc packages/member/testing/measure.ts [leases]
 import { type CommandHeader, commandVersion, encodeCommand, encodeOperation, type Operation } from '@conclave/protocol';
 import { StateMachine } from '@conclave/state-machine';
 import { LeaseKeeper } from '../src/lease/lease-keeper.ts';
