@@ -13,4 +13,4 @@ console.log(`${name} holds the lock, with fence ${lock.fence}`);
 lock.assertHeld();
 if (stops === 'stops') process.kill(process.pid, 'SIGSTOP');
 const { status } = await fetch(store, { method: 'PUT', body: JSON.stringify({ writer: name, fence: lock.fence }) });
-console.log(`${name} has written: ${status === 204 ? 'let through' : 'refused'}`);
+console.log(`${name} writes under fence ${lock.fence}: ${status === 204 ? 'let through' : 'refused'}`);

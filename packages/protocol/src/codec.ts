@@ -9,32 +9,17 @@ import { revisionEvents } from './event-schema.ts';
 import { readCommandHeader } from './frequent/command-header.ts';
 import { cursor } from './frequent/cursor.ts';
 import { readOperation } from './frequent/operations.ts';
-import { readResult } from './frequent/results.ts';
 import { limits } from './limits.ts';
-import { unpack, unpackPrefix } from './msgpack.ts';
 import type { Operation, Query, Txn } from './operation.ts';
 import { operation } from './operation-schema.ts';
-import { PreflightError, preflight, type ScanLimits, scanValue } from './preflight.ts';
 import type { KeyValue, Result } from './result.ts';
 import { result } from './result-schema.ts';
+import { decodedPrefix, decodedWhole } from './schema/decode.ts';
 import { encodedView } from './schema/encode.ts';
 import { list } from './schema/structure.ts';
 import { SchemaViolation, type Type } from './schema/type.ts';
 import { keyValue } from './schema/vocabulary.ts';
 import { sliceOfSlab } from './slab.ts';
-
-/** What the scanner lets through for each kind of bytes. The depths are those of the schemas, which do not recurse. */
-const scanLimits = {
-  /** A transaction of the most compares and operations has below 20,000 values. */
-  operation: { maxDepth: 5, maxItems: 32_768 },
-  /** A full range has 70,000; a transaction may hold several, within `limits.maxResponseBytes`. */
-  result: { maxDepth: 6, maxItems: 1_048_576 },
-  /** `limits.maxChangesPerEntry` events of up to 17 values, and the head. */
-  events: { maxDepth: 5, maxItems: 200_000 },
-  /** `limits.maxRangeEntries` of 7 values, and their list. */
-  entries: { maxDepth: 2, maxItems: 70_001 },
-  header: { maxDepth: 2, maxItems: 32 },
-} as const satisfies Record<string, ScanLimits>;
 
 /** Bytes of an encoded `CommandHeader`: author, reason, key and the numbers, with room. */
 const maxHeaderBytes = 1_024;
@@ -60,7 +45,7 @@ export function encodeOperation(value: Operation): Uint8Array {
 /** Throws INVALID_ARGUMENT or TOO_LARGE, naming the field and the limit. */
 export function decodeOperation(bytes: Uint8Array): Operation {
   checkSize(bytes, limits.maxOperationBytes, 'operation');
-  return readOperation(bytes) ?? read(operation, bytes, scanLimits.operation, 'INVALID_ARGUMENT', 'operation');
+  return readOperation(bytes) ?? read(operation, bytes, 'INVALID_ARGUMENT', 'operation');
 }
 
 /** The same, for what came from a client: refuses what only members may propose. */
@@ -151,7 +136,7 @@ export function encodeResult(value: Result): Uint8Array {
 
 /** Throws PROTOCOL. */
 export function decodeResult(bytes: Uint8Array): Result {
-  return readResult(bytes) ?? read(result, bytes, scanLimits.result, 'PROTOCOL', 'result');
+  return read(result, bytes, 'PROTOCOL', 'result');
 }
 
 /** Throws INTERNAL for events that the schema does not know. The bound of bytes is kept where the entry is applied. */
@@ -162,7 +147,7 @@ export function encodeEvents(value: RevisionEvents): Uint8Array {
 /** Throws PROTOCOL. */
 export function decodeEvents(bytes: Uint8Array): RevisionEvents {
   checkSize(bytes, wireLimits.maxRevisionBytes, 'events', 'PROTOCOL');
-  return read(revisionEvents, bytes, scanLimits.events, 'PROTOCOL', 'events');
+  return read(revisionEvents, bytes, 'PROTOCOL', 'events');
 }
 
 /** Entries of a snapshot, in the order of their keys. Throws INTERNAL for what the schema does not know. */
@@ -172,7 +157,7 @@ export function encodeEntries(value: readonly KeyValue[]): Uint8Array {
 
 /** Throws PROTOCOL. */
 export function decodeEntries(bytes: Uint8Array): readonly KeyValue[] {
-  return read(entries, bytes, scanLimits.entries, 'PROTOCOL', 'entries');
+  return read(entries, bytes, 'PROTOCOL', 'entries');
 }
 
 /** The header's array, then the operation's bytes as they are. Throws INVALID_ARGUMENT or TOO_LARGE. */
@@ -194,19 +179,22 @@ export function decodeCommand(bytes: Uint8Array): Command {
 }
 
 function decodeUnusualCommand(bytes: Uint8Array): Command {
-  let end: number;
   try {
-    end = scanValue(bytes.subarray(0, maxHeaderBytes), scanLimits.header);
+    const version = decodedPrefix(firstInteger, bytes, maxHeaderBytes).value;
+    if (version > commandVersion) {
+      throw new ProtocolError('UNSUPPORTED_VERSION', `command version ${version}; this member knows ${commandVersion}`);
+    }
+    const { end, value: header } = decodedPrefix(commandHeader, bytes, maxHeaderBytes);
+    return { header, operation: bytes.subarray(end) };
   } catch (error) {
     throw translated(error, 'INTERNAL', 'command');
   }
-  const raw = unpackPrefix(bytes, end);
-  const version: unknown = Array.isArray(raw) ? raw[0] : null;
-  if (typeof version === 'number' && version > commandVersion) {
-    throw new ProtocolError('UNSUPPORTED_VERSION', `command version ${version}; this member knows ${commandVersion}`);
-  }
-  return { header: readRaw(commandHeader, raw, 'INTERNAL', 'command'), operation: bytes.subarray(end) };
 }
+
+/** Of an array whose other elements are not looked at: what a later version may have put there is not known. */
+const firstInteger: Pick<Type<number>, 'read'> = {
+  read: (from) => (from.array() === 0 ? 0 : from.integer()),
+};
 
 /** The caller's own: results and events are kept one by one. */
 function write<T>(type: Type<T>, value: T, code: ErrorCode, what: string): Uint8Array {
@@ -221,18 +209,9 @@ function written<T>(type: Type<T>, value: T, code: ErrorCode, what: string): Uin
   }
 }
 
-function read<T>(type: Type<T>, bytes: Uint8Array, scan: ScanLimits, code: ErrorCode, what: string): T {
+function read<T>(type: Type<T>, bytes: Uint8Array, code: ErrorCode, what: string): T {
   try {
-    preflight(bytes, scan);
-    return type.read(unpack(bytes));
-  } catch (error) {
-    throw translated(error, code, what);
-  }
-}
-
-function readRaw<T>(type: Type<T>, raw: unknown, code: ErrorCode, what: string): T {
-  try {
-    return type.read(raw);
+    return decodedWhole(type, bytes);
   } catch (error) {
     throw translated(error, code, what);
   }
@@ -247,9 +226,6 @@ function translated(error: unknown, code: ErrorCode, what: string): unknown {
   if (error instanceof SchemaViolation) {
     const tooLarge = error.tooLarge && code === 'INVALID_ARGUMENT';
     return new ProtocolError(tooLarge ? 'TOO_LARGE' : code, `${what}: ${error.message}`, outcome);
-  }
-  if (error instanceof PreflightError) {
-    return new ProtocolError(code, `${what}: ${error.message}`, outcome, { offset: error.offset });
   }
   return error;
 }

@@ -84,6 +84,7 @@ export {
 } from './codec.ts';
 export * from './command.ts';
 export * from './error.ts';
+export { errorMeanings } from './error-meaning.ts';
 export * from './event.ts';
 export { limits } from './limits.ts';
 export * from './operation.ts';

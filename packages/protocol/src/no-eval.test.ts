@@ -1,5 +1,5 @@
 // A browser's Content-Security-Policy without `unsafe-eval`, and Node's --disallow-code-generation-from-strings, forbid what
-// msgpackr does for records. Nothing of this package gets there.
+// fast decoders do for records. Nothing of this package does.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -217,8 +217,8 @@ export const result: Type<Result> = {
     const acquired = value.type === 'lockAcquire';
     resultOnWire.write(acquired ? { type: 'lockAcquire', revision: value.revision, request: value } : value, out);
   },
-  read: (raw) => {
-    const value = resultOnWire.read(raw);
+  read: (from) => {
+    const value = resultOnWire.read(from);
     if (value.type !== 'lockAcquire') return value;
     return { type: 'lockAcquire', revision: value.revision, ...value.request };
   },

@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { wireLimits } from '../src/client/wire-limits.ts';
-import { errorCodes } from '../src/error.ts';
+import { type ErrorCode, errorCodes } from '../src/error.ts';
+import { errorMeanings } from '../src/error-meaning.ts';
 import { limits } from '../src/limits.ts';
 import { tables } from './schema-tables.ts';
 
@@ -33,8 +34,8 @@ export function missingTables(document: string): string[] {
 
 function errorsTable(): string {
   const rows = Object.entries(errorCodes).map(
-    ([code, { number, retryable, meaning }]) =>
-      `| ${number} | \`${code}\` | ${retryable ? 'yes' : 'no'} | ${meaning} |\n`,
+    ([code, { number, retryable }]) =>
+      `| ${number} | \`${code}\` | ${retryable ? 'yes' : 'no'} | ${errorMeanings[code as ErrorCode]} |\n`,
   );
   return `| Number | Code | Retryable | Meaning |\n|---|---|---|---|\n${rows.join('')}`;
 }

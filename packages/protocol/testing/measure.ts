@@ -11,10 +11,9 @@ import {
   encodeOperation,
   encodeResult,
 } from '../src/codec.ts';
-import { unpack } from '../src/msgpack.ts';
 import type { Put } from '../src/operation.ts';
 import { operation as operationSchema } from '../src/operation-schema.ts';
-import { preflight } from '../src/preflight.ts';
+import { decodedWhole } from '../src/schema/decode.ts';
 import { list } from '../src/schema/structure.ts';
 
 const calls = 100_000;
@@ -38,7 +37,6 @@ const put: Put = {
 };
 const operation = encodeOperation(put);
 const frameType = list(clientMessage, 1_024);
-const scan = { maxDepth: 6, maxItems: 65_536 };
 
 for (const size of [16, 64]) {
   const messages = Array.from({ length: size }, (_, i): Mutate => {
@@ -52,15 +50,14 @@ for (const size of [16, 64]) {
   });
   measure('client: frame at once, operations given', size, () => encodeClientFrame(messages));
   measure('member: frame', size, () => decodeClientFrame(frame));
-  measure('member: frame, without the preflight', size, () => frameType.read(unpack(frame)));
-  measure('member: the preflight alone', size, () => preflight(frame, scan));
+  measure('member: frame, by the tables', size, () => decodedWhole(frameType, frame));
   measure('member: frame and operations', size, () => {
     for (const message of decodeClientFrame(frame))
       if (message.type === 'mutate') decodeClientMutation(message.operation);
   });
-  measure('member: frame and operations, without the preflights', size, () => {
-    for (const message of frameType.read(unpack(frame))) {
-      if (message.type === 'mutate') operationSchema.read(unpack(message.operation));
+  measure('member: frame and operations, by the tables', size, () => {
+    for (const message of decodedWhole(frameType, frame)) {
+      if (message.type === 'mutate') decodedWhole(operationSchema, message.operation);
     }
   });
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Arguments, Command } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
-import { timeOptions, times } from './member-flags.ts';
+import { logLevel, logLevelOption, timeOptions, times } from './member-flags.ts';
 
 export const dev: Command = {
   name: 'dev',
@@ -15,6 +15,7 @@ export const dev: Command = {
     port: { type: 'string', value: 'PORT', help: 'member i serves PORT+i, peers PORT+100+i (7400); 0: free ones' },
     'allow-origin': { type: 'string', multiple: true, value: 'URL', help: 'a page of this origin may connect' },
     ...timeOptions,
+    ...logLevelOption('warn'),
     json: { type: 'boolean', help: 'print one line of JSON when the cluster is ready, and nothing else' },
   },
   run,
@@ -52,7 +53,8 @@ async function planMembers(parsed: Arguments): Promise<Plan[]> {
   const flags = members.flatMap(({ clientUrl, id, peerUrl }) => ['--member', `${id}=${clientUrl},${peerUrl}`]);
   const origins = parsed.texts('allow-origin').flatMap((origin) => ['--allow-origin', origin]);
   const timing = ['--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
-  const shared = ['--cluster', 'dev', ...flags, ...timing, ...origins];
+  const logging = ['--log-level', logLevel(parsed, 'warn')];
+  const shared = ['--cluster', 'dev', ...flags, ...timing, ...logging, ...origins];
   return members.map((member) => ({
     ...member,
     arguments: ['server', '--data', join(data, `member-${member.id}`), '--id', `${member.id}`, ...shared],
@@ -126,9 +128,13 @@ class DevCluster {
     if (told.event === 'leader') this.#leaders.set(plan.id, told.leader);
     const leader = this.#leaders.get(plan.id);
     // The leader itself knows that it leads: from then on it serves.
-    if (this.#announced || leader !== plan.id || this.#children.size < this.#plans.length) return;
-    this.#announced = true;
-    this.#announce(leader);
+    if (leader !== plan.id) return;
+    if (this.#announced) {
+      if (!this.#json) console.log(`Member ${leader} leads now.`);
+    } else if (this.#children.size === this.#plans.length) {
+      this.#announced = true;
+      this.#announce(leader);
+    }
   }
 
   #announce(leader: number): void {

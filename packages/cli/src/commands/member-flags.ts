@@ -21,6 +21,22 @@ export function times(parsed: Arguments): { readonly heartbeatMs: number; readon
   return { heartbeatMs, electionMs };
 }
 
+const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+type LogLevel = (typeof logLevels)[number];
+
+export function logLevelOption(by: LogLevel): Readonly<Record<string, Option>> {
+  const all = logLevels.map((level) => (level === by ? `${level} (default)` : level));
+  const help = `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`;
+  return { 'log-level': { type: 'string', value: 'LEVEL', help } };
+}
+
+export function logLevel(parsed: Arguments, by: LogLevel): LogLevel {
+  const text = parsed.text('log-level') ?? by;
+  const level = logLevels.find((one) => one === text);
+  if (level === undefined) throw new UsageError(`--log-level ${JSON.stringify(text)}: one of ${logLevels.join(', ')}`);
+  return level;
+}
+
 export interface MemberFlag {
   readonly id: number;
   readonly clientUrl: string;

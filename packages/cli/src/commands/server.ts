@@ -2,7 +2,7 @@ import { type FoundingOptions, type JoiningOptions, type RunningMember, startMem
 import type { Arguments, Command } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
 import { endProcess } from './end-process.ts';
-import { parseMember, timeOptions, times } from './member-flags.ts';
+import { logLevel, logLevelOption, parseMember, timeOptions, times } from './member-flags.ts';
 
 export const server: Command = {
   name: 'server',
@@ -23,13 +23,11 @@ export const server: Command = {
     'listen-peer': { type: 'string', value: 'H:P', help: 'address for peers, if not that of its URL' },
     'allow-origin': { type: 'string', multiple: true, value: 'URL', help: 'a page of this origin may connect' },
     ...timeOptions,
-    'log-level': { type: 'string', value: 'LEVEL', help: 'debug, info (default), warn, error or silent' },
+    ...logLevelOption('info'),
     insecure: { type: 'boolean', help: 'listen beyond this machine without encryption and authentication' },
   },
   run,
 };
-
-const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 
 async function run(parsed: Arguments): Promise<number> {
   if (parsed.positionals.length > 0)
@@ -44,7 +42,7 @@ async function run(parsed: Arguments): Promise<number> {
     allowOrigins: parsed.texts('allow-origin'),
     ...times(parsed),
     insecure: parsed.flag('insecure'),
-    logLevel: logLevel(parsed.text('log-level')),
+    logLevel: logLevel(parsed, 'info'),
   });
   stopWithSignalsAndParent(running);
   tellParent(running);
@@ -72,12 +70,6 @@ function identity(
   const other = ['id', 'cluster'].find((name) => parsed.has(name));
   if (other !== undefined) throw new UsageError(`--${other}: the join token says it`);
   return { join, members };
-}
-
-function logLevel(text: string | undefined): (typeof logLevels)[number] {
-  const level = logLevels.find((one) => one === (text ?? 'info'));
-  if (level === undefined) throw new UsageError(`--log-level ${JSON.stringify(text)}: one of ${logLevels.join(', ')}`);
-  return level;
 }
 
 /** Under `conclave dev` a member ends with its parent, also when that is killed: the channel closes then. */

@@ -36,9 +36,14 @@ const passing: ReadonlySet<string> = new Set<ErrorBody['code']>([
 export class Exchange implements LinkUser {
   readonly #environment: Environment;
   readonly #link: Link;
+  /**
+   * What keeps sessions and holds alive: in front of everything else, and never refused for want of room in the queue. There are no more of these
+   * than sessions, and one for so many holds as a transaction may name.
+   */
+  readonly vital: Lane = new Lane();
   /** What belongs to no session. */
   readonly common: Lane = new Lane();
-  readonly #lanes = new Set<Lane>([this.common]);
+  readonly #lanes = new Set<Lane>([this.vital, this.common]);
   /** Of this connection. Also what was given up meanwhile: it takes room in the window until it is answered. */
   readonly #sent = new Map<number, Request>();
   /** Refused in passing, and waiting for the next attempt. */
@@ -74,7 +79,7 @@ export class Exchange implements LinkUser {
     return new Promise<Answered>((resolve, reject) => {
       if (this.#isClosed) return reject(clientClosed());
       if (signal?.aborted === true) return reject(cancelled(signal, spec.what));
-      const full = spec.insists === undefined ? this.#full(spec) : null;
+      const full = spec.insists === undefined && spec.lane !== this.vital ? this.#full(spec) : null;
       if (full !== null) return reject(full);
       const request = new Request(spec, deadlineMs, resolve, reject);
       this.#limitTime(request);

@@ -43,7 +43,8 @@ test('who waits for a session that a low disk refuses hears why', async (context
     const put = operator.put('k', 'v', { timeoutMs: onceMs });
     return put.then(
       () => false,
-      () => true,
+      // Not when it merely took too long.
+      (reason: unknown) => ConclaveError.is(reason, 'NO_SPACE'),
     );
   });
   const { client } = await harness.client();
@@ -72,7 +73,7 @@ test('of a write whose answer was lost, and which a low disk then refuses, the o
     const probe = other.put('probe', 'v', { timeoutMs: onceMs });
     return probe.then(
       () => false,
-      () => true,
+      (reason: unknown) => ConclaveError.is(reason, 'NO_SPACE'),
     );
   });
   for (const id of harness.cluster.ids) network.down.delete(id);

@@ -17,7 +17,7 @@ export async function areHeld(
   const { message, sentMs } = await exchange.ask(
     {
       what: 'lock',
-      lane: exchange.common,
+      lane: exchange.vital,
       changes: false,
       repeatable: true,
       bytes: operation.length,

@@ -1,32 +1,14 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { decodeOperation, type ErrorCode, type Operation } from '@conclave/protocol';
+import { fillQueue } from '../../testing/full-queue.ts';
 import { Harness, until } from '../../testing/harness.ts';
 import type { TestNetwork } from '../../testing/network.ts';
-import { bounds } from '../bounds.ts';
 import type { Client } from '../client.ts';
-import { ConclaveError } from '../error.ts';
 
 async function waitingFor(client: Client, name: string): Promise<number> {
   const operation = { type: 'lock', name: { kind: 'lock', name: new TextEncoder().encode(name) } } as const;
   return (await client.perform(operation)).lock.waiting;
-}
-
-/** Nothing is sent any more, and as many wait to be sent as may. */
-async function fillQueue(
-  harness: Harness,
-  client: Client,
-  network: TestNetwork,
-): Promise<{ readonly answered: Promise<unknown> }> {
-  for (const id of harness.cluster.ids) network.down.add(id);
-  network.current?.cut();
-  await until(() => client.state === 'reconnecting');
-  // What the client asks by itself waits too, so that not all of these need find room.
-  const reads = Array.from({ length: bounds.maxQueuedRequests }, async () =>
-    client.get('k').catch((error: unknown) => assert.ok(ConclaveError.is(error, 'OVERLOADED'), String(error))),
-  );
-  await assert.rejects(client.get('k'), { code: 'OVERLOADED' });
-  return { answered: Promise.all(reads) };
 }
 
 test('what is given back while the queue is full is given back when there is a connection again', async (context) => {

@@ -151,7 +151,7 @@ export class SessionCore {
 
   /** False: it was opened so slowly that it ended meanwhile. */
   async #openOnce(): Promise<boolean> {
-    const { message, firstSentMs } = await this.#askCommon('session', (id) => this.#openRequest(id), true);
+    const { message, firstSentMs } = await this.#askVital((id) => this.#openRequest(id));
     if (message.type !== 'result') throw new Error(`sessionOpen was answered by ${message.type}`);
     const result = decodeResult(message.result);
     if (result.type !== 'sessionOpen') throw new Error(`sessionOpen was answered by ${result.type}`);
@@ -171,20 +171,29 @@ export class SessionCore {
   }
 
   async #isAlive(session: number): Promise<boolean> {
-    const request = (id: number) => ({ type: 'keepalive', id, leases: [session] }) as const;
-    const { message, sentMs } = await this.#askCommon('session', request, true);
+    const { message, sentMs } = await this.#askVital((id) => ({ type: 'keepalive', id, leases: [session] }));
     const standing = message.type === 'keepaliveAnswer' ? message.leases[0] : undefined;
     if (standing === undefined || standing.ttlMs === null) return false;
     this.#liveness.confirm(sentMs);
     return true;
   }
 
-  async #askCommon(what: string, message: RequestSpec['message'], repeatable: boolean): Promise<Answered> {
+  async #askVital(message: RequestSpec['message']): Promise<Answered> {
     // Whoever waits for the session hears what it waits for itself.
     const refused = (why: ConclaveError): void => {
       this.lane.obstacle = why;
     };
-    const spec = { what, lane: this.#exchange.common, changes: false, repeatable, bytes: 0, message, refused };
+    // There may be no leader for a moment, on a connection that stays: nobody else would ask for it there.
+    const repeatable = true;
+    const spec = {
+      what: 'session',
+      lane: this.#exchange.vital,
+      changes: false,
+      repeatable,
+      bytes: 0,
+      message,
+      refused,
+    };
     const answered = await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });
     this.lane.obstacle = null;
     return answered;
@@ -302,6 +311,8 @@ export class SessionCore {
       if (answered.message.type === 'result') this.#liveness.confirm(answered.sentMs);
       return answered;
     } catch (error) {
+      // It may have left its sequence to somebody who waits for one.
+      this.#exchange.pump();
       throw this.#translated(error);
     } finally {
       this.#pending--;
@@ -354,16 +365,13 @@ export class SessionCore {
     this.#resuming = true;
     this.#attached = false;
     try {
-      const { message, sentMs } = await this.#askCommon(
-        'session',
-        (id) => ({ type: 'sessionResume', id, sessions: this.#claims() }),
-        // There may be no leader for a moment, on a connection that stays: nobody else would claim it there.
-        true,
-      );
+      const request = (id: number) => ({ type: 'sessionResume', id, sessions: this.#claims() }) as const;
+      const { message, sentMs } = await this.#askVital(request);
       const standing = message.type === 'sessionsResumed' ? message.sessions[0] : undefined;
       if (standing !== undefined) this.resumed(standing.ttlMs, sentMs);
-    } catch {
-      // It has ended by itself, or the client is closed.
+    } catch (error) {
+      // The client is closed, or this member will not have it: its deadline ends it, if no other connection claims it before.
+      if (!(error instanceof ConclaveError)) this.report(error, `session ${this.#id}: resume`);
     } finally {
       this.#resuming = false;
     }

@@ -209,7 +209,7 @@ export class Sessions implements LinkUser {
       const { message, sentMs } = await this.#exchange.ask(
         {
           what: 'keepalive',
-          lane: this.#exchange.common,
+          lane: this.#exchange.vital,
           changes: false,
           repeatable: false,
           bytes: 0,

@@ -95,7 +95,7 @@ test('whatever comes in, a decoder gives messages or a ProtocolError', () => {
 test('a message of the wrong shape is refused by its name, the field and what is wrong', () => {
   refuses(7, /^frame: number where a list belongs/);
   refuses([7], /^frame: \[0\]: number where an array belongs/);
-  refuses([[]], /^frame: \[0\]: undefined is no client message/);
+  refuses([[]], /^frame: \[0\]: an empty array is no client message/);
   refuses([['hello']], /^frame: \[0\]: string is no client message/);
   refuses(
     [

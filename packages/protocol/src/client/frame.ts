@@ -3,18 +3,14 @@
 // minor version might have: what both sides know was settled by the version and the features of the handshake, so an unknown type is
 // no novelty but a fault.
 import { ProtocolError } from '../error.ts';
-import { readClientFrame, readMemberFrame } from '../frequent/frames.ts';
-import { unpack } from '../msgpack.ts';
-import { PreflightError, preflight, type ScanLimits } from '../preflight.ts';
+import { readClientFrame } from '../frequent/frames.ts';
+import { decodedWhole } from '../schema/decode.ts';
 import { encodedView } from '../schema/encode.ts';
 import { list } from '../schema/structure.ts';
 import { SchemaViolation, type Type } from '../schema/type.ts';
 import { sliceOfSlab } from '../slab.ts';
 import { type ClientMessage, clientMessage, type MemberMessage, memberMessage } from './message.ts';
 import { wireLimits } from './wire-limits.ts';
-
-/** Frame, message, list, structure, record. Operations, results and events are bytes here, and scanned when they are decoded. */
-const scan: ScanLimits = { maxDepth: 6, maxItems: 65_536 };
 
 interface Side<T> {
   readonly message: Type<T>;
@@ -89,12 +85,14 @@ export function encodeMemberFrame(messages: readonly MemberMessage[]): Uint8Arra
 
 /** What a client sent. Throws PROTOCOL, naming message, field and limit. Binary fields are views of `bytes`. */
 export function decodeClientFrame(bytes: Uint8Array): readonly ClientMessage[] {
-  return decode(client, bytes, readClientFrame);
+  checkLength(bytes, client);
+  return readClientFrame(bytes) ?? decode(client, bytes);
 }
 
 /** What a member sent. Throws like `decodeClientFrame`. */
 export function decodeMemberFrame(bytes: Uint8Array): readonly MemberMessage[] {
-  return decode(member, bytes, readMemberFrame);
+  checkLength(bytes, member);
+  return decode(member, bytes);
 }
 
 function encodeOne<T>(side: Side<T>, message: T): Uint8Array {
@@ -125,24 +123,16 @@ function tooLong(what: string, length: number, side: Pick<Side<never>, 'maxBytes
   return new ProtocolError('TOO_LARGE', `${what}: ${length} bytes, the limit is ${limit}`, 'not-applied', { limit });
 }
 
-/** `frequent` reads the frames that come by the thousand; null: this is none. */
-function decode<T>(
-  side: Side<T>,
-  bytes: Uint8Array,
-  frequent: (bytes: Uint8Array) => readonly T[] | null,
-): readonly T[] {
+function decode<T>(side: Side<T>, bytes: Uint8Array): readonly T[] {
   try {
-    if (bytes.length > side.maxBytes) {
-      throw new ProtocolError('PROTOCOL', `frame: ${bytes.length} bytes, the limit is ${side.maxBytes}`);
-    }
-    return frequent(bytes) ?? general(side, bytes);
+    return decodedWhole(side.frame, bytes);
   } catch (error) {
-    if (!(error instanceof SchemaViolation) && !(error instanceof PreflightError)) throw error;
+    if (!(error instanceof SchemaViolation)) throw error;
     throw new ProtocolError('PROTOCOL', `frame: ${error.message}`);
   }
 }
 
-function general<T>(side: Side<T>, bytes: Uint8Array): readonly T[] {
-  preflight(bytes, scan);
-  return side.frame.read(unpack(bytes));
+function checkLength(bytes: Uint8Array, { maxBytes }: Pick<Side<never>, 'maxBytes'>): void {
+  if (bytes.length <= maxBytes) return;
+  throw new ProtocolError('PROTOCOL', `frame: ${bytes.length} bytes, the limit is ${maxBytes}`);
 }

@@ -1,6 +1,6 @@
 import { plain } from '../plain.ts';
 
-/** Author and reason are short, and the same from one command to the next. Longer texts are read by msgpackr. */
+/** Author and reason are short, and the same from one command to the next. Longer texts are read by the tables. */
 const maxTextBytes = 64;
 
 const maxSafeHigh = 0x1f_ffff;
@@ -10,9 +10,9 @@ const nothing = new Uint8Array(0);
 const unused = 0xc1;
 
 /**
- * Walks over bytes that are expected to have one certain shape, and makes its values as it goes: no scan before, no tree in between, no
- * array of parts. It refuses nothing and explains nothing: at the first surprise it has failed, what it returns from then on means nothing, and
- * the general way (preflight, msgpackr, table) reads the same bytes anew. So whatever it accepts, that way must accept too, with the same values.
+ * Walks over bytes that are expected to have one certain shape, and makes its values as it goes: no table in between. It refuses nothing and
+ * explains nothing: at the first surprise it has failed, what it returns from then on means nothing, and the general way (`Reader`, by the
+ * tables) reads the same bytes anew. So whatever it accepts, that way must accept too, with the same values.
  */
 export class Cursor {
   #bytes: Uint8Array = nothing;

@@ -1,5 +1,5 @@
 // Frames of nothing but frequent messages, read straight from their bytes; null: anything else is in them, or anything unusual.
-import type { ClientMessage, MemberMessage } from '../client/message.ts';
+import type { ClientMessage } from '../client/message.ts';
 import { wireLimits } from '../client/wire-limits.ts';
 import { limits } from '../limits.ts';
 import { readIdentity } from './command-header.ts';
@@ -7,23 +7,14 @@ import { type Cursor, cursor } from './cursor.ts';
 
 const mutateTag = 2;
 const queryTag = 3;
-const resultTag = 65;
 const maxRequestId = 0xffff_ffff;
 
 /** As `decodeClientFrame` reads it. */
 export function readClientFrame(bytes: Uint8Array): readonly ClientMessage[] | null {
-  return readMessages(cursor.begin(bytes, bytes.length), readRequest);
-}
-
-/** As `decodeMemberFrame` reads it. */
-export function readMemberFrame(bytes: Uint8Array): readonly MemberMessage[] | null {
-  return readMessages(cursor.begin(bytes, bytes.length), readAnswer);
-}
-
-function readMessages<T>(from: Cursor, read: (from: Cursor) => T | null): readonly T[] | null {
-  const messages: T[] = [];
+  const from = cursor.begin(bytes, bytes.length);
+  const messages: ClientMessage[] = [];
   for (let left = from.list(wireLimits.maxFrameMessages); left > 0; left--) {
-    const message = read(from);
+    const message = readRequest(from);
     if (message === null || from.failed) return null;
     messages.push(message);
   }
@@ -59,16 +50,5 @@ function readQuery(from: Cursor): ClientMessage {
     minRevision: from.integer(0),
     deadlineMs: from.nullableInteger(0, wireLimits.maxDeadlineMs),
     operation: from.bytes(1, limits.maxOperationBytes),
-  };
-}
-
-function readAnswer(from: Cursor): MemberMessage {
-  from.array(4);
-  from.integer(resultTag, resultTag);
-  return {
-    type: 'result',
-    id: from.integer(1, maxRequestId),
-    stalenessMs: from.nullableInteger(0),
-    result: from.bytes(1, limits.maxResponseBytes),
   };
 }

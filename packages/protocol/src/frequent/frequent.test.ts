@@ -1,40 +1,30 @@
-// Whatever is read straight from its bytes is what the general way makes of them: scanner, msgpackr, table.
+// Whatever is read straight from its bytes is what the general way, by the tables, makes of them.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import * as arbitrary from '../../testing/arbitrary.ts';
-import {
-  clientMessage as anyClientMessage,
-  memberMessage as anyMemberMessage,
-} from '../../testing/arbitrary-message.ts';
-import { encodeClientFrame, encodeMemberFrame } from '../client/frame.ts';
-import { clientMessage, memberMessage } from '../client/message.ts';
+import { clientMessage as anyClientMessage } from '../../testing/arbitrary-message.ts';
+import { encodeClientFrame } from '../client/frame.ts';
+import { clientMessage } from '../client/message.ts';
 import { wireLimits } from '../client/wire-limits.ts';
-import { encodeCommand, encodeOperation, encodeResult } from '../codec.ts';
+import { encodeCommand, encodeOperation } from '../codec.ts';
 import { commandHeader } from '../command-schema.ts';
 import { limits } from '../limits.ts';
-import { unpack, unpackPrefix } from '../msgpack.ts';
 import { operation } from '../operation-schema.ts';
-import { preflight, type ScanLimits, scanValue } from '../preflight.ts';
-import { result } from '../result-schema.ts';
+import { decodedPrefix, decodedWhole } from '../schema/decode.ts';
 import { list } from '../schema/structure.ts';
 import type { Type } from '../schema/type.ts';
 import { readCommandHeader } from './command-header.ts';
 import { cursor } from './cursor.ts';
-import { readClientFrame, readMemberFrame } from './frames.ts';
+import { readClientFrame } from './frames.ts';
 import { readOperation } from './operations.ts';
-import { readResult } from './results.ts';
 
-const scan: ScanLimits = { maxDepth: 6, maxItems: 65_536 };
 const clientFrame = list(clientMessage, wireLimits.maxFrameMessages);
-const memberFrame = list(memberMessage, wireLimits.maxFrameMessages);
 
 const general =
   <T>(type: Type<T>) =>
-  (bytes: Uint8Array): T => {
-    preflight(bytes, scan);
-    return type.read(unpack(bytes));
-  };
+  (bytes: Uint8Array): T =>
+    decodedWhole(type, bytes);
 
 interface Way {
   readonly bytes: fc.Arbitrary<Uint8Array>;
@@ -64,9 +54,7 @@ const range = {
   countOnly: true,
   modifiedSince: 5,
 } as const;
-const entry = { key, value: key, createRevision: 1, modRevision: 2, version: 1, lease: null };
 const header = { version: 1, clusterTimeMs: 1, wallTimeMs: 1e12, identity, author: 'somebody', reason: null } as const;
-const answer = { type: 'result', id: 3, stalenessMs: null, result: key } as const;
 
 const requestId = fc.integer({ min: 1, max: 0xffff_ffff });
 const usualIdentity = fc
@@ -79,13 +67,6 @@ const usualRequest = fc.oneof(
   fc.tuple(requestId, usualIdentity).map(([id, by]) => ({ ...mutate, id, identity: by })),
   fc.tuple(requestId, arbitrary.revision).map(([id, minRevision]) => ({ ...query, id, minRevision })),
 );
-const usualAnswer = fc
-  .tuple(requestId, arbitrary.orNull(arbitrary.revision), arbitrary.bin(1, 300))
-  .map(([id, stalenessMs, bytes]) => ({ ...answer, id, stalenessMs, result: bytes }));
-const results = fc.oneof(
-  arbitrary.result,
-  arbitrary.result.filter((one) => one.type === 'range' || (one.type === 'put' && one.previous === null)),
-);
 const operations = fc.oneof(
   arbitrary.operation,
   arbitrary.operation.filter(({ type }) => type === 'put' || type === 'range'),
@@ -93,7 +74,6 @@ const operations = fc.oneof(
 
 const ways: Readonly<Record<string, Way>> = {
   operation: { bytes: operations.map(encodeOperation), straight: readOperation, general: general(operation) },
-  result: { bytes: results.map(encodeResult), straight: readResult, general: general(result) },
   'client frame': {
     bytes: fc
       .oneof(
@@ -104,16 +84,6 @@ const ways: Readonly<Record<string, Way>> = {
     straight: readClientFrame,
     general: general(clientFrame),
   },
-  'member frame': {
-    bytes: fc
-      .oneof(
-        fc.array(usualAnswer, { maxLength: 20 }),
-        fc.array(fc.oneof(usualAnswer, anyMemberMessage), { maxLength: 4 }),
-      )
-      .map(encodeMemberFrame),
-    straight: readMemberFrame,
-    general: general(memberFrame),
-  },
   command: {
     bytes: fc.oneof(arbitrary.header, usualHeader).map((any) => encodeCommand(any, key)),
     straight: (bytes) => {
@@ -121,8 +91,8 @@ const ways: Readonly<Record<string, Way>> = {
       return read === null ? null : [read, cursor.rest()];
     },
     general: (bytes) => {
-      const end = scanValue(bytes.subarray(0, 1_024), { maxDepth: 2, maxItems: 32 });
-      return [commandHeader.read(unpackPrefix(bytes, end)), bytes.subarray(end)];
+      const { end, value } = decodedPrefix(commandHeader, bytes, 1_024);
+      return [value, bytes.subarray(end)];
     },
   },
 };
@@ -165,20 +135,7 @@ test('frequent shapes are read straight, in every form of their fields', () => {
     value: new Uint8Array(70_000),
   });
   assert.deepEqual(readOperation(encodeOperation(range)), range);
-  for (const value of [
-    { type: 'put', revision: 2 ** 35, previous: null } as const,
-    {
-      type: 'range',
-      revision: 3,
-      entries: [entry, { ...entry, value: null, lease: 4 }],
-      more: true,
-      count: 9,
-    } as const,
-  ])
-    assert.deepEqual(readResult(encodeResult(value)), value);
   assert.deepEqual(readClientFrame(encodeClientFrame([mutate, query, mutate])), [mutate, query, mutate]);
-  const answers = Array.from({ length: 300 }, () => answer);
-  assert.deepEqual(readMemberFrame(encodeMemberFrame(answers)), answers);
   for (const by of [null, 'somebody', 'somebodi', author])
     assert.deepEqual(readCommandHeader(encodeCommand({ ...header, author: by }, key), 1_024), {
       ...header,
@@ -200,7 +157,7 @@ test('what the tables refuse is not read straight', () => {
   assert.equal(readOperation(nothing), null);
   // More messages than a frame may have, and a text that is none.
   const many = new Uint8Array([0xdc, 0x04, 0x01, ...Array.from({ length: limits.maxReasonBytes }, () => 0x94)]);
-  assert.equal(readMemberFrame(many), null);
+  assert.equal(readClientFrame(many), null);
   const wrong = encodeCommand(header, key);
   wrong[wrong.length - key.length - 4] = 0xff;
   assert.equal(readCommandHeader(wrong, 1_024), null);

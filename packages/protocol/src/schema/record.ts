@@ -1,5 +1,9 @@
-import { textLength } from './primitive.ts';
-import { kindOf, SchemaViolation, type Type } from './type.ts';
+import type { Reader } from '../reader.ts';
+import { readText, textLength } from './primitive.ts';
+import { SchemaViolation, type Type } from './type.ts';
+
+/** What an integer counts as. */
+const numberBytes = 8;
 
 /**
  * Names with values, as one array `[name, value, name, value, …]`: MessagePack maps are not part of the protocol. Names are texts, each
@@ -10,11 +14,14 @@ export function record<V extends string | number>(
   maxBytes: number,
   numbers: V extends string ? false : true,
 ): Type<Readonly<Record<string, V>>> {
-  const check = (pairs: readonly unknown[]): void => {
-    if (pairs.length % 2 !== 0) throw new SchemaViolation('a name without a value');
-    let total = 0;
-    for (let i = 0; i < pairs.length; i += 2) total += size(pairs[i], false) + size(pairs[i + 1], numbers);
-    if (total > maxBytes) throw new SchemaViolation(`${total} bytes of UTF-8, the limit is ${maxBytes}`, true);
+  const tooLong = (total: number): SchemaViolation =>
+    new SchemaViolation(`${total} bytes of UTF-8, the limit is ${maxBytes}`, true);
+  const readValue = (from: Reader, add: (length: number) => void): string | number => {
+    if (!numbers || !from.isInteger) return readText(from, add);
+    const value = from.integer();
+    if (value < 0) throw new SchemaViolation(`${value} is below 0`);
+    add(numberBytes);
+    return value;
   };
   const definition = `record of ${numbers ? 'texts and integers' : 'texts'} ≤ ${maxBytes} bytes`;
   return {
@@ -22,23 +29,29 @@ export function record<V extends string | number>(
     definition,
     write: (value, out) => {
       const pairs = Object.entries(value).flat();
-      check(pairs);
+      const total = pairs.reduce<number>((sum, part, at) => sum + size(part, numbers && at % 2 === 1), 0);
+      if (total > maxBytes) throw tooLong(total);
       out.array(pairs.length);
       for (const part of pairs) {
         if (typeof part === 'number') out.integer(part);
         else out.text(part);
       }
     },
-    read: (raw) => {
-      if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where a list of names and values belongs`);
-      check(raw);
+    read: (from) => {
+      const parts = from.array('where a list of names and values belongs');
+      if (parts % 2 !== 0) throw new SchemaViolation('a name without a value');
       const entries: [string, V][] = [];
       const names = new Set<string>();
-      for (let i = 0; i < raw.length; i += 2) {
-        const key = raw[i] as string;
+      let total = 0;
+      const add = (length: number): void => {
+        total += length;
+        if (total > maxBytes) throw tooLong(total);
+      };
+      for (let left = parts; left > 0; left -= 2) {
+        const key = readText(from, add);
         if (names.has(key)) throw new SchemaViolation(`the name "${key}" stands twice`);
         names.add(key);
-        entries.push([key, raw[i + 1] as V]);
+        entries.push([key, readValue(from, add) as V]);
       }
       // `fromEntries` defines properties: a name like `__proto__` becomes a plain one.
       return Object.fromEntries(entries);
@@ -47,7 +60,6 @@ export function record<V extends string | number>(
 }
 
 function size(part: unknown, mayBeNumber: boolean): number {
-  if (typeof part === 'number' && mayBeNumber && Number.isSafeInteger(part) && part >= 0) return 8;
-  if (typeof part !== 'string') throw new SchemaViolation(`${kindOf(part)} where a text belongs`);
+  if (typeof part === 'number' && mayBeNumber && Number.isSafeInteger(part) && part >= 0) return numberBytes;
   return textLength(part);
 }

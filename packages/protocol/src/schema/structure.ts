@@ -1,5 +1,6 @@
 // The branches: lists, positional structures, and unions told apart by a tag. Fields stand on the wire in the order in which the
 // table lists them; the compiler checks that a table has every field of the type it is for, with the right type, and no other.
+import type { Reader } from '../reader.ts';
 import type { Writer } from '../writer.ts';
 import { kindOf, SchemaViolation, type Type, within } from './type.ts';
 
@@ -48,13 +49,13 @@ export function list<T>(element: Type<T>, max: number): Type<readonly T[]> {
         throw within(error, `[${i}]`);
       }
     },
-    read: (raw) => {
-      if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where a list belongs`);
-      checkLength(raw.length);
+    read: (from) => {
+      const length = from.array('where a list belongs');
+      checkLength(length);
       const values: T[] = [];
       let i = 0;
       try {
-        for (; i < raw.length; i++) values.push(element.read(raw[i]));
+        for (; i < length; i++) values.push(element.read(from));
       } catch (error) {
         throw within(error, `[${i}]`);
       }
@@ -71,7 +72,7 @@ export function structure<T extends object>(name: string, fields: Fields<T>, ext
     rule: extras.rule?.text ?? null,
     definition: `[${shape.definition}]`,
     write: (value, out) => shape.write(value, out),
-    read: (raw) => shape.read(elements(raw)),
+    read: (from) => shape.read(from, from.array()),
   };
 }
 
@@ -133,15 +134,14 @@ export function union<U extends object, K extends keyof U & string>(
         throw within(error, built.name);
       }
     },
-    read: (raw) => {
-      const array = elements(raw);
-      const tag = array[0];
-      const built = typeof tag === 'number' ? byTag[tag] : undefined;
-      if (built === undefined) {
-        throw new SchemaViolation(`${typeof tag === 'number' ? `tag ${tag}` : kindOf(tag)} is no ${name}`);
-      }
+    read: (from) => {
+      const length = from.array();
+      if (length === 0) throw new SchemaViolation(`an empty array is no ${name}`);
+      const tag = from.integer(`is no ${name}`);
+      const built = byTag[tag];
+      if (built === undefined) throw new SchemaViolation(`tag ${tag} is no ${name}`);
       try {
-        return built.shape.read(array);
+        return built.shape.read(from, length);
       } catch (error) {
         throw within(error, built.name);
       }
@@ -207,30 +207,21 @@ class Shape<T> {
     this.#check?.(value);
   }
 
-  read(raw: readonly unknown[]): T {
-    const first = this.#fixed.length;
-    const end = first + this.#names.length;
-    const wanted = end + this.#reserved;
-    if (raw.length !== wanted) throw new SchemaViolation(`${raw.length} elements where ${wanted} belong`);
-    for (let free = end; free < wanted; free++) {
-      if (raw[free] !== null)
-        throw new SchemaViolation(`${kindOf(raw[free])} in a reserved position, which must be null`);
-    }
+  /** The fields of an array of `length`, whose fixed positions have been read. */
+  read(from: Reader, length: number): T {
+    const wanted = this.#fixed.length + this.#names.length + this.#reserved;
+    if (length !== wanted) throw new SchemaViolation(`${length} elements where ${wanted} belong`);
     const value = { ...this.#template };
     let i = 0;
     try {
-      for (; i < this.#names.length; i++) value[this.#names[i]!] = this.#types[i]!.read(raw[first + i]);
+      for (; i < this.#names.length; i++) value[this.#names[i]!] = this.#types[i]!.read(from);
     } catch (error) {
       throw within(error, this.#names[i]!);
     }
+    for (let free = 0; free < this.#reserved; free++) from.null('in a reserved position, which must be null');
     this.#check?.(value as T);
     return value as T;
   }
-}
-
-function elements(raw: unknown): readonly unknown[] {
-  if (!Array.isArray(raw)) throw new SchemaViolation(`${kindOf(raw)} where an array belongs`);
-  return raw as unknown[];
 }
 
 function checkObject(value: unknown): void {

@@ -2,6 +2,7 @@
 // version hashes. Values are checked on both sides, when they are written and when they are read: a member never sends what a
 // client would refuse, and a client's mistake is told to it before it leaves.
 
+import type { Reader } from '../reader.ts';
 import type { Writer } from '../writer.ts';
 
 /** How values of `T` look on the wire. */
@@ -12,8 +13,8 @@ export interface Type<T> {
   readonly definition: string;
   /** Throws `SchemaViolation`. */
   write(value: T, out: Writer): void;
-  /** From what msgpackr unpacked. Throws `SchemaViolation`. */
-  read(raw: unknown): T;
+  /** Throws `SchemaViolation`. */
+  read(from: Reader): T;
 }
 
 /** A value that the schema does not allow. The path grows outwards as the error passes through the structures it is in. */

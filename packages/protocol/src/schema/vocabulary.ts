@@ -28,7 +28,7 @@ export const writtenKey: Type<Uint8Array> = {
     key.write(bytesOfKey, out);
     notReserved(bytesOfKey);
   },
-  read: (raw) => notReserved(key.read(raw)),
+  read: (from) => notReserved(key.read(from)),
 };
 
 export const value: Type<Uint8Array> = bytes('value', 0, limits.maxValueBytes);
@@ -59,8 +59,8 @@ export const deletedRange: Type<KeyRange> = {
     keyRange.write(range, out);
     notReserved(range.key);
   },
-  read: (raw) => {
-    const range = keyRange.read(raw);
+  read: (from) => {
+    const range = keyRange.read(from);
     notReserved(range.key);
     return range;
   },
@@ -103,7 +103,7 @@ export const memberUrl: Type<string> = {
     mustBeUrl(url);
     urlText.write(url, out);
   },
-  read: (raw) => mustBeUrl(urlText.read(raw)),
+  read: (from) => mustBeUrl(urlText.read(from)),
 };
 
 /** Why a member cannot have this address. Null: it can. */

@@ -1,4 +1,4 @@
-import { decodeResult, encodeResult, errorCodes, limits, type Result, type Revision } from '@conclave/protocol';
+import { decodeResult, encodeResult, errorMeanings, limits, type Result, type Revision } from '@conclave/protocol';
 import { maxKeyedResponseBytes, maxRememberedBytesPerSession, smallResponseBytes } from '../bounds.ts';
 import type { LockRequest } from '../locks/lock.ts';
 import { requestState } from '../locks/lock-acquire.ts';
@@ -56,7 +56,7 @@ export function recall(answer: Answer, request: LockRequest | undefined, revisio
       return {
         type: 'error',
         code: answer.code,
-        message: `refused when it came first: ${errorCodes[answer.code].meaning}`,
+        message: `refused when it came first: ${errorMeanings[answer.code]}`,
         outcome: answer.outcome,
         details: answer.limit === null ? {} : { limit: answer.limit },
       };

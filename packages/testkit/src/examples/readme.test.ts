@@ -60,6 +60,8 @@ for (const page of [
   'README.md',
   'CONTRIBUTING.md',
   'docs/architecture.md',
+  'docs/fencing.md',
+  'docs/guarantees.md',
   'docs/testing.md',
   'packages/client/README.md',
 ]) {

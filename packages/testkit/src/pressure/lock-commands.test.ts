@@ -110,12 +110,14 @@ test('lease: granted, shown, renewed, revoked with its keys', { timeout }, async
 });
 
 test('lease keepalive: it lives on as long as the command runs, and no longer', { timeout }, async () => {
-  const ttlMs = 1_500;
+  // A command may take seconds to start on a busy machine.
+  const ttlMs = 6_000;
   const { lease } = await client.perform({ type: 'leaseGrant', ttlMs });
   await client.put('kept', '', { lease });
   await using keeper = conclave(['lease', 'keepalive', `${lease}`, '--json', ...endpoints]);
   await keeper.line(/"id"/, patienceMs);
-  const { lease: unattended } = await client.perform({ type: 'leaseGrant', ttlMs: 2 * ttlMs });
+  // Granted after the other was renewed first: it ends later than that one would without another renewal.
+  const { lease: unattended } = await client.perform({ type: 'leaseGrant', ttlMs });
   await client.put('unattended', '', { lease: unattended });
   const gone = async (key: string): Promise<unknown> =>
     waitFor(

@@ -1,14 +1,16 @@
 // What a test may need of the system that is not everywhere. `test(name, { skip: requires('strace') }, …)`.
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-export type Facility = 'chromium' | 'git' | 'linux' | 'npm' | 'promtool' | 'root' | 'strace';
+export type Facility = 'chromium' | 'git' | 'linux' | 'npm' | 'postgres' | 'promtool' | 'redis' | 'root' | 'strace';
 
 const programs: Readonly<Partial<Record<Facility, readonly string[]>>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
   git: ['git'],
   npm: ['npm'],
+  postgres: ['initdb'],
   promtool: ['promtool'],
+  redis: ['redis-server'],
   strace: ['strace'],
 };
 
@@ -21,11 +23,20 @@ export function requires(...facilities: readonly Facility[]): string | false {
 /** The path of a program that `requires` found. */
 export function programPath(facility: Facility): string | undefined {
   for (const name of programs[facility] ?? []) {
-    for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    for (const folder of folders()) {
       if (isExecutable(join(folder, name))) return join(folder, name);
     }
   }
   return undefined;
+}
+
+/** Where Debian puts the programs of a PostgreSQL server, one folder a version, and not into the PATH. */
+const postgresVersions = '/usr/lib/postgresql';
+
+function folders(): string[] {
+  const versions = existsSync(postgresVersions) ? readdirSync(postgresVersions) : [];
+  const path = (process.env['PATH'] ?? '').split(delimiter);
+  return [...path, ...versions.map((version) => join(postgresVersions, version, 'bin'))];
 }
 
 function absence(facility: Facility): string | undefined {
