@@ -137,8 +137,8 @@ export class Member {
       () => this.#room.isShort,
     );
     this.#queries = new Queries(machine, this.#barrier);
-    this.#keeper = new LeaseKeeper(machine, this.#barrier, { clock, timers, log }, settings, (operation) =>
-      this.#mutations.proposeOwn(operation),
+    this.#keeper = new LeaseKeeper(machine, this.#barrier, { clock, timers, log }, settings, (decide) =>
+      this.#mutations.decideOwn(decide),
     );
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
     this.#claims = new SessionClaims(
@@ -398,7 +398,7 @@ export class Member {
     if (takesOffice) {
       this.#clusterClock.atLeast(this.#machine.clusterTimeMs);
       this.#keeper.takeOffice(entry.term);
-    } else this.#keeper.changed(applied.deadlines);
+    } else this.#keeper.changed(entry.term, applied.deadlines);
     this.#mutations.applied(entry, applied);
     if (applied.notifications.length > 0) this.#attachments.notify(applied.notifications);
     if (applied.events !== null) this.#hub.publish(applied.events);

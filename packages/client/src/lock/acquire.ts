@@ -2,6 +2,7 @@ import { type Broken, decodeResult, encodeOperation, type LockAcquire, type Lock
 import type { Environment } from '../environment.ts';
 import { asConclaveError, ConclaveError, cancelled } from '../error.ts';
 import type { Exchange, Waiting } from '../exchange/exchange.ts';
+import { onAbort } from '../on-abort.ts';
 import type { SessionCore } from '../session/session-core.ts';
 import { areHeld } from './confirm-holds.ts';
 import type { GrantListener } from './grant-listener.ts';
@@ -208,12 +209,12 @@ export class Acquire implements GrantListener {
       const finish = (then: () => void): void => {
         this.#wake = null;
         stopTimer();
-        signal?.removeEventListener('abort', abort);
-        lost.removeEventListener('abort', end);
+        stopAborting();
+        stopLosing();
         then();
       };
-      signal?.addEventListener('abort', abort);
-      lost.addEventListener('abort', end);
+      const stopAborting = onAbort(signal, abort);
+      const stopLosing = onAbort(lost, end);
       this.#wake = () => finish(resolve);
     });
   }

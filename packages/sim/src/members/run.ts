@@ -217,9 +217,9 @@ class MemberRun {
     configuration: Configuration,
     joinSecret: Uint8Array | null,
   ): MemberHost {
-    const { electionMs, faults, heartbeatMs, keptLog } = this.#settings;
+    const { electionMs, faults, heartbeatMs, keptLog, leaseCheckpoints } = this.#settings;
     const own = this.#hostRandom.fork(`host ${id}`);
-    const limits = { electionMs, heartbeatMs, keptLog };
+    const limits = { electionMs, heartbeatMs, keptLog, leaseCheckpoints };
     const settings = { id, clusterId: 'sim', members, peerUrl: null, joinSecret, ...limits, pid: null };
     return new MemberHost(settings, configuration, this.#clock(own, faults.clockDrift), own, {
       scheduler: this.#scheduler,

@@ -1,3 +1,4 @@
+import type { CheckpointPace } from '@conclave/member';
 import { Random } from '../random.ts';
 import { type DiskSettings, type FaultSettings, leaderFaults } from '../swarm.ts';
 import type { Suffering } from './client-process.ts';
@@ -10,6 +11,8 @@ export interface MemberRunSettings {
   readonly heartbeatMs: number;
   /** What stays of the log for members that lag: if it is little, they get snapshots. */
   readonly keptLog: { readonly entries: number; readonly bytes: number };
+  /** Sessions are shorter here than what is noted otherwise; and offices, too. */
+  readonly leaseCheckpoints: CheckpointPace;
   /** What arrives within this time is worked on in one turn of a member's event loop. */
   readonly maxTurnMs: number;
   readonly minDelayMs: number;
@@ -99,6 +102,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     heartbeatMs,
     electionMs: heartbeatMs * random.pick([4, 8, 10]),
     keptLog: { entries: random.fork('log').pick([1, 20, 200, 65_536]), bytes: 67_108_864 },
+    leaseCheckpoints: checkpointPace(random.fork('checkpoints')),
     maxTurnMs: random.fork('turns').pick([0.2, 1, 3]),
     minDelayMs: random.between(0.05, 1),
     meanDelayMs: random.pick([0.2, 1, 4]),
@@ -245,4 +249,9 @@ export function steadySettings(safetyMs: number): MemberRunSettings {
     roamers: { count: 0, ttlMs: 1_000, moveEveryMs: never, sendEveryMs: never, oldShare: 0, locks: 1 },
     safetyMs,
   };
+}
+
+function checkpointPace(random: Random): CheckpointPace {
+  const often = { aboveTtlMs: 1_000, everyMs: random.between(50, 500), quietAfterMs: random.pick([1_000, 60_000]) };
+  return random.chance(0.7) ? often : { ...often, aboveTtlMs: Number.POSITIVE_INFINITY };
 }

@@ -1,4 +1,5 @@
 import {
+  type LeaseCheckpoint,
   type LeaseExpire,
   type LeaseGrant,
   type LeaseGrantResult,
@@ -88,13 +89,36 @@ export function leaseExpire(state: State, draft: Draft, operation: LeaseExpire):
   endLease(state, draft, lease, 'expired');
 }
 
+/** In the leader's own term only: a later one has begun from what it found. */
+export function leaseCheckpoint(state: State, draft: Draft, { leases, term }: LeaseCheckpoint): void {
+  if (term !== draft.term) return;
+  for (const { lease: id, remainingMs } of leases) {
+    const lease = state.leases.get(id);
+    if (lease === undefined) continue;
+    lease.remainingMs = remainingMs;
+    state.ledger.touch(lease);
+  }
+  draft.deadline({ type: 'leasesCheckpointed' });
+}
+
+/**
+ * A command of the session is in the log, so its client was alive when it was proposed, and is told so by the answer: what had been noted of its time is
+ * void. True: something was.
+ */
+export function livesAnew(state: State, lease: Lease): boolean {
+  if (lease.remainingMs === null) return false;
+  lease.remainingMs = null;
+  state.ledger.touch(lease);
+  return true;
+}
+
 function begin(state: State, draft: Draft, ttlMs: number, session: Session | null): Lease {
   const { counters } = state;
   // Plain leases count too: they cost the same, and the leader keeps a deadline for each.
   if (state.leases.size >= limits.maxSessions) {
     throw limitExceeded('the cluster has as many sessions and leases as it may', limits.maxSessions);
   }
-  const lease = new Lease(counters.nextLease, ttlMs, firstGeneration, session);
+  const lease = new Lease(counters.nextLease, ttlMs, firstGeneration, null, session);
   counters.nextLease += 1;
   state.leases.set(lease.id, lease);
   state.ledger.touch(lease);

@@ -83,8 +83,8 @@ const planted: readonly Bug[] = [
     edits: [
       {
         file: 'member/src/lease/lease-keeper.ts',
-        find: 'this.#watch(lease, { generation, ttlMs }, now);\n',
-        replace: 'this.#watch(lease, { generation, ttlMs }, now - ttlMs / 2);\n',
+        find: 'this.#watch(lease, { generation, ttlMs }, now + (remainingMs ?? ttlMs));\n',
+        replace: 'this.#watch(lease, { generation, ttlMs }, now + ttlMs / 2);\n',
       },
     ],
   },
