@@ -11,7 +11,7 @@ const maxCorePercent = 20;
 const settleTtls = 1;
 /** After the leader's death: the longest that a session which nobody renews any more can live on, twice. */
 const watchedTtls = 2;
-const lookMs = 100;
+const lookMs = 250;
 
 export interface SessionsOptions extends FleetShape {
   /** Of the measured time. */
@@ -46,10 +46,13 @@ export async function measureSessions(options: SessionsOptions): Promise<Session
   const beganMs = performance.now();
   const fleet = await FleetOfSessions.open(cluster.clients(), shape);
   const openSeconds = (performance.now() - beganMs) / 1_000;
+  say(`opened in ${shown(openSeconds)} s`);
   await sleep(settleTtls * shape.ttlMs);
   say(`measuring for ${seconds} s`);
   const { clientPercent, memberPercents } = await steadyState(cluster, seconds);
-  say('kill -9 of the leader');
+  say(
+    `all members together: ${shown(sum(memberPercents))} % of one core; clients: ${shown(clientPercent)} %; kill -9 of the leader`,
+  );
   process.kill(cluster.pids[0] as number, 'SIGKILL');
   let leastRemainingMs = Number.POSITIVE_INFINITY;
   const untilMs = performance.now() + watchedTtls * shape.ttlMs;
@@ -58,7 +61,7 @@ export async function measureSessions(options: SessionsOptions): Promise<Session
     leastRemainingMs = Math.min(leastRemainingMs, fleet.leastRemainingMs);
   }
   const [lost, notHeld] = [fleet.lost, await fleet.notHeld()];
-  const corePercent = memberPercents.reduce((all, one) => all + one, 0);
+  const corePercent = sum(memberPercents);
   await fleet.close();
   return {
     ...shape,
@@ -101,4 +104,8 @@ export function sessionsText(report: SessionsReport): string {
     `all members together: ${shown(corePercent)} %, to stay below ${maxCorePercent} %: ${verdict(corePercent < maxCorePercent)}`,
     `the leader killed: ${lost} sessions or locks lost, ${notHeld} not held at the cluster, none to be: ${verdict(lost === 0 && notHeld === 0)}; the one that came closest had ${shown(leastRemainingMs)} ms left`,
   ].join('\n');
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, one) => all + one, 0);
 }
