@@ -9,13 +9,12 @@ import { measureSpine, spineText } from './spine.ts';
 
 const usage = `usage: npm run bench -- spine [--seconds N] [--directory DIR] [--json]
        npm run bench -- compaction [--keys N] [--seconds N] [--directory DIR] [--json]
-       npm run bench -- sessions [--connections N] [--sessions N] [--seconds N] [--directory DIR] [--json]
+       npm run bench -- sessions [--connections N] [--sessions N] [--ttl-ms MS] [--seconds N] [--directory DIR] [--json]
        npm run bench:etcd -- [--quick] [--directory DIR] [--json]`;
 
 /** On the disk of the working copy, in a folder that nobody commits. */
 const defaultDirectory = join(import.meta.dirname, '../../../node_modules/.cache/conclave-bench');
 
-const sessionTtlMs = 10_000;
 /** One process opens them all, and each may take a descriptor. */
 const maxSessions = 15_000;
 
@@ -47,8 +46,9 @@ async function main(): Promise<number> {
   if (command === 'sessions') {
     const connections = wholeOf('connections', values.connections ?? '100', 1, maxSessions);
     const sessions = wholeOf('sessions', values.sessions, connections, maxSessions);
+    const ttlMs = wholeOf('ttl-ms', values['ttl-ms'], 1_000, 300_000);
     const seconds = secondsOf(values.seconds ?? '20');
-    const report = await measureSessions({ directory, say, seconds, connections, sessions, ttlMs: sessionTtlMs });
+    const report = await measureSessions({ directory, say, seconds, connections, sessions, ttlMs });
     console.log(sessionsText(report));
     if (json) console.log(JSON.stringify(report));
     return report.met ? 0 : 1;
@@ -71,6 +71,7 @@ interface Flags {
     readonly keys: string;
     readonly connections?: string;
     readonly sessions: string;
+    readonly 'ttl-ms': string;
     readonly directory: string;
     readonly quick: boolean;
     readonly json: boolean;
@@ -86,6 +87,7 @@ function flags(): Flags {
         keys: { type: 'string', default: '1000000' },
         connections: { type: 'string' },
         sessions: { type: 'string', default: '10000' },
+        'ttl-ms': { type: 'string', default: '10000' },
         directory: { type: 'string', default: defaultDirectory },
         quick: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
