@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CannotRunError } from './cannot-run.ts';
 import { compactionText, measureCompaction } from './compaction/compaction.ts';
+import { contendText, measureContention } from './contend/contend.ts';
 import { compareWithEtcd, sideBySideText } from './etcd/side-by-side.ts';
 import { measureSessions, sessionsText } from './sessions/sessions.ts';
 import { measureSpine, spineText } from './spine.ts';
@@ -10,6 +11,7 @@ import { measureSpine, spineText } from './spine.ts';
 const usage = `usage: npm run bench -- spine [--seconds N] [--directory DIR] [--json]
        npm run bench -- compaction [--keys N] [--seconds N] [--directory DIR] [--json]
        npm run bench -- sessions [--connections N] [--sessions N] [--ttl-ms MS] [--seconds N] [--directory DIR] [--json]
+       npm run bench -- contend [--clients N] [--seconds N] [--directory DIR] [--json]
        npm run bench:etcd -- [--quick] [--directory DIR] [--json]`;
 
 /** On the disk of the working copy, in a folder that nobody commits. */
@@ -53,6 +55,14 @@ async function main(): Promise<number> {
     if (json) console.log(JSON.stringify(report));
     return report.met ? 0 : 1;
   }
+  if (command === 'contend') {
+    const clients = wholeOf('clients', values.clients, 2, 1_000);
+    const seconds = secondsOf(values.seconds ?? '10');
+    const report = await measureContention({ directory, say, seconds, clients });
+    console.log(contendText(report));
+    if (json) console.log(JSON.stringify(report));
+    return report.met ? 0 : 1;
+  }
   if (command === 'etcd') {
     const report = await compareWithEtcd({ directory, say, quick: values.quick });
     console.log(sideBySideText(report));
@@ -71,6 +81,7 @@ interface Flags {
     readonly keys: string;
     readonly connections?: string;
     readonly sessions: string;
+    readonly clients: string;
     readonly 'ttl-ms': string;
     readonly directory: string;
     readonly quick: boolean;
@@ -87,6 +98,7 @@ function flags(): Flags {
         keys: { type: 'string', default: '1000000' },
         connections: { type: 'string' },
         sessions: { type: 'string', default: '10000' },
+        clients: { type: 'string', default: '50' },
         'ttl-ms': { type: 'string', default: '10000' },
         directory: { type: 'string', default: defaultDirectory },
         quick: { type: 'boolean', default: false },
