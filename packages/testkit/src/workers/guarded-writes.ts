@@ -8,12 +8,12 @@ import type { HistoryRecord, OperationRecord } from '../history/record.ts';
  * there once, no refused one is, and no fence comes after a larger one.
  */
 export function checkGuardedWrites(puts: readonly OperationRecord<'put'>[], truth: readonly HistoryRecord[]): void {
-  const values = truth.flatMap((event) => (event.op === 'event' && event.type === 'put' ? [String(event.value)] : []));
+  const values = truth.flatMap((event) => (event.op === 'event' && event.type === 'put' ? [textOf(event.value)] : []));
   const times = new Map<string, number>();
   for (const value of values) times.set(value, (times.get(value) ?? 0) + 1);
   const report: string[] = [];
   for (const put of puts) {
-    const value = String(put.in.value);
+    const value = textOf(put.in.value);
     const found = times.get(value) ?? 0;
     if (put.status === 'ok' && found !== 1) report.push(`acknowledged, and there ${found} times: ${value}`);
     if (put.status === 'fail' && found !== 0) report.push(`refused, and there: ${value}`);
@@ -26,4 +26,9 @@ export function checkGuardedWrites(puts: readonly OperationRecord<'put'>[], trut
     largest = Math.max(largest, fence);
   }
   if (report.length > 0) throw new HistoryViolation(report.join('\n'));
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new Error(`a guarded write of something else than text: ${JSON.stringify(value)}`);
 }
