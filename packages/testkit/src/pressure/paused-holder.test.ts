@@ -23,5 +23,5 @@ test('a holder that is stopped for longer than its ttl writes nothing when it go
   // It stands again, behind the one that holds.
   await contest.waiting(1);
   assert.equal(second.holds, true);
-  await contest.judge(['first/1']);
+  await contest.judge([old]);
 });

@@ -63,6 +63,11 @@ export class Worker implements AsyncDisposable {
     return this.held.length > this.lost.length + this.gaveBack.length;
   }
 
+  /** And has used what is protected, under its present fence. */
+  get hasUsed(): boolean {
+    return this.holds && this.#numbers(/^used (\d+)$/).at(-1) === this.held.at(-1);
+  }
+
   /** Its fence, once it has used what the lock protects under one that is larger than `than`: from then on no smaller one is accepted. */
   async using(than = 0): Promise<number> {
     return this.#until(() => this.#numbers(/^used (\d+)$/).find((fence) => fence > than));
@@ -166,10 +171,10 @@ export class Contest implements AsyncDisposable {
   }
 
   /**
-   * Ends the workers and judges what all of them saw. `stopped`: holders, as the history names them, that were stopped for so long that nobody could
-   * tell them in time.
+   * Ends the workers and judges what all of them saw. `stopped`: fences of holds whose worker was stopped for so long that nobody could tell it in
+   * time.
    */
-  async judge(stopped: readonly string[] = []): Promise<readonly HistoryRecord[]> {
+  async judge(stopped: readonly number[] = []): Promise<readonly HistoryRecord[]> {
     const endedNs = monotonicNs();
     for (const worker of this.#workers) {
       worker.child.resume();
@@ -181,7 +186,10 @@ export class Contest implements AsyncDisposable {
     );
     // What the guarded key says is judged apart: of a process that was killed not every write was recorded.
     const judged = records.filter(({ op }) => op !== 'put');
-    assertHistory(judged, { stoppedClients: new Set(stopped) });
+    const stoppedClients = records.flatMap((record) =>
+      record.op === 'acquire' && record.status === 'ok' && stopped.includes(record.out.token) ? [record.client] : [],
+    );
+    assertHistory(judged, { stoppedClients: new Set(stoppedClients) });
     await this.#judgeWrites(records);
     return records;
   }
