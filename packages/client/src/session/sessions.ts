@@ -108,7 +108,9 @@ export class Sessions implements LinkUser {
     const claimed: SessionCore[] = [];
     const claims: SessionClaim[] = [];
     for (const core of this.#cores) {
-      const claim = core.claim();
+      // A claim renews. Of what is lost here already only the fate is wanted: it is claimed once a welcome shows that somebody can be heard, or a
+      // client that never hears one would keep alive with every hello what it has given up.
+      const claim = core.isFinal ? null : core.claim();
       if (claim === null) continue;
       claimed.push(core);
       claims.push(claim);
@@ -125,6 +127,7 @@ export class Sessions implements LinkUser {
       const standing: SessionStanding | undefined = welcome.sessions[at];
       core.resumed(standing?.ttlMs ?? null, helloSentMs);
     });
+    for (const core of this.#cores) if (core.isFinal && !core.isAttached) void core.resume();
     // The standing confirms the sessions; what they hold is confirmed by the guards that go with a keepalive.
     this.#keepaliveAtMs = this.#environment.clock.nowMs();
   }
