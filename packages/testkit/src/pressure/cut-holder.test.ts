@@ -17,7 +17,7 @@ for (const [what, directions] of [
   ['answers do not arrive', ['backward']],
   ['connections are silent', ['forward', 'backward']],
 ] satisfies [string, Direction[]][]) {
-  test(`a holder whose ${what} is told that it has lost before the next one holds, and nothing of it takes effect after that`, {
+  test(`a holder whose ${what} is told that it has lost before the next one holds, and nothing of it takes effect after that (consul#18271)`, {
     timeout,
   }, async () => {
     await using contest = await Contest.start(cluster, { kind: 'lock', subject: what, ttlMs: 1_500 });
