@@ -44,8 +44,9 @@ export async function runMoves({ answersAMove, outstanding, requests }: MovesOpt
       answered++;
     }
   };
+  const isDone = (): boolean => answered >= requests;
   const mover = async (): Promise<void> => {
-    while (answered < requests) {
+    while (!isDone()) {
       const target = Math.min(requests, answered + answersAMove);
       await waitFor(
         () => answered >= target,

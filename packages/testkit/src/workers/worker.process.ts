@@ -51,7 +51,8 @@ async function hold(by: Client, session: Session, owner: string): Promise<void> 
     console.log(`lost ${token}`);
   });
   const guard = held.guard();
-  for (let use = 0; !held.signal.aborted && (usesOfAHold === 0 || use < usesOfAHold); use++) {
+  const uses = usesOfAHold === 0 ? Number.POSITIVE_INFINITY : usesOfAHold;
+  for (let use = 0; !held.signal.aborted && use < uses; use++) {
     confirmed(session, owner);
     await useResource(owner, token);
     await write(by, guard, owner);
