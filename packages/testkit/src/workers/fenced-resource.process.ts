@@ -28,6 +28,8 @@ const server = createServer((request, response) => {
     (error: unknown) => response.writeHead(400).end(String(error)),
   );
 });
+// A worker that was stopped comes back to the connection that it had.
+server.keepAliveTimeout = 0;
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();
   if (address !== null && typeof address === 'object') console.log(`listening on ${address.port}`);
