@@ -78,7 +78,7 @@ function confirmed(session: Session, owner: string): void {
   const now = recorder.nowNs();
   const leftMs = session.remainingMs();
   if (leftMs === 0) return;
-  const call_ns = Math.round(now + (leftMs - ttlMs) * nsPerMs);
+  const call_ns = Math.round(now - Math.max(0, ttlMs - leftMs) * nsPerMs);
   recorder.append({
     op: 'renew',
     client: owner,
