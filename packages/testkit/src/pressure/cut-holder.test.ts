@@ -27,7 +27,7 @@ for (const [what, directions] of [
     await contest.waiting(1);
     contest.cut(first, ...directions);
     assert.ok((await second.using()) > old);
-    await first.late(old);
+    await first.losing(old);
     contest.heal();
     // What was held back arrives now; and it stands again, behind the one that holds.
     await contest.waiting(1);

@@ -73,6 +73,11 @@ export class Worker implements AsyncDisposable {
     return this.#until(() => this.#numbers(/^used (\d+)$/).find((fence) => fence > than));
   }
 
+  /** It was told that what it held under this fence is gone. */
+  async losing(fence: number): Promise<void> {
+    await this.child.line(new RegExp(`^lost ${fence}$`), patienceMs);
+  }
+
   /** What became of the use that it tried after it had lost what it held under this fence. */
   async late(fence: number): Promise<string> {
     const line = await this.child.line(new RegExp(`^late ${fence} `), patienceMs);
