@@ -252,7 +252,7 @@ export class ClientCore {
   }
 
   #isAtStake(): boolean {
-    return this.exchange.isBusy || this.sessions.count > 0 || this.watches.count > 0;
+    return this.exchange.isBusy || this.sessions.isInDoubt || this.watches.count > 0;
   }
 
   #result<T extends string>(

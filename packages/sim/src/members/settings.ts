@@ -1,4 +1,4 @@
-import type { CheckpointPace } from '@conclave/member';
+import { type CheckpointPace, defaultCheckpointPace } from '@conclave/member';
 import { Random } from '../random.ts';
 import { type DiskSettings, type FaultSettings, leaderFaults } from '../swarm.ts';
 import type { Suffering } from './client-process.ts';
@@ -185,9 +185,6 @@ function wishSettings(
   };
 }
 
-/** Leases of more than a minute, which there are none of here. */
-const checkpointsOfTheProduct: CheckpointPace = { aboveTtlMs: 60_000, everyMs: 10_000, quietAfterMs: 300_000 };
-
 /** Three members, five clients and a hundred calls a second, without faults: by this the speed of the simulator is measured. */
 export function steadySettings(safetyMs: number): MemberRunSettings {
   const never = Number.POSITIVE_INFINITY;
@@ -197,7 +194,7 @@ export function steadySettings(safetyMs: number): MemberRunSettings {
     heartbeatMs: 100,
     electionMs: 1_000,
     keptLog: { entries: 65_536, bytes: 67_108_864 },
-    leaseCheckpoints: checkpointsOfTheProduct,
+    leaseCheckpoints: defaultCheckpointPace,
     maxTurnMs: 1,
     minDelayMs: 0.1,
     meanDelayMs: 0.5,
