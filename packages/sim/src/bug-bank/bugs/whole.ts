@@ -95,8 +95,8 @@ const planted: readonly Bug[] = [
     edits: [
       {
         file: 'member/src/barrier.ts',
-        find: '      if (index <= this.#applied) settle(group, true);\n',
-        replace: '      if (index >= 0) settle(group, true);\n',
+        find: '      if (index <= this.#applied) this.#confirm(group);\n',
+        replace: '      if (index >= 0) this.#confirm(group);\n',
       },
     ],
   },
