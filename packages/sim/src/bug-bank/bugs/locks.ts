@@ -140,9 +140,9 @@ const planted: readonly Bug[] = [
       },
       {
         file: 'member/src/lease/lease-keeper.ts',
-        find: '    for (const { lease, generation, ttlMs } of leases) this.#watch(lease, { generation, ttlMs }, now);\n',
+        find: '      this.#watch(lease, { generation, ttlMs }, now + (remainingMs ?? ttlMs));\n',
         replace:
-          '    for (const { lease, generation, ttlMs } of leases) {\n      if (!this.#leases.has(lease)) this.#watch(lease, { generation, ttlMs }, now);\n    }\n',
+          '      if (!this.#leases.has(lease)) this.#watch(lease, { generation, ttlMs }, now + (remainingMs ?? ttlMs));\n',
       },
     ],
   },
