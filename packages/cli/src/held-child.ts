@@ -14,7 +14,7 @@ export interface ChildOptions {
   readonly killAfterMs: number;
 }
 
-/** How often the time that is left is looked at. */
+/** How often the time that is left is looked at; at the moments of TERM and KILL exactly, since what follows KILL is the next one's grant. */
 const checkIntervalMs = 50;
 
 /**
@@ -27,15 +27,19 @@ export async function runHeld({ command, environment, killAfterMs, session, sign
   const child = spawn(file, args, { stdio: 'inherit', detached: true, env: { ...process.env, ...environment } });
   let lost = false;
   let warned = false;
+  let timer: NodeJS.Timeout | undefined;
   const check = (): void => {
     const leftMs = signal.aborted ? 0 : session.remainingMs();
+    const dueMs = leftMs > killAfterMs ? leftMs - killAfterMs : leftMs;
+    clearTimeout(timer);
+    timer = setTimeout(check, Math.max(1, Math.min(checkIntervalMs, dueMs)));
     if (leftMs > killAfterMs) return;
     lost = true;
     if (leftMs <= 0) endGroup(child, 'SIGKILL');
     else if (!warned) endGroup(child, 'SIGTERM');
     warned = true;
   };
-  const timer = setInterval(check, checkIntervalMs);
+  check();
   signal.addEventListener('abort', check, { once: true });
   const pass = (name: NodeJS.Signals): void => endGroup(child, name);
   const passed = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -46,7 +50,7 @@ export async function runHeld({ command, environment, killAfterMs, session, sign
     endGroup(child, 'SIGKILL');
     return lost ? exitCode.holdLost : code;
   } finally {
-    clearInterval(timer);
+    clearTimeout(timer);
     signal.removeEventListener('abort', check);
     for (const name of passed) process.off(name, pass);
   }

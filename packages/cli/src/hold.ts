@@ -41,11 +41,15 @@ interface Times {
   readonly waitMs: number | undefined;
 }
 
-export async function holdWhile<H extends Held>(parsed: Arguments, holding: Holding<H>): Promise<number> {
+export function timesOf(parsed: Arguments): Times {
   const ttlMs = parsed.number('ttl-ms', minTtlMs, maxTtlMs, defaultTtlMs);
   const killAfterMs = parsed.number('kill-after-ms', 0, ttlMs, Math.min(2_000, ttlMs / 2));
-  const waitMs = parsed.number('wait-ms', 0, Number.MAX_SAFE_INTEGER);
-  return withClient(parsed, (client) => hold(parsed, holding, client, { ttlMs, killAfterMs, waitMs }), 'session');
+  return { ttlMs, killAfterMs, waitMs: parsed.number('wait-ms', 0, Number.MAX_SAFE_INTEGER) };
+}
+
+export async function holdWhile<H extends Held>(parsed: Arguments, holding: Holding<H>): Promise<number> {
+  const times = timesOf(parsed);
+  return withClient(parsed, (client) => hold(parsed, holding, client, times), 'session');
 }
 
 async function hold<H extends Held>(

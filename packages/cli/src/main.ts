@@ -12,6 +12,7 @@ import { leader } from './commands/leader.ts';
 import { lease } from './commands/lease.ts';
 import { lock } from './commands/lock.ts';
 import { member } from './commands/member.ts';
+import { once } from './commands/once.ts';
 import { server } from './commands/server.ts';
 import { session } from './commands/session.ts';
 import { snapshot } from './commands/snapshot.ts';
@@ -33,6 +34,7 @@ const commands: readonly Command[] = [
   watch,
   lock,
   elect,
+  once,
   session,
   lease,
   snapshot,

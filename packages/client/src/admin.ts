@@ -1,5 +1,14 @@
 // What operators do, and what applications that only lock, elect and configure need not load: `@conclave/client/admin`.
-export { grantLease, inspectLease, type LeaseInfo, listLeases, renewLease, revokeLease } from './admin/leases.ts';
+export {
+  grantLease,
+  inspectLease,
+  type LeaseInfo,
+  leaseTimesLeft,
+  listLeaseKeys,
+  listLeases,
+  renewLease,
+  revokeLease,
+} from './admin/leases.ts';
 export {
   type BreakOptions,
   type Broken,

@@ -19,6 +19,7 @@ import { Exchange, type Waiting } from './exchange/exchange.ts';
 import type { RequestSpec } from './exchange/request.ts';
 import { type ClientState, endError, Link } from './link/link.ts';
 import { Vitals } from './link/vitals.ts';
+import { onAbort } from './on-abort.ts';
 import type { SessionCore } from './session/session-core.ts';
 import { Sessions } from './session/sessions.ts';
 import { Watches } from './watch/watches.ts';
@@ -124,7 +125,7 @@ export class ClientCore {
       const finish = (then: () => void): void => {
         off();
         stop();
-        signal?.removeEventListener('abort', abort);
+        stopListening();
         then();
       };
       const fail = (code: 'CANCELLED' | 'DEADLINE_EXCEEDED', message: string): void => {
@@ -139,7 +140,7 @@ export class ClientCore {
         else if (state === 'closed') finish(() => reject(clientClosed()));
       });
       const stop = timers.after(timeoutMs, () => fail('DEADLINE_EXCEEDED', `no member answered in ${timeoutMs} ms`));
-      signal?.addEventListener('abort', abort);
+      const stopListening = onAbort(signal, abort);
       if (signal?.aborted === true) return abort();
       this.link.start();
     });
@@ -251,7 +252,7 @@ export class ClientCore {
   }
 
   #isAtStake(): boolean {
-    return this.exchange.isBusy || this.sessions.count > 0 || this.watches.count > 0;
+    return this.exchange.isBusy || this.sessions.isInDoubt || this.watches.count > 0;
   }
 
   #result<T extends string>(

@@ -33,6 +33,7 @@ import {
   type WantedLock,
 } from './lock/locks.ts';
 import { type Semaphore, SemaphoreHandle, type SemaphoreOptions } from './lock/semaphore.ts';
+import { onAbort } from './on-abort.ts';
 import { openSession, type Session } from './session/session.ts';
 import type { WatchBatch } from './watch/batch.ts';
 import { openWatch, runWatch, type Watcher, type WatchOptions, type WatchRun } from './watch/watcher.ts';
@@ -359,7 +360,7 @@ async function within<T>(
   return new Promise<T>((resolve, reject) => {
     const finish = (then: () => void): void => {
       stop();
-      signal?.removeEventListener('abort', abort);
+      stopListening();
       then();
     };
     const abort = (): void =>
@@ -369,7 +370,7 @@ async function within<T>(
     const stop = core.environment.timers.after(leftMs, () =>
       finish(() => reject(outOfTime('session: it was not opened within its time', lane.obstacle))),
     );
-    signal?.addEventListener('abort', abort);
+    const stopListening = onAbort(signal, abort);
     promise.then(
       (value) => finish(() => resolve(value)),
       (error: unknown) => finish(() => reject(error)),

@@ -17,7 +17,8 @@ const timers: Timers = {
   soon: atEndOfTurn(),
 };
 
-const realEnvironment: Environment = {
+/** Of a process or a page. */
+export const realEnvironment: Environment = {
   clock: { nowMs: () => performance.now(), wallMs: () => Date.now() },
   timers,
   random: { fraction: () => Math.random(), bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },

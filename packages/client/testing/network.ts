@@ -97,6 +97,12 @@ export class TestNetwork {
     };
   }
 
+  /** This client reaches nobody any more, and is not told: as when its machine is cut off. */
+  cutOff(): void {
+    for (const id of this.#cluster.ids) this.down.add(id);
+    this.current?.silence();
+  }
+
   async kill(id: number): Promise<void> {
     this.down.add(id);
     for (const connection of this.connections) if (connection.memberId === id) connection.cut();

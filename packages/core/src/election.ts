@@ -124,7 +124,9 @@ export function handleVote(raft: Raft, message: Vote): void {
     if (isBound(raft) && !message.transfer) return;
     follow(raft, message.term, null);
   }
-  const free = raft.vote === null ? raft.leader === null : raft.vote === message.from;
+  // With leases on the term may have come from elsewhere, and the leader that was heard in an earlier one still reads by what was promised.
+  const mayVote = raft.leader === null && (message.transfer || !isBound(raft));
+  const free = raft.vote === null ? mayVote : raft.vote === message.from;
   const granted = free && isUpToDate(raft, message);
   if (granted && raft.vote === null) {
     raft.vote = message.from;

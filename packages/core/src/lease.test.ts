@@ -124,6 +124,36 @@ test('with leases on a voter keeps its promise also when it hears of a later ter
   assert.equal(voter.role, 'follower', 'nor for itself');
 });
 
+test('nor does a vote of that very term absolve it, until the promise is over or the leader itself hands over', () => {
+  const voter = new Member({ leaseReads: true });
+  voter.now = 5_000;
+  voter.hear('append', append(2, 1, [0, 0], [1]));
+  // A late answer to a request of its own.
+  voter.hear('voteResponse', { from: m(3), term: t(4), granted: false });
+  voter.persist();
+  const late = { ...asksForVote, term: t(4) };
+  const granted = (): number => voter.said('voteResponse').filter((answer) => answer.granted).length;
+  voter.hear('vote', late);
+  voter.persist();
+  assert.equal(granted(), 0);
+  voter.now += electionMs;
+  voter.hear('vote', late);
+  voter.persist();
+  assert.equal(granted(), 1);
+
+  const asked = new Member({ leaseReads: true });
+  asked.now = 5_000;
+  asked.hear('append', append(2, 1, [0, 0], [1]));
+  asked.hear('voteResponse', { from: m(3), term: t(4), granted: false });
+  asked.persist();
+  asked.hear('vote', { ...late, transfer: true });
+  asked.persist();
+  assert.deepEqual(
+    asked.said('voteResponse').map((answer) => answer.granted),
+    [true],
+  );
+});
+
 test('a link that closed lets a follower stand soon, and only those who lost it too vote for it', () => {
   const lost = new Member({ random: () => 0.5 });
   lost.now = 5_000;

@@ -3,10 +3,19 @@ import { test } from 'node:test';
 import type { Index } from '@conclave/core';
 import { Barrier } from './barrier.ts';
 
-function barrier(applied = 0): { readonly barrier: Barrier; readonly asked: number[] } {
+function barrier(applied = 0): {
+  readonly barrier: Barrier;
+  readonly asked: number[];
+  readonly clock: { nowMs: number };
+} {
+  const clock = { nowMs: 100 };
   const asked: number[] = [];
   const readIndex = (): number => asked.push(asked.length + 1);
-  return { barrier: new Barrier({ readIndex }, applied as Index), asked };
+  return {
+    barrier: new Barrier({ readIndex }, applied as Index, { nowMs: () => clock.nowMs, wallMs: () => 0 }),
+    asked,
+    clock,
+  };
 }
 
 test('all who ask in one turn share a round; who asks when it has begun gets the next', () => {
@@ -54,4 +63,25 @@ test('when the member stops, nobody waits any more, whether the round was confir
   it.abandon();
   it.wait((confirmed) => done.push(`late ${confirmed}`));
   assert.deepEqual(done.toSorted(), ['asked false', 'late false', 'parked false']);
+});
+
+test('the state is as new as the beginning of the newest round that it has reached', () => {
+  const { barrier: it, clock } = barrier(4);
+  assert.deepEqual([it.askedMs, it.confirmedMs], [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+  for (const nowMs of [110, 120, 130, 140]) {
+    clock.nowMs = nowMs;
+    it.turnBegins();
+    it.wait(() => {});
+  }
+  clock.nowMs = 200;
+  assert.equal(it.askedMs, 140);
+  it.readable([
+    { id: 2, index: 4 as Index },
+    { id: 1, index: 4 as Index },
+    { id: 3, index: 6 as Index },
+  ]);
+  it.refused(4);
+  assert.equal(it.confirmedMs, 120);
+  it.appliedTo(6 as Index);
+  assert.equal(it.confirmedMs, 130);
 });

@@ -21,5 +21,5 @@ export { Member } from './member.ts';
 export type { PeerRoute } from './membership/directory.ts';
 export { decodeHello, LostAcknowledgedError, type PeerHello, PeerRefusedError, type Verdict } from './peer/hello.ts';
 export { PeerProtocolError } from './peer/wire.ts';
-export type { MemberAddress, MemberSettings } from './settings.ts';
+export { type CheckpointPace, defaultCheckpointPace, type MemberAddress, type MemberSettings } from './settings.ts';
 export { TransferError, type TransferRefusal } from './transfer-refusal.ts';

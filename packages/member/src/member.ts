@@ -43,7 +43,7 @@ import { raftOptions } from './raft-options.ts';
 import type { MemberAddress, MemberSettings } from './settings.ts';
 import { Snapshots, tooFarBehind } from './snapshot/snapshots.ts';
 import { DiskRoom } from './space/disk-room.ts';
-import { stalenessMs } from './staleness.ts';
+import { Staleness } from './staleness.ts';
 import { sweepDeadlines } from './sweep.ts';
 import { Transfers } from './transfers.ts';
 import { WatchClient } from './watch/watch-client.ts';
@@ -60,6 +60,7 @@ export class Member {
   readonly #pump: Pump;
   readonly #applier: Applier;
   readonly #barrier: Barrier;
+  readonly #staleness: Staleness;
   readonly #clusterClock: ClusterClock;
   readonly #mutations: Mutations;
   readonly #queries: Queries;
@@ -121,9 +122,10 @@ export class Member {
     });
     this.#connections = new Connections(
       () => this.#services(),
-      (present) => this.#pump.audience(present),
+      (present) => [this.#pump, this.#staleness].forEach((one) => one.audience(present)),
     );
-    this.#barrier = new Barrier(this.#pump, booted.boot.applied);
+    this.#barrier = new Barrier(this.#pump, booted.boot.applied, clock);
+    this.#staleness = new Staleness(this.#barrier, clock, timers, settings.heartbeatMs);
     this.#clusterClock = new ClusterClock(clock);
     this.#mutations = new Mutations(
       this.#links,
@@ -135,8 +137,8 @@ export class Member {
       () => this.#room.isShort,
     );
     this.#queries = new Queries(machine, this.#barrier);
-    this.#keeper = new LeaseKeeper(machine, this.#barrier, { clock, timers, log }, settings, (operation) =>
-      this.#mutations.proposeOwn(operation),
+    this.#keeper = new LeaseKeeper(machine, this.#barrier, { clock, timers, log }, settings, (decide) =>
+      this.#mutations.decideOwn(decide),
     );
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
     this.#claims = new SessionClaims(
@@ -294,7 +296,7 @@ export class Member {
       cluster: () => clusterView(this.#settings, this.members, this.#machine, this.#leader),
       status: () => this.status,
       transferLeader: async (to) => this.#transfers.throughLeader(to as MemberId | null),
-      stalenessMs: () => stalenessMs(this.#node, this.#environment.clock.nowMs()),
+      stalenessMs: () => this.#staleness.ms(),
       connectionClosed: (connection) => this.#connections.closed(connection),
       failed: (error) => this.#fatal(error),
     };
@@ -396,7 +398,7 @@ export class Member {
     if (takesOffice) {
       this.#clusterClock.atLeast(this.#machine.clusterTimeMs);
       this.#keeper.takeOffice(entry.term);
-    } else this.#keeper.changed(applied.deadlines);
+    } else this.#keeper.changed(entry.term, applied.deadlines);
     this.#mutations.applied(entry, applied);
     if (applied.notifications.length > 0) this.#attachments.notify(applied.notifications);
     if (applied.events !== null) this.#hub.publish(applied.events);
@@ -434,11 +436,8 @@ export class Member {
   #halt(why: ProtocolError): void {
     this.#stopped = true;
     this.#sweep?.();
-    this.#reports.stop();
     void this.#room.stop();
-    this.#leaderLink.stop();
-    this.#pump.stop();
-    this.#applier.stop();
+    for (const part of [this.#reports, this.#leaderLink, this.#staleness, this.#pump, this.#applier]) part.stop();
     this.#keeper.leaveOffice();
     this.#snapshots.stop();
     this.#transfers.abandon();

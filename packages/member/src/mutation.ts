@@ -10,7 +10,7 @@ import type { PeerRequestId } from './peer/message.ts';
 export type Origin =
   | { readonly from: 'client'; readonly lane: ProposalLane; readonly settle: (outcome: Settled) => void }
   | { readonly from: 'peer'; readonly peer: MemberId; readonly request: PeerRequestId }
-  | { readonly from: 'office' };
+  | { readonly from: 'office'; readonly decide: () => Uint8Array | null };
 
 /** Identifies a queue of its own among those from which proposals are taken in turn. */
 export type ProposalLane = object;

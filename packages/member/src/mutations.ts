@@ -12,6 +12,9 @@ import type { Declined, Forward, PeerRequestId, Proposed } from './peer/message.
 import { bounds } from './settings.ts';
 import { growsState } from './space/growth.ts';
 
+/** Of what is not decided on yet. */
+const nothing = new Uint8Array(0);
+
 const noSpace = 'disk space is low: only reads and what frees space is taken, until the disk has room again';
 
 interface Accepted {
@@ -97,8 +100,13 @@ export class Mutations {
 
   /** What a leader decides by itself: nobody waits for it, and it is worth nothing to another leader. */
   proposeOwn(operation: Uint8Array): void {
-    const intent = { identity: { by: 'none' }, author: null, reason: null, operation } as const;
-    this.submit(new Mutation(intent, { from: 'office' }, Number.POSITIVE_INFINITY));
+    this.decideOwn(() => operation);
+  }
+
+  /** Decided on when its place in the log is taken, again whenever core did not take it: everything proposed before is known then. Null: dropped. */
+  decideOwn(decide: () => Uint8Array | null): void {
+    const intent = { identity: { by: 'none' }, author: null, reason: null, operation: nothing } as const;
+    this.submit(new Mutation(intent, { from: 'office', decide }, Number.POSITIVE_INFINITY));
   }
 
   forwarded(peer: MemberId, { request, identity, author, reason, operation }: Forward, deadlineMs: number): void {
@@ -153,13 +161,19 @@ export class Mutations {
   #propose(mutations: readonly Mutation[]): Proposal[] {
     const { clusterTimeMs, wallTimeMs } = this.#stamp();
     const version = Math.min(this.#level(), commandVersion);
-    return mutations.map((mutation) => {
-      const { author, identity, operation, reason } = mutation.intent;
+    return mutations.flatMap((mutation) => {
+      const { intent, origin } = mutation;
+      const { author, identity, reason } = intent;
       if (identity.by === 'session') this.#signOfLife(identity.session);
+      const operation = origin.from === 'office' ? origin.decide() : intent.operation;
+      if (operation === null) {
+        this.#drop(mutation, 'NOT_LEADER');
+        return [];
+      }
       const id = this.#nextId++;
       this.#proposing.set(id, mutation);
       const header = { version, clusterTimeMs, wallTimeMs, identity, author, reason };
-      return { id, data: encodeCommand(header, operation) };
+      return [{ id, data: encodeCommand(header, operation) }];
     });
   }
 

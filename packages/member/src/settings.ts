@@ -1,4 +1,5 @@
 import type { MemberId } from '@conclave/core';
+import { limits } from '@conclave/protocol';
 import type { Commands } from './level.ts';
 
 /** A member as the others and the clients find it. */
@@ -22,11 +23,29 @@ export interface MemberSettings {
   readonly heartbeatMs: number;
   /** What stays of the log behind a checkpoint for members that lag; further behind they get a snapshot. Core's defaults if not given. */
   readonly keptLog?: { readonly entries: number; readonly bytes: number };
+  /** How leases are checkpointed, unless a test says otherwise. */
+  readonly leaseCheckpoints?: CheckpointPace;
   /** What this release knows, unless a test says otherwise. */
   readonly commands?: Commands;
   /** Process id, shown in the status. Null where there is none. */
   readonly pid: number | null;
 }
+
+/** Of which leases a leader notes in the log what is left of their time, and how often (docs/decisions/lease-checkpoints.md). */
+export interface CheckpointPace {
+  /** Those with a longer ttl. Shorter ones are over before it matters. */
+  readonly aboveTtlMs: number;
+  /** While leaders change often. In quiet times: when half of the ttl has passed without a renewal. */
+  readonly everyMs: number;
+  /** In quiet times are we after an office that lasted so long. */
+  readonly quietAfterMs: number;
+}
+
+export const defaultCheckpointPace: CheckpointPace = {
+  aboveTtlMs: 60_000,
+  everyMs: 10_000,
+  quietAfterMs: limits.maxTtlMs,
+};
 
 /** Every bound of a member, in one place; those of the wire and of the replicated state stand in the protocol package. */
 export const bounds = {
@@ -88,6 +107,12 @@ export const bounds = {
   spaceHandOverMs: 10_000,
   /** Expiries proposed in one second. The limit spreads them; it never stops them. */
   maxExpiriesPerSecond: 1_000,
+  /** It is reported when this share of all leases, and at least so many, end within this time. */
+  expiryAlarmShare: 0.2,
+  minExpiriesForAlarm: 20,
+  expiryAlarmWindowMs: 10_000,
+  /** Leases of whose remaining time the leader takes note in one second, at most. */
+  maxLeasesCheckpointedPerSecond: 1_000,
   /** Bytes of events that are sent to one watch from history in one turn. */
   historyPageBytes: 262_144,
   /** Watches that catch up from history in one turn. */

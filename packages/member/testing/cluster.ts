@@ -9,7 +9,7 @@ import {
   PeerRefusedError,
   type PeerRoute,
 } from '@conclave/member';
-import { initMemoryStorage, MemoryDisk, openMemoryStorage } from '@conclave/storage/memory';
+import { initMemoryStorage, MemoryDisk, openMemoryStorage, type PendingWrite } from '@conclave/storage/memory';
 
 const clusterId = 'test';
 const heartbeatMs = 30;
@@ -46,6 +46,8 @@ export class TestCluster {
   readonly said: Said[] = [];
   /** Of members that run another release than this one, from their next start on. */
   readonly commands: Map<number, Commands> = new Map();
+  /** By member: writes that its disk does not do. */
+  readonly #stalled = new Map<number, PendingWrite[]>();
   #stores = 0;
 
   /** `urls`: where the members are said to serve clients, one each. */
@@ -67,11 +69,29 @@ export class TestCluster {
   }
 
   #format(id: MemberId, url: string, configuration: Configuration): void {
-    const disk = new MemoryDisk();
+    const disk = new MemoryDisk({ onWrite: (write) => this.#write(id, write) });
     const storeUuid = `00000000-0000-4000-8000-${(++this.#stores).toString().padStart(12, '0')}`;
     initMemoryStorage(disk, { clusterId, memberId: id, storeUuid, configuration });
     this.#disks.set(id, disk);
     this.#urls.set(id, url);
+  }
+
+  #write(id: number, write: PendingWrite): void {
+    const waiting = this.#stalled.get(id);
+    if (waiting === undefined) write.complete();
+    else waiting.push(write);
+  }
+
+  /** What its disk is told to write from now on waits until the function is called. */
+  stallDisk(id: number): () => void {
+    this.#stalled.set(id, []);
+    return () => this.#goOn(id);
+  }
+
+  #goOn(id: number): void {
+    const waiting = this.#stalled.get(id) ?? [];
+    this.#stalled.delete(id);
+    for (const write of waiting) write.complete();
   }
 
   /** All that were ever started. */
@@ -259,6 +279,7 @@ export class TestCluster {
   }
 
   async stop(): Promise<void> {
+    for (const id of this.#stalled.keys()) this.#goOn(id);
     for (const id of this.ids) await this.kill(id);
   }
 }

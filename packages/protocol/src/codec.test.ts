@@ -118,6 +118,7 @@ test('decoded keys and values are views: the bytes of the frame are not copied',
 test('a client may not propose what only members propose', () => {
   const own: Operation[] = [
     { type: 'leaseExpire', lease: 1, generation: 1, term: 1 },
+    { type: 'leaseCheckpoint', term: 1, leases: [] },
     { type: 'lockDelayEnd', session: 1, sequence: 1, term: 1 },
     { type: 'sessionOpen', ttlMs: 15_000, secretHash: new Uint8Array(32), metadata: {} },
   ];

@@ -72,12 +72,21 @@ export function decodeClientQuery(bytes: Uint8Array): Query | Txn {
 }
 
 /**
- * A member makes `sessionOpen` and `sessionAttach` of the messages that carry the secret; the leader alone decides on expiry and the end of a delay, puts
+ * A member makes `sessionOpen` and `sessionAttach` of the messages that carry the secret; the leader alone decides on expiry and the end of a delay, keeps the time of leases, puts
  * the founding members on record, and raises the cluster's level.
  */
 export type ClientOperation = Exclude<
   Operation,
-  { type: 'sessionOpen' | 'sessionAttach' | 'leaseExpire' | 'lockDelayEnd' | 'memberSeed' | 'clusterLevel' }
+  {
+    type:
+      | 'sessionOpen'
+      | 'sessionAttach'
+      | 'leaseExpire'
+      | 'leaseCheckpoint'
+      | 'lockDelayEnd'
+      | 'memberSeed'
+      | 'clusterLevel';
+  }
 >;
 
 export type ClientMutation = Exclude<ClientOperation, Query>;
@@ -90,6 +99,7 @@ const membersOnly: ReadonlySet<string> = new Set<Exclude<Operation, ClientOperat
   'sessionOpen',
   'sessionAttach',
   'leaseExpire',
+  'leaseCheckpoint',
   'lockDelayEnd',
   'memberSeed',
   'clusterLevel',
@@ -109,6 +119,7 @@ export function isReadOnly(value: Operation): value is Query | Txn {
 const queryTypes: ReadonlySet<string> = new Set<Query['type']>([
   'range',
   'lease',
+  'leaseKeys',
   'leases',
   'lock',
   'lockRequest',

@@ -40,6 +40,8 @@ export type {
   Keepalive,
   KeepaliveAnswer,
   LeaseStanding,
+  LeaseTimes,
+  LeaseTimesAnswer,
   SessionEndCause,
   SessionEnded,
   SessionOpenRequest,

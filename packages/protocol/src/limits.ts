@@ -45,6 +45,8 @@ export const limits = {
   /** Answers up to this size are remembered whole; of a larger one only that it was applied, and at which revision. */
   maxRememberedResponseBytes: 65_536,
   maxSessions: 200_000,
+  /** Of whose remaining time one entry takes note. */
+  maxLeasesPerCheckpoint: 4_096,
   /** SHA-256 of the session's secret. */
   sessionSecretHashBytes: 32,
   maxSessionMetadataBytes: 1_024,

@@ -5,6 +5,7 @@ import { limits } from './limits.ts';
 import type {
   Compare,
   Delete,
+  LeaseRemaining,
   LockClaim,
   LockName,
   Operation,
@@ -93,6 +94,11 @@ export const sessionProof: Structure<SessionProof> = structure<SessionProof>('Se
   session: shared.leaseId,
   secretHash,
   epoch: integer('epoch', 1),
+});
+
+export const leaseRemaining: Structure<LeaseRemaining> = structure<LeaseRemaining>('LeaseRemaining', {
+  lease: shared.leaseId,
+  remainingMs: nullable(integer('ms', 1, limits.maxTtlMs)),
 });
 
 export const seedMember: Structure<SeedMember> = structure<SeedMember>('SeedMember', {
@@ -184,6 +190,10 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
     },
   },
   members: { tag: 37, fields: {} },
+  leaseKeys: {
+    tag: 39,
+    fields: { lease: shared.leaseId, after: nullable(shared.key), limit: integer('count', 0, limits.maxListEntries) },
+  },
   lockRequest: { tag: 38, fields: { session: shared.leaseId, sequence: shared.sequence } },
   sessionOpen: {
     tag: 48,
@@ -198,6 +208,7 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   memberSeed: { tag: 51, fields: { members: list(seedMember, limits.maxVoters + limits.maxLearners) } },
   clusterLevel: { tag: 52, fields: { level: integer('level', 1, 0xffff) } },
   sessionAttach: { tag: 53, fields: { sessions: list(sessionProof, limits.maxSessionsPerAttach) } },
+  leaseCheckpoint: { tag: 54, fields: { term, leases: list(leaseRemaining, limits.maxLeasesPerCheckpoint) } },
 });
 
 function mustBeElection(name: LockName): void {

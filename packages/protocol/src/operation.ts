@@ -273,6 +273,22 @@ export interface LeaseExpire {
   readonly term: number;
 }
 
+/**
+ * Proposed by the leader alone, named by the term in which it decided so; does nothing in another term, nor for a lease that has ended. What is
+ * left of long leases that nobody renewed, so that a later leader does not begin anew.
+ */
+export interface LeaseCheckpoint {
+  readonly type: 'leaseCheckpoint';
+  readonly term: number;
+  readonly leases: readonly LeaseRemaining[];
+}
+
+export interface LeaseRemaining {
+  readonly lease: LeaseId;
+  /** A later leader gives it no more than this, from when it takes office. Null: its whole ttl again, for it was renewed. */
+  readonly remainingMs: number | null;
+}
+
 /** Proposed by the leader alone: the delay behind this hold is over. Does nothing in another term. */
 export interface LockDelayEnd {
   readonly type: 'lockDelayEnd';
@@ -301,6 +317,7 @@ export type Mutation =
   | MemberRoleChange
   | ClusterSet
   | LeaseExpire
+  | LeaseCheckpoint
   | LockDelayEnd
   | MemberSeed
   | ClusterLevel;
@@ -324,6 +341,15 @@ export interface Range {
 export interface LeaseQuery {
   readonly type: 'lease';
   readonly lease: LeaseId;
+}
+
+/** The keys that hang on a lease or session, in order, behind `after`; null begins. */
+export interface LeaseKeysQuery {
+  readonly type: 'leaseKeys';
+  readonly lease: LeaseId;
+  readonly after: Uint8Array | null;
+  /** As in `LeaseList`. */
+  readonly limit: number;
 }
 
 /** All leases with an id above `after`, in the order of their ids; 0 begins. */
@@ -360,7 +386,15 @@ export interface MemberList {
   readonly type: 'members';
 }
 
-export type Query = Range | LeaseQuery | LeaseList | LockQuery | LockRequestQuery | LockList | MemberList;
+export type Query =
+  | Range
+  | LeaseQuery
+  | LeaseKeysQuery
+  | LeaseList
+  | LockQuery
+  | LockRequestQuery
+  | LockList
+  | MemberList;
 
 /** A transaction that only reads may also be asked as a query: then it is not logged (`isReadOnly`). */
 export type Operation = Mutation | Query;

@@ -204,6 +204,7 @@ export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type
   lock: { tag: 35, fields: { lock: lockDescription } },
   locks: { tag: 36, fields: { locks: list(lockSummary, limits.maxListEntries), more: boolean } },
   members: { tag: 37, fields: { leaseReads: boolean, members: list(memberDescription, maxListedMembers) } },
+  leaseKeys: { tag: 39, fields: { keys: list(shared.key, limits.maxListEntries), more: boolean } },
   lockRequest: { tag: 38, fields: { request: nullable(lockStanding) } },
   sessionOpen: { tag: 48, fields: { session: shared.leaseId, ttlMs: shared.ttlMs } },
   sessionAttach: { tag: 53, fields: { sessions: list(sessionStanding, limits.maxSessionsPerAttach) } },

@@ -139,6 +139,13 @@ export interface LeaseQueryResult {
   readonly lease: LeaseDescription | null;
 }
 
+export interface LeaseKeysResult {
+  readonly type: 'leaseKeys';
+  /** None when there is no such lease. */
+  readonly keys: readonly Uint8Array[];
+  readonly more: boolean;
+}
+
 export interface LeaseListResult {
   readonly type: 'leases';
   readonly leases: readonly LeaseDescription[];
@@ -272,6 +279,7 @@ export type Result =
   | ProclaimResult
   | CompactResult
   | LeaseQueryResult
+  | LeaseKeysResult
   | LeaseListResult
   | LockQueryResult
   | LockRequestResult

@@ -62,6 +62,7 @@ export const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof<fc.Arbitrary<
   }),
   typed('sessionOpen', { id: uint32, ttlMs, secret: bin(16, 16), metadata }),
   typed('sessionResume', { id: uint32, sessions: fc.array(claim, few) }),
+  typed('leaseTimes', { id: uint32, leases: fc.array(id, few) }),
   typed('keepalive', { id: uint32, leases: fc.array(id, few) }),
   typed<'watchCreate', Omit<WatchCreate, 'type'>>('watchCreate', {
     watch: uint32,
@@ -126,6 +127,10 @@ export const memberMessage: fc.Arbitrary<MemberMessage> = fc.oneof<fc.Arbitrary<
   typed('result', { id: uint32, stalenessMs: orNull(revision), result: bytes }),
   typed('error', { id: uint32, error }),
   typed('sessionsResumed', { id: uint32, sessions: fc.array(standing, few) }),
+  typed('leaseTimesAnswer', {
+    id: uint32,
+    leases: fc.array(record({ lease: id, remainingMs: orNull(fc.integer({ min: 1, max: limits.maxTtlMs })) }), few),
+  }),
   typed('keepaliveAnswer', { id: uint32, leases: fc.array(record({ lease: id, ttlMs: orNull(ttlMs) }), few) }),
   typed('granted', { session: id, sequence: id, fence: id, contended: bool }),
   typed('contended', { session: id, sequence: id }),

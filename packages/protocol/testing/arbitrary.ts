@@ -58,6 +58,7 @@ export const metadata: fc.Arbitrary<Record<string, string>> = fc.dictionary(unic
   noNullPrototype: true,
 });
 const ttlMs = fc.integer({ min: limits.minTtlMs, max: limits.maxTtlMs });
+const remainingMs = fc.integer({ min: 1, max: limits.maxTtlMs });
 
 export const keyRange: fc.Arbitrary<KeyRange> = fc.oneof(
   record({ key, end: fc.constant(null) }),
@@ -184,6 +185,10 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   })),
   typed('compact', { revision: id }),
   typed('leaseExpire', { lease: id, generation: revision, term: id }),
+  typed('leaseCheckpoint', {
+    term: id,
+    leases: fc.array(record({ lease: id, remainingMs: orNull(remainingMs) }), { maxLength: 4 }),
+  }),
   typed('lockDelayEnd', { session: id, sequence: id, term: id }),
   typed('memberAdd', {
     name: orNull(memberName),
@@ -204,6 +209,7 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   typed('clusterLevel', { level: fc.integer({ min: 1, max: 0xffff }) }),
   record({ type: fc.constant('members' as const) }),
   typed('lease', { lease: id }),
+  typed('leaseKeys', { lease: id, after: orNull(key), limit: fc.integer({ min: 0, max: limits.maxListEntries }) }),
   typed('leases', { after: revision, limit: fc.integer({ min: 0, max: limits.maxListEntries }) }),
   typed('lock', { name: lockName }),
   typed('lockRequest', { session: id, sequence: id }),
@@ -297,6 +303,7 @@ export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
     members: fc.array(record({ ...described, role: memberRole }), { maxLength: 4 }),
   }),
   typed('lease', { lease: orNull(lease) }),
+  typed('leaseKeys', { keys: fc.array(key, { maxLength: 4 }), more: bool }),
   typed('leases', { leases: fc.array(lease, { maxLength: 4 }), more: bool }),
   typed('lock', {
     lock: record({

@@ -10,7 +10,7 @@ import { commandHeader, identity } from '../src/command-schema.ts';
 import { errorCodes } from '../src/error.ts';
 import { keyEvent, revisionEvents } from '../src/event-schema.ts';
 import { limits } from '../src/limits.ts';
-import { compare, lockClaim, operation, seedMember, sessionProof } from '../src/operation-schema.ts';
+import { compare, leaseRemaining, lockClaim, operation, seedMember, sessionProof } from '../src/operation-schema.ts';
 import {
   leaseDescription,
   lockDescription,
@@ -60,6 +60,7 @@ const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'rule' | 
   lockWaiter,
   pastHold,
   seedMember,
+  leaseRemaining,
   sessionProof,
   memberDescription,
   revisionEvents,

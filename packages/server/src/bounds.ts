@@ -1,8 +1,11 @@
 /** Every bound of the shell around a member. */
 export const bounds = {
-  /** Frames between members: a flush of one lane, several appends at once. */
+  /** Frames between members, which close them at `peerFrameBytes`: a frame near this bound is none of theirs. */
   maxPeerFrameBytes: 67_108_864,
-  /** Sent to one peer and not taken by it: above it frames are dropped, and core starts over from what the peer has. */
+  /**
+   * Sent to one peer and not taken by it: above it frames are dropped, and core starts over from what the peer has. More than twice
+   * `forwardWindowBytes`: a member that looked first drops no forwards.
+   */
   maxPeerBufferedBytes: 16_777_216,
   peerHelloTimeoutMs: 5_000,
   minReconnectMs: 50,

@@ -71,6 +71,7 @@ export class PeerLink {
     const socket = this.#socket;
     if (socket === null || !this.#ready || socket.bufferedAmount > bounds.maxPeerBufferedBytes) return false;
     socket.send(frame);
+    this.#silence.sent(socket);
     return true;
   }
 

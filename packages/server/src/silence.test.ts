@@ -68,6 +68,7 @@ class SlowLink {
   bytesPerSecond = Number.POSITIVE_INFINITY;
   readonly near: WebSocket;
   readonly far: WebSocket;
+  readonly watch: SilenceWatch;
   /** Of the near end, since a moment that the test chooses. */
   pings = 0;
 
@@ -101,13 +102,14 @@ class SlowLink {
       between.close();
     });
     const [near, { socket }] = await accepted;
-    slow.link = new SlowLink(near, far);
+    slow.link = new SlowLink(near, far, watch);
     if (far.readyState !== far.OPEN) await once(far, 'open');
     watch.watch(near, socket);
     return slow.link;
   }
 
-  private constructor(near: WebSocket, far: WebSocket) {
+  private constructor(near: WebSocket, far: WebSocket, watch: SilenceWatch) {
+    this.watch = watch;
     this.near = near;
     this.far = far;
     const ping = near.ping.bind(near);
@@ -132,6 +134,35 @@ test('a link that is slow lives while what was sent can be under way, and not a 
   link.pings = 0;
   await once(link.near, 'close');
   assert.ok(link.pings < 10, `dead after ${link.pings} pings: all had arrived`);
+});
+
+test('a link with much under way that takes nothing dies as soon as the next piece of it could have arrived', {
+  timeout: 20_000,
+}, async (context) => {
+  const link = await SlowLink.open(context);
+  link.bytesPerSecond = 200_000;
+  const pieces = 60;
+  const sendMuch = (): void => {
+    for (let piece = 0; piece < pieces; piece++) {
+      link.near.send(Buffer.alloc(6_553));
+      link.watch.sent(link.near);
+    }
+  };
+  const taken = new Promise<void>((resolve) => {
+    let received = 0;
+    link.far.on('message', () => {
+      if (++received === pieces) resolve();
+    });
+  });
+  sendMuch();
+  await taken;
+  assert.equal(link.near.readyState, WebSocket.OPEN, 'slow is not dead');
+  link.bytesPerSecond = 0;
+  sendMuch();
+  link.pings = 0;
+  await once(link.near, 'close');
+  // The two looks of every link, those that two more pieces would take, and the one under way. All of them would take sixty.
+  assert.ok(link.pings <= 6, `dead after ${link.pings} pings`);
 });
 
 test('a link that takes nothing dies when what was sent could have arrived over a slow one', {

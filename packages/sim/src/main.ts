@@ -13,9 +13,15 @@ import { settingsFor } from './swarm.ts';
 import { isWhole, type Outcome, type Parts, type Share } from './worker.ts';
 
 /** Most of what a run allocates is garbage a moment later: with little room for it a tenth of the time goes into collecting it. */
-const workerFlags = ['--max-semi-space-size=64', '--enable-source-maps'];
+const workerFlags = [
+  '--max-semi-space-size=64',
+  // The code is large, and the time spread over thousands of functions: what is compiled at once need not be interpreted first.
+  '--always-sparkplug',
+  '--no-lazy-feedback-allocation',
+  '--enable-source-maps',
+];
 
-type Kind = Pick<Share, 'members' | 'safetyMs' | 'parts'>;
+type Kind = Pick<Share, 'members' | 'safetyMs' | 'parts' | 'steady'>;
 
 await main();
 
@@ -30,6 +36,7 @@ async function main(): Promise<void> {
       trace: { type: 'boolean', default: false },
       core: { type: 'boolean', default: false },
       whole: { type: 'boolean', default: false },
+      steady: { type: 'boolean', default: false },
       'bug-bank': { type: 'boolean', default: false },
       bug: { type: 'string', multiple: true, default: [] },
       starts: { type: 'string', default: '20' },
@@ -46,8 +53,9 @@ async function main(): Promise<void> {
     return;
   }
   const members = values.members === undefined ? null : number('members', values.members);
-  const parts: Parts = values.whole === values.core ? 'both' : values.whole ? 'whole' : 'core';
-  const kind: Kind = { members, safetyMs: number('seconds', values.seconds ?? '60') * 1_000, parts };
+  const { steady } = values;
+  const parts: Parts = steady ? 'whole' : values.whole === values.core ? 'both' : values.whole ? 'whole' : 'core';
+  const kind: Kind = { members, safetyMs: number('seconds', values.seconds ?? '60') * 1_000, parts, steady };
   if (seed === null) await runAll(from ?? 1, number('seeds', values.seeds), kind);
   else await replay(seed, kind, values.trace);
 }

@@ -1,6 +1,6 @@
 // One of the processes among which `main.ts` divides the seeds.
 import { type MemberRunReport, simulateMembers } from './members/run.ts';
-import { memberSettingsFor } from './members/settings.ts';
+import { memberSettingsFor, steadySettings } from './members/settings.ts';
 import { type RunReport, simulate } from './run.ts';
 import { settingsFor } from './swarm.ts';
 
@@ -14,6 +14,8 @@ export interface Share {
   readonly parts: Parts;
   readonly members: number | null;
   readonly safetyMs: number;
+  /** Whole members under a load that is always the same, without faults: how fast the simulator is. */
+  readonly steady: boolean;
 }
 
 export type Outcome = { readonly seed: number; readonly cpuMs: number } & (
@@ -47,7 +49,8 @@ async function attempt(seed: number, share: Share): Promise<Outcome> {
   return { seed, cpuMs: (user + system) / 1_000, ...result };
 }
 
-async function run(seed: number, { members, parts, safetyMs }: Share): Promise<RunReport | MemberRunReport> {
+async function run(seed: number, { members, parts, safetyMs, steady }: Share): Promise<RunReport | MemberRunReport> {
+  if (steady) return simulateMembers(seed, steadySettings(safetyMs));
   if (isWhole(seed, parts)) return simulateMembers(seed, memberSettingsFor(seed, members, safetyMs));
   return simulate(seed, settingsFor(seed, members, safetyMs));
 }

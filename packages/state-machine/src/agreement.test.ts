@@ -110,8 +110,8 @@ test('one log gives one state, one digest and the same records, in any split bet
       assert.deepEqual(restless.machine.digest(), steady.machine.digest());
       assert.deepEqual(sortedDeadlines(restless), sortedDeadlines(steady));
       assert.deepEqual(
-        restless.machine.deadlines().leases.map(({ lease }) => lease),
-        model.leases.map(({ id }) => id),
+        restless.machine.deadlines().leases.map(({ lease, remainingMs }) => [lease, remainingMs]),
+        model.leases.map(({ id, remainingMs }) => [id, remainingMs]),
       );
     }),
     { numRuns: runs },
@@ -258,6 +258,10 @@ function compareLists(member: Member, model: Model): void {
     holds: model.requests.filter((one) => one.session === id && one.fence > 0 && one.delayMs === 0).length,
   }));
   assert.deepEqual(leases, { type: 'leases', leases: expected, more: false });
+  for (const { id } of model.leases) {
+    const expectedKeys = model.entries.filter(({ lease }) => lease === id).map(({ key }) => key);
+    assert.deepEqual(plain(keysByPage(machine, id)), plain(expectedKeys.toSorted((a, b) => Buffer.compare(a, b))));
+  }
   assert.deepEqual(machine.query({ type: 'members' }), {
     type: 'members',
     leaseReads: model.leaseReads,
@@ -267,6 +271,16 @@ function compareLists(member: Member, model: Model): void {
   assert.deepEqual([changedAt, level, nextMember], [model.membersChangedAt, model.level, model.nextMember]);
   for (const name of names) {
     compareLock(machine.query({ type: 'lock', name }), model, name);
+  }
+}
+
+function keysByPage(machine: Member['machine'], lease: number): Uint8Array[] {
+  const keys: Uint8Array[] = [];
+  for (;;) {
+    const page = machine.query({ type: 'leaseKeys', lease, after: keys.at(-1) ?? null, limit: 2 });
+    assert.ok(page.type === 'leaseKeys' && page.keys.length <= 2);
+    keys.push(...page.keys);
+    if (!page.more) return keys;
   }
 }
 

@@ -13,6 +13,7 @@ export {
   type Checkpoint,
   type CheckpointToken,
   type Deadlines,
+  type LeaseDeadline,
   type SessionIdentity,
   StateMachine,
 } from './state-machine.ts';

@@ -10,7 +10,7 @@ import { queryRange } from './keys/range.ts';
 import { queryTxn } from './keys/txn.ts';
 import type { ValueSource } from './keys/values.ts';
 import { isSession } from './leases/lease.ts';
-import { listLeases, queryLease } from './leases/lease-query.ts';
+import { listLeases, queryLease, queryLeaseKeys } from './leases/lease-query.ts';
 import { listLocks, queryLock, queryLockRequest } from './locks/lock-query.ts';
 import { listMembers, type Membership, membershipOf } from './members/member-query.ts';
 import { RecordWriter } from './records/record-writer.ts';
@@ -45,9 +45,17 @@ export interface SessionIdentity {
   readonly epoch: number;
 }
 
-/** What a new leader keeps time for. All of it begins anew when it takes office. */
+export interface LeaseDeadline {
+  readonly lease: LeaseId;
+  readonly generation: number;
+  readonly ttlMs: number;
+  /** Of a checkpoint; null: the whole ttl. */
+  readonly remainingMs: number | null;
+}
+
+/** What a new leader keeps time for. It begins anew when that takes office, except what was noted of a lease's time. */
 export interface Deadlines {
-  readonly leases: readonly { readonly lease: LeaseId; readonly generation: number; readonly ttlMs: number }[];
+  readonly leases: readonly LeaseDeadline[];
   readonly delays: readonly { readonly session: LeaseId; readonly sequence: number; readonly delayMs: number }[];
 }
 
@@ -165,7 +173,12 @@ export class StateMachine {
   deadlines(): Deadlines {
     const { delayed, leases } = this.#state;
     return {
-      leases: [...leases.values()].map(({ id, generation, ttlMs }) => ({ lease: id, generation, ttlMs })),
+      leases: [...leases.values()].map(({ id, generation, remainingMs, ttlMs }) => ({
+        lease: id,
+        generation,
+        ttlMs,
+        remainingMs,
+      })),
       delays: [...delayed.values()].map(({ delayMs, owner, sequence }) => ({ session: owner, sequence, delayMs })),
     };
   }
@@ -233,6 +246,8 @@ export class StateMachine {
         return queryTxn(state, query);
       case 'lease':
         return queryLease(state, query);
+      case 'leaseKeys':
+        return queryLeaseKeys(state, query);
       case 'leases':
         return listLeases(state, query);
       case 'lock':

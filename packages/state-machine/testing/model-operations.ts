@@ -23,14 +23,17 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     case 'txn':
       return runTxn(model, operation);
     case 'leaseGrant':
-      model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, session: null }];
+      model.leases = [
+        ...model.leases,
+        { id: model.nextLease, ttlMs: operation.ttlMs, remainingMs: null, session: null },
+      ];
       return { type: 'leaseGrant', lease: model.nextLease++, ttlMs: operation.ttlMs };
     case 'sessionOpen': {
       const secret = hex(operation.secretHash);
       const known = model.leases.find((lease) => lease.session?.secret === secret);
       if (known !== undefined) return { type: 'sessionOpen', session: known.id, ttlMs: known.ttlMs };
       const session = { secret, acknowledgedBelow: 1, epoch: 0, metadata: operation.metadata, answers: new Map() };
-      model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, session }];
+      model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, remainingMs: null, session }];
       return { type: 'sessionOpen', session: model.nextLease++, ttlMs: operation.ttlMs };
     }
     case 'sessionAttach': {
@@ -46,7 +49,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     }
     case 'leaseRevoke': {
       const existed = model.leases.some(({ id }) => id === operation.lease);
-      if (existed) endLease(model, operation.lease, mine(model) === operation.lease ? 'closed' : 'revoked');
+      if (existed) endLease(model, operation.lease, 'revoked');
       return { type: 'leaseRevoke', revision: model.reached, existed };
     }
     case 'sessionClose': {
@@ -60,6 +63,12 @@ export function runInModel(model: Model, operation: Operation): Result | null {
         endLease(model, operation.lease, 'expired');
       return null;
     }
+    case 'leaseCheckpoint':
+      if (operation.term !== model.term) return null;
+      for (const { lease: id, remainingMs } of operation.leases) {
+        model.leases = model.leases.map((lease) => (lease.id === id ? { ...lease, remainingMs } : lease));
+      }
+      return null;
     case 'lockAcquire':
     case 'lockRelease':
     case 'lockBreak':
@@ -81,6 +90,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     case 'members':
     case 'range':
     case 'lease':
+    case 'leaseKeys':
     case 'leases':
     case 'lock':
     case 'lockRequest':

@@ -40,6 +40,7 @@ export interface ModelError {
 export interface ModelLease {
   readonly id: number;
   readonly ttlMs: number;
+  readonly remainingMs: number | null;
   readonly session: ModelSession | null;
 }
 
@@ -215,11 +216,20 @@ export class Model {
     const { sequence } = identity;
     if (sequence < session.acknowledgedBelow) return { response: error('STALE_SEQUENCE', 'unknown'), repeated: false };
     const answer = session.answers.get(sequence);
-    if (answer !== undefined) return { response: this.#present(identity.session, sequence, answer), repeated: true };
+    if (answer !== undefined) {
+      this.#livesAnew(identity.session);
+      return { response: this.#present(identity.session, sequence, answer), repeated: true };
+    }
     if (sequence >= session.acknowledgedBelow + limits.maxSessionWindow) {
       return { response: error('LIMIT_EXCEEDED', 'not-applied'), repeated: false };
     }
-    return identity.epoch < session.epoch ? { response: error('FENCED', 'not-applied'), repeated: false } : null;
+    if (identity.epoch < session.epoch) return { response: error('FENCED', 'not-applied'), repeated: false };
+    this.#livesAnew(identity.session);
+    return null;
+  }
+
+  #livesAnew(session: number): void {
+    this.leases = this.leases.map((lease) => (lease.id === session ? { ...lease, remainingMs: null } : lease));
   }
 
   #present(session: number, sequence: number, answer: ModelAnswer): Result | ModelError {

@@ -330,6 +330,17 @@ const operation: fc.Arbitrary<Resolve<Operation | Uint8Array>> = fc.oneof(
   },
   {
     weight: 2,
+    arbitrary: fc.tuple(fc.array(fc.tuple(slot, fc.constantFrom(null, 1, 2_000)), { maxLength: 3 }), fc.boolean()).map(
+      ([leases, stale]) =>
+        (model: Model): Operation => ({
+          type: 'leaseCheckpoint',
+          term: Math.max(1, stale ? model.term - 1 : model.term),
+          leases: leases.map(([at, remainingMs]) => ({ lease: leaseIn(model, at) ?? 1, remainingMs })),
+        }),
+    ),
+  },
+  {
+    weight: 2,
     arbitrary: fc.array(fc.tuple(slot, fc.constantFrom(-1, 0, 1, 1, 2), rarely), { maxLength: 3 }).map(
       (claims) =>
         (model: Model): Operation => ({

@@ -37,11 +37,15 @@ const files = [...found, ...named];
 const { family } = guard();
 
 const count = { passed: 0, failed: 0, skipped: 0 };
+/** Milliseconds of the tests of each file. */
+const spent = new Map();
+const slowFilesShown = 10;
 const started = performance.now();
 
 if (files.length > 0) {
   // What is still open when the last test of a file is over does not keep the file going. What still runs is looked for below.
   const stream = run({ files, concurrency: filesAtOnce, timeout: fileTimeoutMs, forceExit: true });
+  for (const outcome of ['test:pass', 'test:fail']) stream.on(outcome, spend);
   stream.on('test:pass', (event) => (event.skip === undefined ? pass(event) : skip(event)));
   stream.on('test:fail', fail);
   stream.on('test:stderr', ({ message }) => process.stderr.write(message));
@@ -53,9 +57,17 @@ await nothingLeft();
 const nothing = count.passed === 0;
 if (nothing) console.error('no test ran: that is a failure');
 const seconds = ((performance.now() - started) / 1000).toFixed(1);
+const slowest = [...spent]
+  .toSorted(([, a], [, b]) => b - a)
+  .slice(0, files.length > slowFilesShown ? slowFilesShown : 0);
+for (const [file, ms] of slowest) console.log(`${(ms / 1000).toFixed(1).padStart(7)} s  ${relative(root, file)}`);
 console.log(`${files.length} files in ${seconds} s`);
 console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
 process.exitCode = nothing || count.failed > 0 || (requireAll && count.skipped > 0) ? 1 : 0;
+
+function spend({ details, file, nesting }) {
+  if (nesting === 0 && file !== undefined) spent.set(file, (spent.get(file) ?? 0) + details.duration_ms);
+}
 
 function pass(event) {
   if (event.details.type === 'suite') return;

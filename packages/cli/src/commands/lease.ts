@@ -1,6 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@conclave/client';
-import { grantLease, inspectLease, type LeaseInfo, listLeases, renewLease, revokeLease } from '@conclave/client/admin';
+import {
+  grantLease,
+  inspectLease,
+  type LeaseInfo,
+  leaseTimesLeft,
+  listLeaseKeys,
+  listLeases,
+  renewLease,
+  revokeLease,
+} from '@conclave/client/admin';
 import { clientOptions, reasonOf, reasonOption, timeoutOf, withClient } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
@@ -22,11 +31,12 @@ export const lease: Command = {
     '                                        --json: a line {id,ttlMs} for each renewal; exits with 1 when it has ended',
     '  revoke     ends it now                --json: {id,revoked}; exits with 1 when there is none',
     '  list       all of them                --json: {leases:[LEASE]}',
-    '  show       one of them                --json: LEASE; exits with 1 when there is none',
-    'LEASE: {id,ttlMs,keys}.',
+    '  show       one of them                --json: LEASE, with attached:[KEY] if --keys; exits with 1 when there is none',
+    'LEASE: {id,ttlMs,remainingMs,keys}: how much time it has left without another renewal, how many keys end with it.',
   ].join('\n'),
   options: {
     'ttl-ms': { type: 'string', value: 'MS', help: 'grant: without a renewal for so long it ends, never sooner' },
+    keys: { type: 'boolean', help: 'show: the keys, too' },
     once: { type: 'boolean', help: 'keepalive: one renewal' },
     ...reasonOption,
     ...clientOptions,
@@ -86,35 +96,57 @@ async function revoke(parsed: Arguments): Promise<number> {
 
 async function list(parsed: Arguments): Promise<number> {
   takeNothing('lease', parsed);
+  const timeoutMs = timeoutOf(parsed);
   const leases = await withClient(parsed, async (client) => {
     const found: LeaseInfo[] = [];
-    for await (const one of listLeases(client, { timeoutMs: timeoutOf(parsed) })) if (!one.isSession) found.push(one);
-    return found;
+    for await (const one of listLeases(client, { timeoutMs })) if (!one.isSession) found.push(one);
+    const ids = found.map(({ id }) => id);
+    const left = await leaseTimesLeft(client, ids, { timeoutMs });
+    // What has ended meanwhile is not there any more.
+    return found.flatMap((one, at): Living[] => {
+      const remainingMs = left[at] ?? null;
+      return remainingMs === null ? [] : [{ ...one, remainingMs }];
+    });
   });
   if (parsed.flag('json')) printJson({ leases: leases.map(jsonLease) });
   else {
-    printTable([['ID', 'TTL MS', 'KEYS'], ...leases.map(({ id, keys, ttlMs }) => [`${id}`, `${ttlMs}`, `${keys}`])]);
+    const rows = leases.map(({ id, keys, remainingMs, ttlMs }) => [id, ttlMs, remainingMs, keys].map(String));
+    printTable([['ID', 'TTL MS', 'LEFT MS', 'KEYS'], ...rows]);
   }
   return exitCode.ok;
 }
 
 async function show(parsed: Arguments): Promise<number> {
   const id = takeId('lease', parsed);
-  const found = await withClient(parsed, async (client) => inspectLease(client, id, { timeoutMs: timeoutOf(parsed) }));
-  if (found === null || found.isSession) return absent(id, found);
-  if (parsed.flag('json')) printJson(jsonLease(found));
-  else {
-    printTable([
-      ['lease', `${id}`],
-      ['ttl', `${found.ttlMs} ms`],
-      ['keys', `${found.keys}`],
-    ]);
-  }
-  return exitCode.ok;
+  const timeoutMs = timeoutOf(parsed);
+  return withClient(parsed, async (client) => {
+    const found = await inspectLease(client, id, { timeoutMs });
+    if (found === null || found.isSession) return absent(id, found);
+    const [remainingMs = null] = await leaseTimesLeft(client, [id], { timeoutMs });
+    if (remainingMs === null) return absent(id, null);
+    const attached: string[] = [];
+    if (parsed.flag('keys')) {
+      for await (const key of listLeaseKeys(client, id, { timeoutMs })) attached.push(Buffer.from(key).toString());
+    }
+    const shown = jsonLease({ ...found, remainingMs });
+    if (parsed.flag('json')) printJson(parsed.flag('keys') ? { ...shown, attached } : shown);
+    else {
+      printTable([
+        ['lease', `${id}`],
+        ['ttl', `${found.ttlMs} ms`],
+        ['left', `${remainingMs} ms`],
+        ['keys', `${found.keys}`],
+        ...attached.map((key) => ['', key]),
+      ]);
+    }
+    return exitCode.ok;
+  });
 }
 
-function jsonLease({ id, keys, ttlMs }: LeaseInfo): Readonly<Record<string, unknown>> {
-  return { id, ttlMs, keys };
+type Living = LeaseInfo & { readonly remainingMs: number };
+
+function jsonLease({ id, keys, remainingMs, ttlMs }: Living): Readonly<Record<string, unknown>> {
+  return { id, ttlMs, remainingMs, keys };
 }
 
 function absent(id: number, found: LeaseInfo | null): number {

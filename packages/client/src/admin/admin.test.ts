@@ -6,6 +6,8 @@ import {
   grantLease,
   inspectLease,
   inspectLock,
+  leaseTimesLeft,
+  listLeaseKeys,
   listLeases,
   listLocks,
   renewLease,
@@ -85,4 +87,40 @@ test('a lease is renewed by whoever knows it, and a session by nobody but its cl
   assert.equal(await renewLease(client, session.id), 15_000);
   await revokeLease(client, lease);
   assert.equal(await renewLease(other, lease), null);
+});
+
+test('what leases have left is seen through any member, and is no renewal', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const lease = await grantLease(client, { ttlMs: 60_000 });
+  const session = await client.session({ ttlMs: 10_000 });
+  const leases = [lease, session.id, lease + 1_000];
+  let before = 60_001;
+  for (const endpoint of harness.cluster.endpoints) {
+    const { client: other } = await harness.client({ endpoints: [endpoint] });
+    // If asking renewed it, it would never get less.
+    await until(async () => {
+      const [left = null, ofSession = null, ofNone] = await leaseTimesLeft(other, leases);
+      assert.ok(left !== null && left <= before && left > 50_000, `${left} after ${before}`);
+      assert.ok(ofSession !== null && ofSession <= 10_000, `${ofSession}`);
+      assert.equal(ofNone, null);
+      const isLess = left < before - 1;
+      if (isLess) before = left;
+      return isLess;
+    });
+  }
+  assert.deepEqual(await leaseTimesLeft(client, []), []);
+});
+
+test('the keys of a lease are listed in their order, page by page', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const lease = await grantLease(client, { ttlMs: 60_000 });
+  const keys = Array.from({ length: 1_005 }, (_, n) => `of/${String(n).padStart(5, '0')}`);
+  await Promise.all(keys.toReversed().map(async (key) => client.put(key, '', { lease })));
+  const found: string[] = [];
+  for await (const key of listLeaseKeys(client, lease)) found.push(Buffer.from(key).toString());
+  assert.deepEqual(found, keys);
+  await revokeLease(client, lease);
+  for await (const _ of listLeaseKeys(client, lease)) assert.fail('it has ended');
 });

@@ -1,4 +1,4 @@
-import type { LeaseDescription } from '@conclave/protocol';
+import { type LeaseDescription, type LeaseKeysQuery, type LeaseKeysResult, wireLimits } from '@conclave/protocol';
 import { type CallOptions, type WriteOptions, waitingFor } from '../call.ts';
 import { type Client, coreOfClient } from '../client.ts';
 import { ConclaveError } from '../error.ts';
@@ -74,6 +74,50 @@ export async function* listLeases(client: Client, options: CallOptions = {}): As
     const last = page.leases.at(-1);
     if (!page.more || last === undefined) return;
     after = last.lease;
+  }
+}
+
+/** What each has left, at least; sessions and leases of others too. Renews nothing. Null: there is none, or none any more. */
+export async function leaseTimesLeft(
+  client: Client,
+  leases: readonly number[],
+  options: CallOptions = {},
+): Promise<(number | null)[]> {
+  const core = coreOfClient(client);
+  const left: (number | null)[] = [];
+  for (let from = 0; from < leases.length; from += wireLimits.maxLeasesPerKeepalive) {
+    const asked = leases.slice(from, from + wireLimits.maxLeasesPerKeepalive);
+    const { message } = await core.exchange.ask(
+      {
+        what: 'lease.times',
+        lane: core.exchange.common,
+        changes: false,
+        repeatable: true,
+        bytes: 0,
+        message: (id) => ({ type: 'leaseTimes', id, leases: asked }),
+      },
+      waitingFor(core, options),
+    );
+    if (message.type !== 'leaseTimesAnswer') throw new ConclaveError('PROTOCOL', `answered by ${message.type}`);
+    for (const { remainingMs } of message.leases) left.push(remainingMs);
+  }
+  return left;
+}
+
+/** Keys that end with it, in their order, what it publishes as a leader among them; fetched a thousand at a time. */
+export async function* listLeaseKeys(
+  client: Client,
+  lease: number,
+  options: CallOptions = {},
+): AsyncGenerator<Uint8Array, void, void> {
+  let after: Uint8Array | null = null;
+  for (;;) {
+    const operation: LeaseKeysQuery = { type: 'leaseKeys', lease, after, limit: 0 };
+    const page: LeaseKeysResult = await client.perform<LeaseKeysQuery>(operation, options);
+    for (const key of page.keys) yield key.slice();
+    const last = page.keys.at(-1);
+    if (!page.more || last === undefined) return;
+    after = last.slice();
   }
 }
 

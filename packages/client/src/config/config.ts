@@ -8,6 +8,7 @@ import type { Entry } from '../keys/entry.ts';
 import type { KeySpace } from '../keys/key-space.ts';
 import { read } from '../keys/read.ts';
 import { put } from '../keys/write.ts';
+import { onAbort } from '../on-abort.ts';
 import { openWatch, type WatchHandle } from '../watch/watcher.ts';
 import { type Document, documentKey, explained, readDocument } from './document.ts';
 import type { SchemaIssue, Validates } from './standard-schema.ts';
@@ -65,7 +66,7 @@ export async function openConfig<T>(
     void watcher.close();
   };
   const abort = (): void => giveUp(cancelled(signal as AbortSignal, `config ${name}`));
-  signal?.addEventListener('abort', abort);
+  const stopListening = onAbort(signal, abort);
   const stop = core.environment.timers.after(Math.max(0, leftMs), () =>
     giveUp(new ConclaveError('DEADLINE_EXCEEDED', `config ${name}: it could not be read within its time`)),
   );
@@ -79,7 +80,7 @@ export async function openConfig<T>(
     throw failure ?? error;
   } finally {
     stop();
-    signal?.removeEventListener('abort', abort);
+    stopListening();
   }
 }
 
@@ -253,11 +254,11 @@ class ConfigHandle<T> implements Config<T> {
     goOn();
     await new Promise<void>((resolve) => {
       const wake = (): void => {
-        signal?.removeEventListener('abort', wake);
+        stopListening();
         this.#readers.delete(wake);
         resolve();
       };
-      signal?.addEventListener('abort', wake);
+      const stopListening = onAbort(signal, wake);
       this.#readers.add(wake);
     });
     goOn();

@@ -4,6 +4,7 @@ import type { Environment } from '../environment.ts';
 import { asConclaveError, ConclaveError, cancelled, clientClosed } from '../error.ts';
 import { backoffMs } from '../link/endpoints.ts';
 import type { Link, LinkUser } from '../link/link.ts';
+import { onAbort } from '../on-abort.ts';
 import { Lane } from './lane.ts';
 import { type Answered, isReply, Request, type RequestSpec } from './request.ts';
 
@@ -189,9 +190,7 @@ export class Exchange implements LinkUser {
   }
 
   #obey(request: Request, signal: AbortSignal): void {
-    const abort = (): void => request.fail(cancelled(signal, request.spec.what, request.outcome));
-    signal.addEventListener('abort', abort, { once: true });
-    request.cancels.push(() => signal.removeEventListener('abort', abort));
+    request.cancels.push(onAbort(signal, () => request.fail(cancelled(signal, request.spec.what, request.outcome))));
   }
 
   #hasRoom(request: Request): boolean {

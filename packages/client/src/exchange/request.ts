@@ -4,6 +4,7 @@ import type {
   ErrorBody,
   ErrorMessage,
   KeepaliveAnswer,
+  LeaseTimesAnswer,
   MemberMessage,
   Outcome,
   ResultMessage,
@@ -18,6 +19,7 @@ import type { Lane } from './lane.ts';
 export type AnswerMessage =
   | ResultMessage
   | KeepaliveAnswer
+  | LeaseTimesAnswer
   | SessionsResumed
   | StatusMessage
   | Transferred
@@ -177,6 +179,7 @@ const replies: ReadonlySet<string> = new Set<Reply['type']>([
   'result',
   'error',
   'keepaliveAnswer',
+  'leaseTimesAnswer',
   'sessionsResumed',
   'status',
   'transferred',

@@ -7,7 +7,7 @@ const probeId = 0xffff_ffff;
 
 /**
  * Tells a member that is of no use: one that answers nothing, or one that has long been without a quorum while others may have one. It is asked
- * only while something is at stake, so that idle clients cost nothing.
+ * only while something is at stake that shows nothing by itself, so that idle clients cost nothing and sessions no more than their keepalives.
  */
 export class Vitals implements LinkUser {
   readonly #environment: Environment;

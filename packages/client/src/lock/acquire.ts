@@ -2,6 +2,7 @@ import { type Broken, decodeResult, encodeOperation, type LockAcquire, type Lock
 import type { Environment } from '../environment.ts';
 import { asConclaveError, ConclaveError, cancelled } from '../error.ts';
 import type { Exchange, Waiting } from '../exchange/exchange.ts';
+import { onAbort } from '../on-abort.ts';
 import type { SessionCore } from '../session/session-core.ts';
 import { areHeld } from './confirm-holds.ts';
 import type { GrantListener } from './grant-listener.ts';
@@ -13,6 +14,9 @@ type Standing = LockState & { readonly sentMs: number };
 
 /** How long the cluster is asked whether a grant stands; then asked again, for as long as the caller waits. */
 const confirmTimeoutMs = 5_000;
+
+/** Of the ttl: a hold that counts from so long ago has time for the keepalive that confirms it, and for the one after that. */
+const trustedShare = 1 / 3;
 
 /**
  * One request for a lock, from the acquire until it holds, is refused or is taken back. It waits in the cluster's queue and is told its grant;
@@ -94,10 +98,12 @@ export class Acquire implements GrantListener {
         standing = await this.#askAgain();
         continue;
       }
-      // A grant that was told may be old when it arrives. One that was seen after a question counts from the question.
-      const confirmed = await this.#confirm(fence);
-      if (confirmed === null) return 'again';
-      standing = { state: 'held', fence, sentMs: confirmed };
+      // A grant that was told may be old when it arrives, but not older than the question that found it still waiting: it counts from there.
+      // After a long wait not enough would be left of that, and it counts from one more question.
+      const soon = this.#environment.clock.nowMs() - standing.sentMs < this.#core.ttlMs * trustedShare;
+      const sinceMs = soon ? standing.sentMs : await this.#confirm(fence);
+      if (sinceMs === null) return 'again';
+      standing = { state: 'held', fence, sentMs: sinceMs };
     }
     if (standing.state === 'refused') return 'refused';
     if (standing.state !== 'held') return 'again';
@@ -208,12 +214,12 @@ export class Acquire implements GrantListener {
       const finish = (then: () => void): void => {
         this.#wake = null;
         stopTimer();
-        signal?.removeEventListener('abort', abort);
-        lost.removeEventListener('abort', end);
+        stopAborting();
+        stopLosing();
         then();
       };
-      signal?.addEventListener('abort', abort);
-      lost.addEventListener('abort', end);
+      const stopAborting = onAbort(signal, abort);
+      const stopLosing = onAbort(lost, end);
       this.#wake = () => finish(resolve);
     });
   }

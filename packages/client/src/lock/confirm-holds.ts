@@ -1,6 +1,5 @@
 import { decodeResult, encodeOperation, limits } from '@conclave/protocol';
 import type { Exchange } from '../exchange/exchange.ts';
-import type { SessionCore } from '../session/session-core.ts';
 import type { Guard, Hold } from './hold.ts';
 
 /**
@@ -38,23 +37,18 @@ export async function areHeld(
 }
 
 /**
- * Goes with every keepalive. A forced release is pushed to the holder, once and to the connection of that moment; this is how a holder that was not
- * there learns of it in time.
+ * Goes with every keepalive, one question for all sessions of the client. A forced release is pushed to the holder, once and to the connection of
+ * that moment; this is how a holder that was not there learns of it in time.
  */
-export async function confirmHolds(
-  exchange: Exchange,
-  core: SessionCore,
-  holds: readonly Hold[],
-  nowMs: number,
-): Promise<void> {
+export async function confirmHolds(exchange: Exchange, holds: readonly Hold[], untilMs: number): Promise<void> {
   const chunk = holds.slice(0, limits.maxTxnCompares);
   if (chunk.length === 0) return;
-  const rest = confirmHolds(exchange, core, holds.slice(chunk.length), nowMs);
+  const rest = confirmHolds(exchange, holds.slice(chunk.length), untilMs);
   try {
     const { held, sentMs } = await areHeld(
       exchange,
       chunk.map(({ guard }) => guard),
-      nowMs + core.ttlMs,
+      untilMs,
     );
     if (held) {
       for (const hold of chunk) hold.confirmed(sentMs);
@@ -62,8 +56,8 @@ export async function confirmHolds(
       chunk[0]?.end('it was broken', undefined);
     } else {
       const half = chunk.length >> 1;
-      await confirmHolds(exchange, core, chunk.slice(0, half), nowMs);
-      await confirmHolds(exchange, core, chunk.slice(half), nowMs);
+      await confirmHolds(exchange, chunk.slice(0, half), untilMs);
+      await confirmHolds(exchange, chunk.slice(half), untilMs);
     }
   } catch {
     // The next keepalive asks again; the deadlines do not move.

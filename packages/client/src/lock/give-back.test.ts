@@ -101,7 +101,7 @@ test('a release that members refuse for ever does not hold up the end of its ses
   const lock = await client.lock('l', { session });
   const releases = refused(network, 'lockRelease', 'INTERNAL', Number.POSITIVE_INFINITY);
   const released = lock.release();
-  await until(() => releases.sent === 2);
+  await until(() => releases.sent >= 2);
   await session.close();
   await released;
   assert.notEqual(await other.tryLock('l'), null);

@@ -225,6 +225,37 @@ test('a wait goes on over a lost connection, also when the grant was told to the
   assert.equal((await holderOf(client, 'l')).fence, second.fence);
 });
 
+test('a grant that is told soon is believed, and counts from the acquire; after a long wait the cluster is asked once more', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client();
+  const { client: waiter, network } = await harness.client();
+  const questions = (): number => network.framesSent.flat().filter(({ type }) => type === 'query').length;
+  const waitFor = async (ttlMs: number, enough: (sinceMs: number) => boolean): Promise<readonly [number, number]> => {
+    const session = await waiter.session({ ttlMs });
+    const lock = await client.lock('l', { ttlMs: 60_000 });
+    const sinceMs = performance.now();
+    const waiting = waiter.lock('l', { session });
+    await until(async () => (await holderOf(client, 'l')).waiting === 1);
+    await until(() => enough(performance.now() - sinceMs));
+    // The session counts from here, the hold must not.
+    await waiter.put('k', 'v', { session });
+    network.framesSent.length = 0;
+    await lock.release();
+    const next = await waiting;
+    const asked = questions();
+    const left = next.remainingMs() + (performance.now() - sinceMs);
+    await next.release();
+    await session.close();
+    return [asked, left];
+  };
+  const ttlMs = 9_000;
+  const [asked, counted] = await waitFor(ttlMs, (sinceMs) => sinceMs > 400);
+  assert.equal(asked, 0);
+  assert.ok(counted <= ttlMs, `it counts on ${counted} ms from when it asked, of ${ttlMs}`);
+  const [askedLate] = await waitFor(1_000, (sinceMs) => sinceMs > 400);
+  assert.ok(askedLate > 0, 'it was not asked');
+});
+
 test('a long wait does not hold up the other mutations of its session', async (context) => {
   const harness = await Harness.start(context);
   const { client } = await harness.client();

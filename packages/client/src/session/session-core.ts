@@ -303,7 +303,7 @@ export class SessionCore {
       },
       settled: () => numbering.settled(),
       ...(givesBack === true && { insists: () => !this.isFinal }),
-      fenced: () => void this.#resume(),
+      fenced: () => void this.resume(),
     };
     try {
       const answered = await this.#exchange.ask(spec, waiting);
@@ -359,9 +359,9 @@ export class SessionCore {
     this.#attached = false;
   }
 
-  /** The member says that it does not have the session on this connection: it is claimed once more. */
-  async #resume(): Promise<void> {
-    if (this.#resuming) return;
+  /** On a connection that stands: it was not claimed with the hello, or the member says that it does not have the session here. */
+  async resume(): Promise<void> {
+    if (this.#resuming || !this.isOpen) return;
     this.#resuming = true;
     this.#attached = false;
     try {
@@ -415,7 +415,7 @@ export class SessionCore {
         return { type: 'mutate', id, identity, reason: null, deadlineMs: null, operation };
       },
       insists: () => this.isOpen,
-      fenced: () => void this.#resume(),
+      fenced: () => void this.resume(),
     };
     try {
       await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });

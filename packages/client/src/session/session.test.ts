@@ -179,6 +179,31 @@ test('after the local deadline the fate of what was in flight is still learnt, a
   assert.notEqual(await other.tryLock('l'), null);
 });
 
+test('a client that never hears a welcome does not keep alive what it has given up, however often it says hello', {
+  timeout: 30_000,
+}, async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: next } = await harness.client();
+  const session = await client.session({ ttlMs: 1_000 });
+  const lock = await client.lock('l', { session });
+  const granted = next.lock('l');
+  let hellos = 0;
+  network.filters.toMember = (message) => {
+    if (message.type === 'hello') hellos++;
+    return true;
+  };
+  network.filters.toClient = () => false;
+  await until(() => lock.signal.aborted);
+  const before = hellos;
+  await granted;
+  await until(() => hellos > before);
+  // What was given up is closed when there is somebody to hear it.
+  network.filters = {};
+  await session.close();
+  assert.equal(session.state, 'expired');
+});
+
 test('a session that is closed by somebody else ends at once', async (context) => {
   const harness = await Harness.start(context);
   const { client } = await harness.client();

@@ -29,6 +29,8 @@ export class Sessions implements LinkUser {
   #lastNowMs = 0;
   #lastWallMs = 0;
   #keepaliveAtMs = 0;
+  /** The last keepalive was confirmed: this member is of use. */
+  #isConfirmed = true;
   #isClosed = false;
 
   /** `created`: there is more at stake now. */
@@ -46,8 +48,15 @@ export class Sessions implements LinkUser {
     this.#metadata = metadata;
   }
 
-  get count(): number {
-    return this.#cores.size;
+  /**
+   * Nothing shows by itself that this member is of use: something is waited for that comes unasked, or a keepalive was not confirmed. Otherwise the
+   * keepalives do, three to a ttl.
+   */
+  get isInDoubt(): boolean {
+    if (this.#cores.size === 0) return false;
+    if (!this.#isConfirmed) return true;
+    for (const { waiters } of this.#cores) if (waiters.size > 0) return true;
+    return false;
   }
 
   /** Of the sessions whose time runs. */
@@ -99,7 +108,9 @@ export class Sessions implements LinkUser {
     const claimed: SessionCore[] = [];
     const claims: SessionClaim[] = [];
     for (const core of this.#cores) {
-      const claim = core.claim();
+      // A claim renews. Of what is lost here already only the fate is wanted: it is claimed once a welcome shows that somebody can be heard, or a
+      // client that never hears one would keep alive with every hello what it has given up.
+      const claim = core.isFinal ? null : core.claim();
       if (claim === null) continue;
       claimed.push(core);
       claims.push(claim);
@@ -111,10 +122,12 @@ export class Sessions implements LinkUser {
   connected(welcome: Welcome, helloSentMs: number): void {
     const claimed = this.#claimed;
     this.#claimed = [];
+    this.#isConfirmed = true;
     claimed.forEach((core, at) => {
       const standing: SessionStanding | undefined = welcome.sessions[at];
       core.resumed(standing?.ttlMs ?? null, helloSentMs);
     });
+    for (const core of this.#cores) if (core.isFinal && !core.isAttached) void core.resume();
     // The standing confirms the sessions; what they hold is confirmed by the guards that go with a keepalive.
     this.#keepaliveAtMs = this.#environment.clock.nowMs();
   }
@@ -199,8 +212,10 @@ export class Sessions implements LinkUser {
     this.#keepaliveAtMs = nowMs + this.#keepaliveMs();
     const cores = [...this.#cores].filter((core) => core.isAttached && !core.isFinal);
     if (cores.length === 0) return;
+    this.#isConfirmed = false;
     void this.#renew(cores, nowMs);
-    for (const core of cores) void confirmHolds(this.#exchange, core, [...core.holds], nowMs);
+    const holds = cores.flatMap((core) => [...core.holds]);
+    void confirmHolds(this.#exchange, holds, nowMs + this.shortestTtlMs);
   }
 
   async #renew(cores: readonly SessionCore[], nowMs: number): Promise<void> {
@@ -218,6 +233,7 @@ export class Sessions implements LinkUser {
         { deadlineMs: nowMs + this.shortestTtlMs },
       );
       if (message.type !== 'keepaliveAnswer') return;
+      this.#isConfirmed = true;
       for (const { lease, ttlMs } of message.leases) {
         const core = this.#byId(lease);
         if (ttlMs === null) core?.ended('expired');

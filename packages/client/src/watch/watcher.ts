@@ -4,6 +4,7 @@ import type { ClientCore } from '../client-core.ts';
 import { ConclaveError, cancelled } from '../error.ts';
 import type { Entry, KeyEntry } from '../keys/entry.ts';
 import type { KeySpace, Selector } from '../keys/key-space.ts';
+import { onAbort } from '../on-abort.ts';
 import type { WatchBatch } from './batch.ts';
 import type { WatchStream } from './watch-stream.ts';
 
@@ -90,11 +91,7 @@ export class WatchHandle implements Watcher {
 
   constructor(stream: WatchStream, signal: AbortSignal | undefined) {
     this.#stream = stream;
-    const abort = (): void => {
-      if (signal !== undefined) stream.fail(cancelled(signal, 'watch'));
-    };
-    signal?.addEventListener('abort', abort, { once: true });
-    this.#stopListening = () => signal?.removeEventListener('abort', abort);
+    this.#stopListening = onAbort(signal, () => stream.fail(cancelled(signal as AbortSignal, 'watch')));
   }
 
   get lastRevision(): Revision {

@@ -14,6 +14,7 @@ import {
   isReadOnly,
   type Keepalive,
   type LeaseId,
+  type LeaseTimes,
   limits,
   type MemberMessage,
   type Mutate,
@@ -180,6 +181,8 @@ export class ClientConnection implements Attached {
         return this.#resumeSessions(message, bytes);
       case 'keepalive':
         return this.#keepalive(message, bytes);
+      case 'leaseTimes':
+        return this.#leaseTimes(message, bytes);
       case 'watchCreate':
         return this.#watches.create(message);
       case 'watchCredit':
@@ -380,6 +383,16 @@ export class ClientConnection implements Attached {
       if (ttlsMs === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it'));
       const standing = renewed.map((lease, at) => ({ lease, ttlMs: ttlsMs[at] ?? null }));
       this.#outbox.add({ type: 'keepaliveAnswer', id, leases: standing });
+    });
+  }
+
+  #leaseTimes({ id, leases }: LeaseTimes, bytes: number): void {
+    const answered = this.#window.enter(bytes);
+    this.#services.renewals.look(leases, (leftMs) => {
+      answered();
+      if (leftMs === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it'));
+      const times = leases.map((lease, at) => ({ lease, remainingMs: leftMs[at] ?? null }));
+      this.#outbox.add({ type: 'leaseTimesAnswer', id, leases: times });
     });
   }
 

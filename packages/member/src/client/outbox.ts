@@ -70,6 +70,7 @@ export class Outbox {
 function elementsOf(message: MemberMessage): number {
   switch (message.type) {
     case 'keepaliveAnswer':
+    case 'leaseTimesAnswer':
       return message.leases.length;
     case 'sessionsResumed':
       return message.sessions.length;

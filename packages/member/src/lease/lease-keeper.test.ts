@@ -26,7 +26,7 @@ class Office {
   #plan: Planned[] = [];
 
   constructor(leases: readonly { readonly lease: LeaseId; readonly ttlMs: number }[]) {
-    const deadlines = { leases: leases.map((one) => ({ ...one, generation })), delays: [] };
+    const deadlines = { leases: leases.map((one) => ({ ...one, generation, remainingMs: null })), delays: [] };
     const environment = {
       clock: { nowMs: () => this.nowMs, wallMs: () => 0 },
       timers: {
@@ -38,12 +38,18 @@ class Office {
     const barrier = {
       wait: (done: (confirmed: boolean) => void) => void this.#after(this.confirmationMs, () => done(true)),
     };
-    this.keeper = new LeaseKeeper({ deadlines: () => deadlines }, barrier, environment, { heartbeatMs }, (bytes) => {
-      const operation = decodeOperation(bytes);
-      assert.ok(operation.type === 'leaseExpire' && operation.term === term && operation.generation === generation);
-      this.expired.set(operation.lease, this.nowMs);
-      if (this.applies) this.keeper.changed([{ type: 'leaseEnded', lease: operation.lease }]);
-    });
+    this.keeper = new LeaseKeeper(
+      { clusterTimeMs: 0, deadlines: () => deadlines },
+      barrier,
+      environment,
+      { heartbeatMs },
+      (decide) => {
+        const operation = decodeOperation(decide() ?? new Uint8Array(0));
+        assert.ok(operation.type === 'leaseExpire' && operation.term === term && operation.generation === generation);
+        this.expired.set(operation.lease, this.nowMs);
+        if (this.applies) this.keeper.changed(term, [{ type: 'leaseEnded', lease: operation.lease }]);
+      },
+    );
     this.keeper.takeOffice(term);
   }
 
@@ -131,6 +137,17 @@ test('a sign of life while leadership is confirmed saves the lease, and a renewa
   office.keeper.renew([1], (ttlsMs) => renewed.push(ttlsMs));
   office.runFor(100);
   assert.deepEqual(renewed, []);
-  office.keeper.changed([{ type: 'leaseEnded', lease: 1 }]);
+  office.keeper.changed(term, [{ type: 'leaseEnded', lease: 1 }]);
   assert.deepEqual(renewed, [[null]]);
+});
+
+test('it is reported, once, when a good part of all leases ends together, and nothing is held back', () => {
+  const leases = Array.from({ length: 100 }, (_, n) => ({ lease: n + 1, ttlMs: n < 25 ? 1_000 : 60_000 }));
+  const office = new Office(leases);
+  office.runFor(2_000);
+  assert.equal(office.expired.size, 25);
+  assert.deepEqual(office.warnings, ['many leases end together']);
+  const few = new Office(leases.slice(10));
+  few.runFor(2_000);
+  assert.deepEqual([few.expired.size, few.warnings], [15, []]);
 });

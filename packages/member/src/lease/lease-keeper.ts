@@ -2,11 +2,21 @@ import { encodeOperation, type LeaseId, type LockRequestId, limits } from '@conc
 import type { DeadlineChange, StateMachine } from '@conclave/state-machine';
 import type { Barrier } from '../barrier.ts';
 import type { Cancel, Clock, Logger, Timers } from '../environment.ts';
-import { bounds } from '../settings.ts';
+import { bounds, type CheckpointPace, defaultCheckpointPace } from '../settings.ts';
 import { DeadlineHeap } from './deadline-heap.ts';
+import { ExpiryAlarm } from './expiry-alarm.ts';
+import { type Decide, LeaseCheckpoints, type LeaseTime } from './lease-checkpoints.ts';
 
 /** Confirmed ttl by lease, in the order asked; null for one that has ended. Null as a whole: leadership could not be confirmed. */
 export type Renewed = (ttlsMs: readonly (number | null)[] | null) => void;
+
+/** How the leader brings in what it decides by itself. */
+export type ProposeOwn = (decide: Decide) => void;
+
+interface KeeperSettings {
+  readonly heartbeatMs: number;
+  readonly leaseCheckpoints?: CheckpointPace;
+}
 
 interface Lease {
   readonly generation: number;
@@ -23,16 +33,16 @@ function survivablePauseMs(ttlMs: number): number {
 
 /**
  * Keeps the time of leases and lock-delays, on the leader only. A time to live is a lower bound: a new office gives every lease its whole ttl
- * again, and so does a pause (the loop stood still, no majority could be reached) to every lease that it was too long for. Why it is measured
+ * again, or what an earlier one noted of a long one, and so does a pause (the loop stood still, no majority could be reached) to every lease that it was too long for. Why it is measured
  * by the ttl, and by nothing that a slow machine may exceed for ever: docs/decisions/expiry-tolerance.md.
  */
 export class LeaseKeeper {
-  readonly #machine: Pick<StateMachine, 'deadlines'>;
+  readonly #machine: Pick<StateMachine, 'clusterTimeMs' | 'deadlines'>;
   readonly #barrier: Pick<Barrier, 'wait'>;
   readonly #clock: Clock;
   readonly #timers: Timers;
   readonly #log: Logger;
-  readonly #propose: (operation: Uint8Array) => void;
+  readonly #propose: ProposeOwn;
   /** The clock is looked at this often: so it is known how long the loop stood still. */
   readonly #lookEveryMs: number;
   readonly #leases = new Map<LeaseId, Lease>();
@@ -44,17 +54,23 @@ export class LeaseKeeper {
   /** By the request whose hold has ended. */
   readonly #delays = new Map<string, LockRequestId>();
   readonly #delayDeadlines = new DeadlineHeap<string>();
+  readonly #checkpoints: LeaseCheckpoints;
+  readonly #alarm: ExpiryAlarm;
   #term: number | null = null;
+  /** The last term of which something was applied, and cluster time when the first of it was seen. */
+  #office: { readonly term: number; readonly sinceMs: number } | null = null;
+  /** How long the office before the last one was, at least. */
+  #previousOfficeMs = 0;
   #timer: Cancel | null = null;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #lastLookMs = 0;
 
   constructor(
-    machine: Pick<StateMachine, 'deadlines'>,
+    machine: Pick<StateMachine, 'clusterTimeMs' | 'deadlines'>,
     barrier: Pick<Barrier, 'wait'>,
     environment: { readonly clock: Clock; readonly timers: Timers; readonly log: Logger },
-    { heartbeatMs }: { readonly heartbeatMs: number },
-    propose: (operation: Uint8Array) => void,
+    { heartbeatMs, leaseCheckpoints = defaultCheckpointPace }: KeeperSettings,
+    propose: ProposeOwn,
   ) {
     this.#machine = machine;
     this.#barrier = barrier;
@@ -62,21 +78,41 @@ export class LeaseKeeper {
     this.#timers = environment.timers;
     this.#log = environment.log;
     this.#lookEveryMs = heartbeatMs;
+    this.#alarm = new ExpiryAlarm(environment.log);
     this.#propose = propose;
+    this.#checkpoints = new LeaseCheckpoints(
+      leaseCheckpoints,
+      (lease) => this.#timeOf(lease),
+      () => this.#clock.nowMs(),
+      propose,
+    );
   }
 
   get isInOffice(): boolean {
     return this.#term !== null;
   }
 
-  /** This member leads `term` and its state holds everything from before: every lease lives its whole ttl from now on. */
+  /** Whoever takes office wants to know how long those before him had it. */
+  #termPassed(term: number): void {
+    if (this.#office?.term === term) return;
+    // By the stamps of commands: whoever had none was in office longer than is known here, which errs to the safe side.
+    const sinceMs = this.#machine.clusterTimeMs;
+    this.#previousOfficeMs = this.#office === null ? 0 : sinceMs - this.#office.sinceMs;
+    this.#office = { term, sinceMs };
+  }
+
+  /** This member leads `term` and its state holds everything from before: from now on every lease lives its whole ttl, or what was noted of it. */
   takeOffice(term: number): void {
     this.leaveOffice();
+    this.#termPassed(term);
     this.#term = term;
     const now = this.#clock.nowMs();
     this.#lastLookMs = now;
     const { delays, leases } = this.#machine.deadlines();
-    for (const { lease, generation, ttlMs } of leases) this.#watch(lease, { generation, ttlMs }, now);
+    for (const { lease, generation, remainingMs, ttlMs } of leases) {
+      this.#watch(lease, { generation, ttlMs }, now + (remainingMs ?? ttlMs));
+    }
+    this.#checkpoints.begin(term, leases, this.#previousOfficeMs);
     for (const delay of delays) this.#watchDelay(delay, delay.delayMs, now);
     this.#arm();
   }
@@ -91,22 +127,33 @@ export class LeaseKeeper {
     const waiting = [...this.#expiring.values()];
     this.#expiring.clear();
     for (const waiters of waiting) for (const waiter of waiters) waiter();
+    this.#checkpoints.end();
     this.#timer?.();
     this.#timer = null;
     this.#timerAtMs = Number.POSITIVE_INFINITY;
   }
 
-  /** An entry was applied. */
-  changed(changes: readonly DeadlineChange[]): void {
+  /** An entry of `term` was applied. */
+  changed(term: number, changes: readonly DeadlineChange[]): void {
+    this.#termPassed(term);
     if (this.#term === null || changes.length === 0) return;
     const now = this.#clock.nowMs();
     for (const change of changes) {
       switch (change.type) {
         case 'leaseGranted':
-          this.#watch(change.lease, change, now);
+          this.#watch(change.lease, change, now + change.ttlMs);
+          this.#checkpoints.watch(change.lease, change.ttlMs);
           break;
         case 'leaseEnded':
           this.#forget(change.lease);
+          break;
+        case 'leasesCheckpointed':
+          this.#checkpoints.applied();
+          break;
+        case 'leaseLivesAnew':
+          this.#checkpoints.livesAnew(change.lease);
+          // It may have been proposed before this office knew how little time it was to give.
+          this.signOfLife(change.lease);
           break;
         case 'delayBegun':
           this.#watchDelay(change, change.delayMs, now);
@@ -128,10 +175,29 @@ export class LeaseKeeper {
     const settle = (): void => {
       if (this.#term === null) return done(null);
       const expiring = leases.map((lease) => this.#expiring.get(lease)).find((waiters) => waiters !== undefined);
-      if (expiring === undefined) done(leases.map((lease) => this.#renewOne(lease, arrivedMs)));
-      else expiring.push(settle);
+      if (expiring !== undefined) return void expiring.push(settle);
+      const ttlsMs = leases.map((lease) => this.#renewOne(lease, arrivedMs));
+      // A later leader would begin with less than is promised now: that comes out of the log first.
+      const noted = leases.filter((lease) => this.#checkpoints.isNoted(lease));
+      if (noted.length === 0) done(ttlsMs);
+      else this.#checkpoints.makeVoid(noted, settle);
     };
     this.#barrier.wait((confirmed) => (confirmed ? settle() : done(null)));
+  }
+
+  /** What each has left, at least 1 ms; confirmed like a renewal, and renews nothing. */
+  look(leases: readonly LeaseId[], done: Renewed): void {
+    this.#barrier.wait((confirmed) => {
+      if (!confirmed || this.#term === null) return done(null);
+      const now = this.#clock.nowMs();
+      done(
+        leases.map((lease) => {
+          const time = this.#timeOf(lease);
+          if (time === undefined) return null;
+          return Math.min(time.ttlMs, Math.max(1, Math.floor((time.deadlineMs ?? now) - now)));
+        }),
+      );
+    });
   }
 
   /** Its client did something under it. Unconfirmed, so nobody may be told; but it can only make the lease live longer. */
@@ -147,15 +213,21 @@ export class LeaseKeeper {
     return known.ttlMs;
   }
 
-  #watch(lease: LeaseId, { generation, ttlMs }: Lease, nowMs: number): void {
+  #watch(lease: LeaseId, { generation, ttlMs }: Lease, deadlineMs: number): void {
     this.#leases.set(lease, { generation, ttlMs });
-    this.#deadlines.set(lease, nowMs + ttlMs);
+    this.#deadlines.set(lease, deadlineMs);
+  }
+
+  #timeOf(lease: LeaseId): LeaseTime | undefined {
+    const known = this.#leases.get(lease);
+    return known && { ttlMs: known.ttlMs, deadlineMs: this.#deadlines.deadlineOf(lease) ?? null };
   }
 
   #forget(lease: LeaseId): void {
     this.#leases.delete(lease);
     this.#deadlines.delete(lease);
     this.#confirming.delete(lease);
+    this.#checkpoints.forget(lease);
     this.#expiryIsOver(lease);
   }
 
@@ -198,6 +270,7 @@ export class LeaseKeeper {
     const underWay = this.#expiring.size + this.#confirming.size;
     const due = this.#deadlines.takeDue(now, Math.max(0, perLook - underWay));
     if (due.length > 0) this.#expire(due, now);
+    this.#checkpoints.look(this.#lookEveryMs);
     this.#arm();
   }
 
@@ -223,13 +296,16 @@ export class LeaseKeeper {
 
   #proposeExpiry(lease: LeaseId, generation: number, term: number): void {
     this.#expiring.set(lease, []);
-    this.#propose(encodeOperation({ type: 'leaseExpire', lease, generation, term }));
+    this.#alarm.ending(1, this.#leases.size, this.#clock.nowMs());
+    const operation = encodeOperation({ type: 'leaseExpire', lease, generation, term });
+    this.#propose(() => operation);
   }
 
   #endDelay(key: string): void {
     const delay = this.#delays.get(key);
     if (delay === undefined || this.#term === null) return;
-    this.#propose(encodeOperation({ type: 'lockDelayEnd', ...delay, term: this.#term }));
+    const operation = encodeOperation({ type: 'lockDelayEnd', ...delay, term: this.#term });
+    this.#propose(() => operation);
   }
 
   /** Renewals may have been lost, or lie unread, through no fault of those who sent them: whom that can have cost its time has it again. */

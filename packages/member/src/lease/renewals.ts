@@ -39,6 +39,12 @@ export class Renewals {
     if (this.#gathering.length === 1) this.#timers.soon(() => this.#pass());
   }
 
+  /** How much time each has left. Asked for by people, so not gathered. */
+  look(leases: readonly LeaseId[], done: Renewed): void {
+    if (this.#stopped) return done(null);
+    this.#passGroup([{ leases, done }], true);
+  }
+
   #pass(): void {
     const waiters = this.#gathering;
     this.#gathering = [];
@@ -46,35 +52,40 @@ export class Renewals {
     let leases = 0;
     for (const waiter of waiters) {
       if (leases > 0 && leases + waiter.leases.length > bounds.maxLeasesPerRenewal) {
-        this.#passGroup(group);
+        this.#passGroup(group, false);
         group = [];
         leases = 0;
       }
       group.push(waiter);
       leases += waiter.leases.length;
     }
-    if (group.length > 0) this.#passGroup(group);
+    if (group.length > 0) this.#passGroup(group, false);
   }
 
-  #passGroup(waiters: readonly Waiter[]): void {
+  #passGroup(waiters: readonly Waiter[], looks: boolean): void {
     const leases = waiters.flatMap((waiter) => waiter.leases);
     if (this.#leads) {
-      this.#keeper.renew(leases, (ttlsMs) => divide(waiters, ttlsMs));
+      this.#ask(leases, looks, (ttlsMs) => divide(waiters, ttlsMs));
     } else if (this.#leader === null) {
       divide(waiters, null);
     } else {
       const request = this.#links.takeRequest();
       const giveUp = this.#timers.after(bounds.renewalPatienceMs, () => this.#settle(request, null));
       this.#asked.set(request, { waiters, giveUp });
-      this.#links.send(this.#leader, { type: 'renew', request, leases });
+      this.#links.send(this.#leader, { type: 'renew', request, looks, leases });
     }
   }
 
   /** Another member asks this one, which it believes to lead. */
-  asked(peer: MemberId, { request, leases }: Renew): void {
+  asked(peer: MemberId, { leases, looks, request }: Renew): void {
     const answer: Renewed = (ttlsMs) => this.#links.send(peer, { type: 'renewed', request, ttlsMs });
-    if (this.#leads) this.#keeper.renew(leases, answer);
+    if (this.#leads) this.#ask(leases, looks, answer);
     else answer(null);
+  }
+
+  #ask(leases: readonly LeaseId[], looks: boolean, done: Renewed): void {
+    if (looks) this.#keeper.look(leases, done);
+    else this.#keeper.renew(leases, done);
   }
 
   answered({ request, ttlsMs }: RenewedMessage): void {

@@ -118,7 +118,12 @@ const message: fc.Arbitrary<PeerMessage> = fc.oneof(
     request: number,
     code: fc.constantFrom('NOT_LEADER', 'OVERLOADED', 'NO_SPACE', 'DEADLINE_EXCEEDED'),
   }),
-  fc.record({ type: fc.constant('renew' as const), request: number, leases: fc.array(number, { maxLength: 9 }) }),
+  fc.record({
+    type: fc.constant('renew' as const),
+    request: number,
+    looks: fc.boolean(),
+    leases: fc.array(number, { maxLength: 9 }),
+  }),
   fc.record({
     type: fc.constant('renewed' as const),
     request: number,
@@ -209,7 +214,7 @@ function readOrRefuse(frame: Uint8Array): void {
 }
 
 test('a length that promises more than there is, is refused before anything is made of it', () => {
-  const renew = inOneFrame([{ type: 'renew', request: 1, leases: [] }]);
+  const renew = inOneFrame([{ type: 'renew', request: 1, looks: false, leases: [] }]);
   new DataView(renew.buffer, renew.byteOffset).setUint32(renew.length - 4, 0xffff_ffff);
   assert.throws(() => decodePeerFrame(renew, from, to), PeerProtocolError);
 });

@@ -70,6 +70,7 @@ function writeMessage(message: PeerMessage): void {
       return writer.count(errorCodes[message.code].number);
     case 'renew':
       writer.number(message.request);
+      writer.byte(message.looks ? 1 : 0);
       writer.count(message.leases.length);
       for (const lease of message.leases) writer.number(lease);
       return;
@@ -77,7 +78,7 @@ function writeMessage(message: PeerMessage): void {
       writer.number(message.request);
       writer.byte(message.ttlsMs === null ? 0 : 1);
       writer.count(message.ttlsMs?.length ?? 0);
-      // A lease that lives has a ttl above 0.
+      // A lease that lives has a ttl above 0, and more than 0 left.
       for (const ttlMs of message.ttlsMs ?? []) writer.number(ttlMs ?? 0);
       return;
     case 'report':
@@ -161,7 +162,8 @@ function readMessage(reader: FrameReader, from: MemberId, to: MemberId): PeerMes
       return { type: 'declined', request: reader.number(), code: errorCodeOf(reader.count(0)) };
     case tags.renew: {
       const request = reader.number();
-      return { type: 'renew', request, leases: readNumbers(reader) };
+      const looks = reader.byte() === 1;
+      return { type: 'renew', request, looks, leases: readNumbers(reader) };
     }
     case tags.renewed: {
       const request = reader.number();

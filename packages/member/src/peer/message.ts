@@ -36,6 +36,8 @@ export interface Declined {
 export interface Renew {
   readonly type: 'renew';
   readonly request: PeerRequestId;
+  /** Only how much time they have left: nothing is renewed. */
+  readonly looks: boolean;
   readonly leases: readonly LeaseId[];
 }
 
@@ -43,7 +45,7 @@ export interface Renew {
 export interface Renewed {
   readonly type: 'renewed';
   readonly request: PeerRequestId;
-  /** In the order of the request; null for a lease that has ended. Null as a whole: leadership could not be confirmed. */
+  /** In the order of the request, or what is left of it; null for a lease that has ended. Null as a whole: leadership could not be confirmed. */
   readonly ttlsMs: readonly (number | null)[] | null;
 }
 

@@ -37,6 +37,10 @@ import {
   type KeepaliveAnswer,
   keepaliveAnswerCase,
   keepaliveCase,
+  type LeaseTimes,
+  type LeaseTimesAnswer,
+  leaseTimesAnswerCase,
+  leaseTimesCase,
   type SessionEnded,
   type SessionOpenRequest,
   type SessionResume,
@@ -74,6 +78,7 @@ export type ClientMessage =
   | SessionOpenRequest
   | SessionResume
   | Keepalive
+  | LeaseTimes
   | WatchCreate
   | WatchCredit
   | WatchCancel
@@ -87,6 +92,7 @@ export type MemberMessage =
   | ErrorMessage
   | SessionsResumed
   | KeepaliveAnswer
+  | LeaseTimesAnswer
   | Granted
   | Broken
   | Contended
@@ -110,6 +116,7 @@ export const clientMessage: Union<ClientMessage> = union<ClientMessage, 'type'>(
   sessionOpen: sessionOpenCase,
   sessionResume: sessionResumeCase,
   keepalive: keepaliveCase,
+  leaseTimes: leaseTimesCase,
   watchCreate: watchCreateCase,
   watchCredit: watchCreditCase,
   watchCancel: watchCancelCase,
@@ -124,6 +131,7 @@ export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>(
   error: errorCase,
   sessionsResumed: sessionsResumedCase,
   keepaliveAnswer: keepaliveAnswerCase,
+  leaseTimesAnswer: leaseTimesAnswerCase,
   granted: grantedCase,
   broken: brokenCase,
   contended: contendedCase,

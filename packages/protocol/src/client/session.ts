@@ -1,6 +1,7 @@
 // Sessions and leases of one connection: opened, taken over, kept alive, granted to, ended.
 import { limits } from '../limits.ts';
-import type { Fence, LeaseId } from '../operation.ts';
+import type { Fence, LeaseId, LeaseRemaining } from '../operation.ts';
+import { leaseRemaining } from '../operation-schema.ts';
 import type { SessionStanding } from '../result.ts';
 import { sessionStanding } from '../result-schema.ts';
 import { boolean, choice, integer, nullable, text } from '../schema/primitive.ts';
@@ -58,6 +59,20 @@ export interface KeepaliveAnswer {
   readonly type: 'keepaliveAnswer';
   readonly id: number;
   readonly leases: readonly LeaseStanding[];
+}
+
+/** How much time leases and sessions have left, anybody's; renews nothing. Answered by `leaseTimesAnswer` or `error`. */
+export interface LeaseTimes {
+  readonly type: 'leaseTimes';
+  readonly id: number;
+  readonly leases: readonly LeaseId[];
+}
+
+/** In the order of the request; confirmed like a keepalive. `remainingMs` null: it has ended. */
+export interface LeaseTimesAnswer {
+  readonly type: 'leaseTimesAnswer';
+  readonly id: number;
+  readonly leases: readonly LeaseRemaining[];
 }
 
 /** A queued `lockAcquire` was granted. May come more than once, and before the answer that says `queued`. */
@@ -128,6 +143,16 @@ export const sessionResumeCase: CaseTable<SessionResume, 'type'> = {
 export const keepaliveCase: CaseTable<Keepalive, 'type'> = {
   tag: 6,
   fields: { id: requestId, leases: list(shared.leaseId, wireLimits.maxLeasesPerKeepalive) },
+};
+
+export const leaseTimesCase: CaseTable<LeaseTimes, 'type'> = {
+  tag: 13,
+  fields: { id: requestId, leases: list(shared.leaseId, wireLimits.maxLeasesPerKeepalive) },
+};
+
+export const leaseTimesAnswerCase: CaseTable<LeaseTimesAnswer, 'type'> = {
+  tag: 84,
+  fields: { id: requestId, leases: list(leaseRemaining, wireLimits.maxLeasesPerKeepalive) },
 };
 
 export const sessionsResumedCase: CaseTable<SessionsResumed, 'type'> = {

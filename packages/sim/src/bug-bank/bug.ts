@@ -10,7 +10,12 @@ export interface Edit {
  * Runs in which a bug can show itself. The others are not run, to save time, and count as seeds that did not find it: so the number of
  * seeds needed is, if anything, too large.
  */
-export type Circumstance = 'stale leaders with leases' | 'hunted leaders' | 'busy clients';
+export type Circumstance =
+  | 'stale leaders with leases'
+  | 'hunted leaders'
+  | 'busy clients'
+  /** Of whole members: the links of leaders are reset, who then serve for a long election timeout. */
+  | 'severed leaders';
 
 /** A bug that somebody had, planted into a copy of the sources: what ships has no switch for it. */
 export interface Bug {

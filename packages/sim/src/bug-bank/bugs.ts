@@ -1,6 +1,7 @@
 import type { Bug } from './bug.ts';
 import { durabilityBugs } from './bugs/durability.ts';
 import { electionBugs } from './bugs/elections.ts';
+import { lockBugs } from './bugs/locks.ts';
 import { logBugs } from './bugs/log.ts';
 import { membershipBugs } from './bugs/membership.ts';
 import { readBugs } from './bugs/reads.ts';
@@ -15,4 +16,5 @@ export const bugs: readonly Bug[] = [
   ...membershipBugs,
   ...snapshotBugs,
   ...wholeBugs,
+  ...lockBugs,
 ];

@@ -1,18 +1,28 @@
 // Runs in a copy of the sources that has a bug in it, and looks for a seed that finds it, from one starting seed after the other.
 import { setImmediate as turn } from 'node:timers/promises';
 import { simulateMembers } from '../members/run.ts';
-import { memberSettingsFor } from '../members/settings.ts';
+import { type MemberRunSettings, memberSettingsFor } from '../members/settings.ts';
 import { simulate } from '../run.ts';
 import { type Settings, settingsFor } from '../swarm.ts';
 import type { Circumstance } from './bug.ts';
 import type { Found, Hunt, Replay } from './hunt.ts';
 
+const ofCore = (holds: (settings: Settings) => boolean) => (seed: number, safetyMs: number) =>
+  holds(settingsFor(seed, null, safetyMs));
+const ofMembers = (holds: (settings: MemberRunSettings) => boolean) => (seed: number, safetyMs: number) =>
+  holds(memberSettingsFor(seed, null, safetyMs));
+
 /** Told by the settings that a seed draws. */
-const isGiven: Readonly<Record<Circumstance, (settings: Settings) => boolean>> = {
-  'stale leaders with leases': ({ faults, membership }) =>
-    membership.leaseReads && faults.leaderFaults.includes('deaf'),
-  'hunted leaders': ({ faults }) => faults.leaderEveryMs <= 300,
-  'busy clients': ({ load }) => load.operationsPerSecond >= 400,
+const isGiven: Readonly<Record<Circumstance, (seed: number, safetyMs: number) => boolean>> = {
+  'stale leaders with leases': ofCore(
+    ({ faults, membership }) => membership.leaseReads && faults.leaderFaults.includes('deaf'),
+  ),
+  'hunted leaders': ofCore(({ faults }) => faults.leaderEveryMs <= 300),
+  'busy clients': ofCore(({ load }) => load.operationsPerSecond >= 400),
+  'severed leaders': ofMembers(
+    ({ electionMs, members, operator, staleLeaderEveryMs }) =>
+      members >= 3 && !operator.leaseReads && electionMs >= 400 && staleLeaderEveryMs < Number.POSITIVE_INFINITY,
+  ),
 };
 
 const given = JSON.parse(process.argv[2] ?? '') as Hunt | Replay;
@@ -37,7 +47,7 @@ async function huntFrom(start: number, { budgetMs, level, maxSeeds, onlyWith, sa
   for (let seeds = 1; seeds <= maxSeeds; seeds++) {
     if (processorMs() > budgetMs) return null;
     const seed = start + seeds - 1;
-    if (onlyWith !== undefined && !isGiven[onlyWith](settingsFor(seed, null, safetyMs))) continue;
+    if (onlyWith !== undefined && !isGiven[onlyWith](seed, safetyMs)) continue;
     await turn();
     const caught = await attempt({ seed, level, safetyMs });
     if (caught !== null) return { start, seeds, caught: { seed, ...caught } };

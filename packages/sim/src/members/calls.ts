@@ -33,9 +33,9 @@ const expected: ReadonlySet<ConclaveErrorCode> = new Set<ConclaveErrorCode>([
   'SESSION_EXPIRED',
 ]);
 
-/** The error as one that the cluster's troubles explain; anything else is a defect. */
-export function expectedError(error: unknown, name: string): ConclaveError {
-  if (ConclaveError.is(error) && expected.has(error.code)) return error;
+/** The error as one that the cluster's troubles explain, or what the caller did (`also`); anything else is a defect. */
+export function expectedError(error: unknown, name: string, also: readonly ConclaveErrorCode[] = []): ConclaveError {
+  if (ConclaveError.is(error) && (expected.has(error.code) || also.includes(error.code))) return error;
   throw new Violation('no defect', `${name} was told ${error instanceof Error ? error.stack : String(error)}`);
 }
 
@@ -47,8 +47,12 @@ export class Calls {
   /** Largest revision that an acknowledgement has told anybody of. */
   #floor = 0;
 
-  constructor(observers: readonly MemberObserver[], random: Random) {
+  readonly #index: () => number;
+
+  /** `index`: of the last entry that was applied anywhere. */
+  constructor(observers: readonly MemberObserver[], random: Random, index: () => number) {
     this.#observers = observers;
+    this.#index = index;
     this.#random = random;
   }
 
@@ -65,7 +69,8 @@ export class Calls {
     options: CallOptions = this.#impatience(client),
   ): Promise<Answer | null> {
     const id = ++this.counts.calls;
-    const call: Call = { id, client, action, consistency, value, floor: this.#floor, seen: client.seen };
+    const index = this.#index();
+    const call: Call = { id, client, action, consistency, value, index, floor: this.#floor, seen: client.seen };
     client.pending++;
     try {
       const answer = await ask(await client.client(), options);

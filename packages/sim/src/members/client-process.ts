@@ -10,6 +10,14 @@ import type { Microtasks } from './microtasks.ts';
 import type { Claim } from './observer.ts';
 import { VirtualProcess } from './process.ts';
 
+/** When a client stands still, as processes do at the worst moment. */
+export interface Suffering {
+  /** Of what it sends, that with which under way it stands still, goes on for a moment, and stands still again. */
+  readonly stumbleShare: number;
+  /** Of its connections, those after whose first answer it stands still. */
+  readonly welcomeShare: number;
+}
+
 /** What a client lives in. */
 export interface ClientWorld {
   readonly scheduler: Scheduler;
@@ -18,11 +26,14 @@ export interface ClientWorld {
   readonly hosts: readonly MemberHost[];
   /** Mean time between faults of its connection. */
   readonly breakEveryMs: number;
+  readonly suffering: Suffering;
   readonly fail: (error: unknown) => void;
 }
 
 const wallBaseMs = 1_700_000_000_000;
 const maxStallMs = 4_000;
+/** So soon after the frame, and so long between two pauses. */
+const meanStumbleMs = 2;
 /** How long a refused connection takes. */
 const refusedMs = 2;
 
@@ -30,6 +41,7 @@ const refusedMs = 2;
 export class ClientProcess {
   readonly name: string;
   readonly ttlMs: number;
+  readonly identity: 'session' | 'idempotency-key';
   readonly process: VirtualProcess;
   readonly #world: ClientWorld;
   readonly #random: Random;
@@ -57,12 +69,13 @@ export class ClientProcess {
     this.#random = random;
     this.#world = world;
     this.process = new VirtualProcess(world.scheduler, world.microtasks, clock, world.fail);
-    const identity = random.pick(['session', 'session', 'idempotency-key'] as const);
-    this.#connected = this.#connect(identity);
+    this.identity = random.pick(['session', 'session', 'idempotency-key'] as const);
+    this.#connected = this.#connect();
     if (world.breakEveryMs < Number.POSITIVE_INFINITY) this.#breakNowAndThen();
   }
 
-  async #connect(identity: 'session' | 'idempotency-key'): Promise<Client> {
+  async #connect(): Promise<Client> {
+    const { identity } = this;
     const endpoints = this.#world.hosts.filter(({ isPresent }) => isPresent).map(({ clientUrl }) => clientUrl);
     for (;;) {
       try {
@@ -99,9 +112,23 @@ export class ClientProcess {
           const cancel = this.process.after(refusedMs, () => events.closed('refused'));
           return { send: () => {}, close: cancel };
         }
-        const socket = new SimulatedSocket(host, this.process, this.#world.sockets, events);
+        let isNew = true;
+        const socket = new SimulatedSocket(host, this.process, this.#world.sockets, {
+          ...events,
+          received: (frame) => {
+            events.received(frame);
+            if (isNew) this.#mayStandStill();
+            isNew = false;
+          },
+        });
         this.#sockets.add(socket);
-        return socket;
+        return {
+          send: (frame) => {
+            socket.send(frame);
+            this.#mayStumble();
+          },
+          close: () => socket.close(),
+        };
       },
       report: (error, where) => this.#fail(`${where}: ${String(error)}`),
     };
@@ -136,8 +163,8 @@ export class ClientProcess {
     });
     this.claim({
       client: this,
-      lock: null,
-      number: session.id,
+      session: session.id,
+      sequence: null,
       signal: session.signal,
       remainingMs: () => session.remainingMs(),
     });
@@ -158,6 +185,11 @@ export class ClientProcess {
     if (!this.process.isAlive) return;
     const nowMs = this.process.clock.now();
     for (const [claim, untilMs] of this.#claims) if (!this.process.isPaused || nowMs < untilMs) yield claim;
+  }
+
+  /** Of its holds, those that have not aborted. */
+  *sessionsClaimed(): Iterable<number> {
+    for (const { session } of this.#claims.keys()) yield session;
   }
 
   get isReady(): boolean {
@@ -196,6 +228,30 @@ export class ClientProcess {
   becomeReliable(): void {
     this.#isReliable = true;
     this.process.resume();
+  }
+
+  /** What it was welcomed with is all that it knows. */
+  #mayStandStill(): void {
+    const { scheduler, suffering } = this.#world;
+    if (this.#isReliable || !this.#random.chance(suffering.welcomeShare)) return;
+    scheduler.after(this.#random.exponential(meanStumbleMs), () => this.#standStill(0.4, 1.3));
+  }
+
+  /** The answer is read late, and nothing else for long. */
+  #mayStumble(): void {
+    const { scheduler, suffering } = this.#world;
+    if (this.#isReliable || !this.#random.chance(suffering.stumbleShare)) return;
+    scheduler.after(this.#random.exponential(meanStumbleMs), () => {
+      const pauseMs = this.#standStill(0.05, 0.4);
+      scheduler.after(pauseMs + this.#random.exponential(meanStumbleMs), () => this.#standStill(0.8, 1.3));
+    });
+  }
+
+  /** For so much of its time to live. */
+  #standStill(least: number, most: number): number {
+    const pauseMs = this.#random.between(least, most) * this.ttlMs;
+    if (!this.#isReliable) this.pause(pauseMs);
+    return pauseMs;
   }
 
   #breakNowAndThen(): void {

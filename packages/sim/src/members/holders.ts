@@ -1,41 +1,39 @@
-import type { Client, Leadership, Lock, LockOptions } from '@conclave/client';
-import type { LockName } from '@conclave/protocol';
+import type { Candidate, Held, HoldOptions, Leadership, Lock } from '@conclave/client';
+import type { LockRequestId } from '@conclave/protocol';
 import type { Random } from '../random.ts';
-import type { Calls } from './calls.ts';
-import { expectedError } from './calls.ts';
+import { type Calls, expectedError } from './calls.ts';
 import type { ClientProcess } from './client-process.ts';
-import type { Holds } from './invariants/holds.ts';
 import type { Claim, MemberObserver } from './observer.ts';
 import type { ClientSettings } from './settings.ts';
+import { drawWish, exclusiveWish, patientLock, type Wish } from './wishes.ts';
 
 interface World {
   readonly settings: ClientSettings;
   readonly random: Random;
   readonly calls: Calls;
-  readonly holds: Holds;
   readonly observers: readonly MemberObserver[];
 }
 
-interface Wish {
-  readonly kind: LockName['kind'];
-  readonly name: string;
-  readonly options: LockOptions;
+/** What one application holds, and how it came by it. */
+interface Holding {
+  readonly held: Lock | Leadership;
+  readonly options: HoldOptions;
+  readonly id: LockRequestId;
 }
 
 /** Keys that are written only under guards. */
 const guardedKeys = 3;
+/** So many an application holds at a time, the last while it keeps the others. */
+const maxNesting = 3;
+const patientShare = 0.12;
+const lockDelaysMs = [0, 0, 300];
 
-/** Applications that hold locks and lead, for a while, and do what one does meanwhile; and operators who take it away from them. */
+/** Applications that hold locks, permits and leadership for a while, do what one does meanwhile, and give them back, or something older by mistake. */
 export class Holders {
-  readonly counts: { wishes: number; holds: number; denied: number; cancels: number; guarded: number; breaks: number } =
-    {
-      wishes: 0,
-      holds: 0,
-      denied: 0,
-      cancels: 0,
-      guarded: 0,
-      breaks: 0,
-    };
+  readonly counts: Record<
+    'wishes' | 'holds' | 'denied' | 'cancels' | 'guarded' | 'nested' | 'deadlocks' | 'handOvers' | 'stale',
+    number
+  > = { wishes: 0, holds: 0, denied: 0, cancels: 0, guarded: 0, nested: 0, deadlocks: 0, handOvers: 0, stale: 0 };
   readonly #world: World;
   #isStopped = false;
 
@@ -50,64 +48,86 @@ export class Holders {
 
   async hold(client: ClientProcess): Promise<void> {
     const { random, settings } = this.#world;
-    this.counts.wishes++;
     client.wishes++;
     try {
-      const kind = random.pick(['lock', 'election'] as const);
-      const name = `l${random.integer(0, settings.locks)}`;
-      const wish = { kind, name, options: await this.#options(client) };
-      const held = await this.#obtain(client, wish);
-      if (held === null) this.counts.denied++;
-      else await this.#keep(client, wish, held);
-    } catch (error) {
-      expectedError(error, `${client.name}, a holder,`);
-      this.counts.denied++;
+      if (client.identity === 'session' && random.chance(patientShare)) await this.#holdPatiently(client);
+      else await this.#fulfil(client, drawWish(random, settings, this.counts.wishes), null, []);
     } finally {
       client.wishes--;
     }
   }
 
-  async #options(client: ClientProcess): Promise<LockOptions> {
-    const { random, settings } = this.#world;
-    const lockDelayMs = random.pick([0, 0, 300]);
-    const timeout = random.chance(0.1) ? { timeoutMs: random.between(0, 2 * settings.maxHoldMs) } : {};
-    const options = { lockDelayMs, ...timeout, ...(random.chance(0.15) ? this.#cancelLater(client) : {}) };
-    const under = random.next();
-    if (under < 0.5) return { ...options, session: await client.session() };
-    return under < 0.97 ? { ...options, ttlMs: client.ttlMs } : options;
+  /** Under the client's own session, by which it can also do what the SDK would not: give back what is long given back. */
+  async #holdPatiently(client: ClientProcess): Promise<void> {
+    const old = await this.#fulfil(client, exclusiveWish(patientLock, false), {}, []);
+    if (old === null || this.#isStopped || !this.#world.random.chance(0.7)) return;
+    await this.#fulfil(client, exclusiveWish(patientLock, this.#world.random.chance(0.5)), {}, [], old);
   }
 
-  #cancelLater(client: ClientProcess): { readonly signal: AbortSignal } {
+  /** What was held; null if it was not. `old`: a hold that was given back, given back again meanwhile. */
+  async #fulfil(
+    client: ClientProcess,
+    wish: Wish,
+    wanted: HoldOptions | null,
+    kept: readonly Holding[],
+    old: Holding | null = null,
+  ): Promise<Holding | null> {
+    this.counts.wishes++;
+    try {
+      const options = wanted ?? (await this.#options(client));
+      const held = await wish.obtain(await client.client(), options);
+      if (held !== null) return await this.#keep(client, held, options, kept, old);
+    } catch (error) {
+      const also = kept.length > 0 ? (['DEADLOCK'] as const) : [];
+      if (expectedError(error, `${client.name}, a holder,`, also).code === 'DEADLOCK') this.counts.deadlocks++;
+    }
+    this.counts.denied++;
+    return null;
+  }
+
+  async #options(client: ClientProcess): Promise<HoldOptions> {
+    const { random } = this.#world;
+    const options = { lockDelayMs: random.pick(lockDelaysMs), ...this.#impatience(client) };
+    return random.chance(0.5) ? { ...options, session: await client.session() } : { ...options, ttlMs: client.ttlMs };
+  }
+
+  #impatience(client: ClientProcess): HoldOptions {
     const { random, settings } = this.#world;
+    const timeout = random.chance(0.1) ? { timeoutMs: random.between(0, 2 * settings.maxHoldMs) } : {};
+    if (!random.chance(settings.cancelShare)) return timeout;
     const controller = new AbortController();
     client.process.after(random.between(0, settings.maxHoldMs), () => {
       this.counts.cancels++;
       controller.abort();
     });
-    return { signal: controller.signal };
+    return { ...timeout, signal: controller.signal };
   }
 
-  async #obtain(client: ClientProcess, { kind, name, options }: Wish): Promise<Lock | Leadership | null> {
-    const sdk: Client = await client.client();
-    if (kind === 'election') return sdk.election(name).campaign(`leader ${this.counts.wishes}`, options);
-    return this.#world.random.chance(0.8) ? sdk.lock(name, options) : sdk.tryLock(name, options);
-  }
-
-  async #keep(client: ClientProcess, { kind, name, options }: Wish, held: Lock | Leadership): Promise<void> {
-    const { observers, random } = this.#world;
-    const { fence, signal } = held;
-    const lock = `${kind}/${name}`;
+  async #keep(
+    client: ClientProcess,
+    held: Lock | Leadership,
+    options: HoldOptions,
+    kept: readonly Holding[],
+    old: Holding | null,
+  ): Promise<Holding> {
+    const { random, settings } = this.#world;
     this.counts.holds++;
-    const claim: Claim = { client, lock, number: fence, signal, remainingMs: () => held.remainingMs() };
+    // It throws what the application catches when it is lost already.
+    const id = held.guard().holder;
+    const holding = { held, options, id };
+    const claim: Claim = { client, ...id, signal: held.signal, remainingMs: () => held.remainingMs() };
     client.claim(claim);
-    for (const observer of observers) observer.held?.(claim);
+    for (const observer of this.#world.observers) observer.held?.(claim);
     await this.#whileHolding(client);
+    if (old !== null) await this.#giveBackOld(client, old);
     const doing = random.next();
-    if (doing < 0.3) await this.#writeGuarded(client, lock, held);
-    else if (doing < 0.6 && 'proclaim' in held) await this.#proclaim(client, held);
+    if (doing < 0.25) await this.#writeGuarded(client, holding);
+    else if (doing < 0.5 && 'proclaim' in held) await this.#proclaim(client, held);
+    else if (doing < 0.5 + settings.nestedShare && kept.length + 1 < maxNesting && !this.#isStopped)
+      await this.#wantMore(client, [...kept, holding]);
     await this.#whileHolding(client);
-    if (options.session !== undefined && random.chance(0.05)) await options.session.close();
-    else await letGo(held);
+    await this.#end(client, holding);
+    return holding;
   }
 
   /** Half of the time for which it holds. */
@@ -116,12 +136,66 @@ export class Holders {
     if (!this.#isStopped) await process.sleep(random.between(0, settings.maxHoldMs / 2));
   }
 
-  async #writeGuarded(client: ClientProcess, lock: string, held: Lock | Leadership): Promise<void> {
+  /** While it keeps what it has: if others do the same, they wait for each other in a circle, and the cluster must see it. */
+  async #wantMore(client: ClientProcess, kept: readonly Holding[]): Promise<void> {
+    const { random, settings } = this.#world;
+    const [first] = kept;
+    if (first === undefined) return;
+    const wish = drawWish(random, settings, this.counts.wishes);
+    const { session, ttlMs } = first.options;
+    const owner = session === undefined ? { ...(ttlMs !== undefined && { ttlMs }) } : { session };
+    const timeout = wish.isCertain ? {} : { timeoutMs: random.between(0, settings.maxHoldMs) };
+    const keeping: Held[] = [];
+    for (const { held } of kept) if (!held.signal.aborted) keeping.push(held);
+    this.counts.nested++;
+    await this.#fulfil(client, wish, { ...owner, ...timeout, keeping }, kept);
+  }
+
+  async #end(client: ClientProcess, { held, options }: Holding): Promise<void> {
+    const { random } = this.#world;
+    const { session } = options;
+    if (session !== undefined && random.chance(0.05)) return session.close();
+    if ('handOver' in held && random.chance(0.3) && (await this.#handOver(client, held))) return;
+    const forever = { timeoutMs: Number.MAX_SAFE_INTEGER };
+    if ('resign' in held) await held.resign(forever);
+    else await held.release(forever);
+    // A second time it does nothing.
+    if (random.chance(0.1)) await held[Symbol.asyncDispose]();
+  }
+
+  /** False: nobody stood for it any more when it asked, or it has lost it itself. */
+  async #handOver(client: ClientProcess, leadership: Leadership): Promise<boolean> {
+    const { random } = this.#world;
+    try {
+      const sdk = await client.client();
+      const candidates: readonly Candidate[] = await sdk.election(leadership.name).candidates();
+      if (candidates.length === 0) return false;
+      this.counts.handOvers++;
+      await leadership.handOver(random.pick(candidates));
+      return true;
+    } catch (error) {
+      expectedError(error, `${client.name}, who hands over,`, ['NOT_FOUND']);
+      return false;
+    }
+  }
+
+  async #giveBackOld(client: ClientProcess, { held, id: { sequence } }: Holding): Promise<void> {
+    const { calls, random } = this.#world;
+    this.counts.stale++;
+    const operation = random.chance(0.7)
+      ? ({ type: 'lockRelease', sequence, fence: held.fence, heir: null } as const)
+      : ({ type: 'lockCancel', sequence } as const);
+    await calls.make(client, { action: { type: 'giveBackOld' }, value: null }, async (sdk, options) => {
+      await sdk.perform(operation, options);
+      return { revision: null, wrote: false, items: null };
+    });
+  }
+
+  async #writeGuarded(client: ClientProcess, { held, id }: Holding): Promise<void> {
     const { calls, random } = this.#world;
     const key = `g${random.integer(0, guardedKeys)}`;
     const value = calls.nextValue;
-    const action = { type: 'guarded', key, lock, fence: held.fence } as const;
-    await calls.make(client, { action, value }, async (sdk, options) => {
+    await calls.make(client, { action: { type: 'guarded', key, ...id }, value }, async (sdk, options) => {
       const { ok, revision } = await sdk.txn({ if: [held.guard()], then: [{ put: key, value }] }, options);
       this.counts.guarded++;
       return { revision, wrote: ok, items: null };
@@ -135,31 +209,4 @@ export class Holders {
       return { revision: null, wrote: true, items: null };
     });
   }
-
-  /** By an operator, who thinks that he knows the holder. */
-  async breakOne(client: ClientProcess): Promise<void> {
-    const { calls, holds, random, settings } = this.#world;
-    const kind = random.pick(['lock', 'election'] as const);
-    const name = `l${random.integer(0, settings.locks)}`;
-    const fence = holds.fenceOf(`${kind}/${name}`);
-    if (fence === null) return;
-    this.counts.breaks++;
-    const operation = {
-      type: 'lockBreak',
-      holder: null,
-      name: { kind, name: Buffer.from(name) },
-      fence,
-      now: random.chance(0.3),
-    } as const;
-    await calls.make(client, { action: { type: 'break' }, value: null }, async (sdk, options) => {
-      await sdk.perform(operation, options);
-      return { revision: null, wrote: false, items: null };
-    });
-  }
-}
-
-async function letGo(held: Lock | Leadership): Promise<void> {
-  const forever = { timeoutMs: Number.MAX_SAFE_INTEGER };
-  if ('resign' in held) await held.resign(forever);
-  else await held.release(forever);
 }

@@ -272,6 +272,8 @@ export class MemberHost {
       store,
       hash: (bytes) => createHash('sha256').update(bytes).digest(),
       onFatal: (error) => {
+        // What an earlier life still does, on a disk that is not its any more, no process would have lived to do.
+        if (life !== this.#life) return;
         // A failed write ends the process; anything else is a defect of the member.
         if (!/injected/.test(describeCauses(error)))
           return this.#world.fail(new Violation('no defect', `member ${this.id}: ${error.stack}`));

@@ -5,6 +5,7 @@ import { type MemberId, membersOf } from '@conclave/core';
 import type { ClientMutation } from '@conclave/protocol';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
+import { Violation } from '../violation.ts';
 import type { ClientProcess } from './client-process.ts';
 import type { MemberHost } from './host.ts';
 import type { MemberObserver } from './observer.ts';
@@ -104,7 +105,8 @@ export class MemberOperator implements MemberObserver {
     try {
       await act();
     } catch (error) {
-      if (!ConclaveError.is(error) || ConclaveError.is(error, 'PROTOCOL')) throw error;
+      if (!ConclaveError.is(error) || ConclaveError.is(error, 'PROTOCOL'))
+        throw new Violation('no defect', `an operator was told ${String(error)}`);
       this.counts.declined++;
     }
   }

@@ -18,6 +18,8 @@ import type { MemberRunSettings } from './settings.ts';
 
 /** How long a side takes to notice that a connection is gone, and to try another. */
 const maxNoticeMs = 300;
+/** Where somebody tells it: the machine beside it resets the connection. */
+const maxResetMs = 10;
 const maxReconnectMs = 80;
 /** A connection over a cut link hangs, and breaks after about this time: nobody tells that from a slow one at once. */
 const meanHangMs = 1_500;
@@ -113,9 +115,21 @@ export class PeerNetwork {
     }
   }
 
+  /** Both directions, and both sides are told. */
+  sever(from: number, to: number): void {
+    this.#cut.add(`${from}>${to}`);
+    this.#cut.add(`${to}>${from}`);
+    const link = this.#linkOf(from, to);
+    if (link !== undefined) this.#break(link, maxResetMs);
+  }
+
+  #linkOf(from: number, to: number): Link | undefined {
+    return this.#links.find(({ sides }) => sides.some((side) => side.from.id === from && side.to.id === to));
+  }
+
   cut(from: number, to: number): void {
     this.#cut.add(`${from}>${to}`);
-    const link = this.#links.find(({ sides }) => sides.some((side) => side.from.id === from && side.to.id === to));
+    const link = this.#linkOf(from, to);
     if (link === undefined) return;
     const { connection } = link;
     this.#world.scheduler.after(this.#world.random.exponential(meanHangMs), () => {
@@ -214,7 +228,7 @@ export class PeerNetwork {
     return this.#directions.get(from * maxMembers + to) ?? null;
   }
 
-  #break(link: Link): void {
+  #break(link: Link, noticeMs: number = maxNoticeMs): void {
     const { random, scheduler } = this.#world;
     const wasOpen = link.sides.some(({ open }) => open);
     link.connection++;
@@ -225,7 +239,7 @@ export class PeerNetwork {
       if (!side.open) continue;
       const { from, to } = side;
       const { life } = from;
-      scheduler.after(random.between(0, maxNoticeMs), () => {
+      scheduler.after(random.between(0, noticeMs), () => {
         if (from.life !== life) {
           side.open = false;
           return this.#reconnectSoon(link);

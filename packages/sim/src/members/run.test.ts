@@ -12,6 +12,10 @@ function seedOfCommit(): number {
   return Number.parseInt(commit.slice(0, 7), 16);
 }
 
+/** Every fault occurs in about as many. */
+const fewSeeds = 18;
+const manySeeds = 60;
+
 async function run(seed: number): Promise<MemberRunReport> {
   try {
     return await simulateMembers(seed, memberSettingsFor(seed, null, seconds * 1_000));
@@ -22,18 +26,17 @@ async function run(seed: number): Promise<MemberRunReport> {
 
 test('fixed seeds: no client sees anything that it must not, all members agree, the cluster heals; every fault occurs', async () => {
   const totals = new Map<string, number>();
-  for (let seed = 1; seed <= 22; seed++) {
-    const { disk, faults, load, network, operator, seen } = await run(seed);
-    for (const part of [disk, faults, load, network, operator, seen]) {
+  const never = (): string[] => [...totals].filter(([, count]) => count === 0).map(([what]) => what);
+  // Crashes right after telling messages are for core alone. COMPACTED reaches a watcher in few runs; the SDK's own tests see it always.
+  const isMissing = (): boolean => never().some((what) => what !== 'telling' && what !== 'compacted');
+  // A change of the sources makes other runs of the same seeds: those that have everything may take a few more.
+  for (let seed = 1; seed <= fewSeeds || (isMissing() && seed <= manySeeds); seed++) {
+    const { disk, faults, load, network, operator, roamers, seen } = await run(seed);
+    for (const part of [disk, faults, load, network, operator, roamers, seen]) {
       for (const [what, count] of Object.entries(part)) totals.set(what, (totals.get(what) ?? 0) + count);
     }
   }
-  const never = [...totals].filter(([, count]) => count === 0).map(([what]) => what);
-  // Crashes right after telling messages are for core alone. COMPACTED reaches a watcher in few runs; the SDK's own tests see it always.
-  assert.deepEqual(
-    never.filter((what) => what !== 'compacted'),
-    ['telling'],
-  );
+  assert.ok(!isMissing(), never().join());
 });
 
 test('seeds of this commit', async () => {

@@ -11,16 +11,15 @@ import { ClientProcess } from './client-process.ts';
 import { observeElection } from './election-observer.ts';
 import { Holders } from './holders.ts';
 import { MemberHost } from './host.ts';
-import { ExactlyOnce } from './invariants/exactly-once.ts';
-import { Holds } from './invariants/holds.ts';
-import { LeaseTimes } from './invariants/lease-times.ts';
-import { LinearizableKeys } from './invariants/linearizable-keys.ts';
-import { Watches } from './invariants/watches.ts';
+import { type Judged, Judges } from './judges.ts';
 import { Microtasks } from './microtasks.ts';
 import type { MemberObserver } from './observer.ts';
 import { type Joiner, MemberOperator } from './operator.ts';
 import { Oracle } from './oracle.ts';
+import { Overseer } from './overseer.ts';
 import { PeerNetwork } from './peer-network.ts';
+import { VirtualProcess } from './process.ts';
+import { Roamer, type RoamerCounts } from './roamer.ts';
 import type { MemberRunSettings } from './settings.ts';
 import { StaleLeader } from './stale-leader.ts';
 import { WatchReader, watchSettings } from './watch-reader.ts';
@@ -36,12 +35,9 @@ export interface MemberRunReport {
   readonly network: PeerNetwork['counts'];
   readonly operator: MemberOperator['counts'];
   readonly disk: MemberHost['counts'];
-  readonly load: CallCounts & Holders['counts'] & Workload['counts'];
-  readonly seen: {
-    readonly grants: number;
-    readonly expired: number;
-    /** Leaders that observers of elections were shown. */
-    readonly observed: number;
+  readonly roamers: RoamerCounts;
+  readonly load: CallCounts & Holders['counts'] & Overseer['counts'] & Workload['counts'];
+  readonly seen: Judged & {
     readonly connections: number;
     readonly sessions: number;
     readonly sessionsLost: number;
@@ -49,8 +45,6 @@ export interface MemberRunReport {
     readonly compacted: number;
     /** Checkpoints of members that were compared with the history. */
     readonly compared: number;
-    readonly delivered: number;
-    readonly checked: number;
   };
 }
 
@@ -105,18 +99,21 @@ class MemberRun {
   readonly #clients: ClientProcess[] = [];
   readonly #readers: WatchReader[] = [];
   readonly #observers: MemberObserver[] = [];
-  readonly #keys = new LinearizableKeys();
-  readonly #holds: Holds;
-  readonly #leases: LeaseTimes;
-  readonly #watches: Watches;
+  readonly #judges: Judges;
   readonly #calls: Calls;
   readonly #holders: Holders;
+  readonly #overseer: Overseer;
   readonly #workload: Workload;
   readonly #nemesis: Nemesis;
   readonly #staleLeader: StaleLeader;
   readonly #operator: MemberOperator;
   readonly #clientRandom: Random;
   #clientsMade = 0;
+  /** There are no more faults. */
+  #isCalm = false;
+  readonly #roamers: Roamer[] = [];
+  readonly #roamerCounts: RoamerCounts = { moves: 0, late: 0, strange: 0, resent: 0, acknowledged: 0 };
+  #roamerValues = 0;
   readonly #clientCounts = { connections: 0, sessions: 0, sessionsLost: 0, snapshots: 0, compacted: 0 };
   #failure: unknown = null;
 
@@ -127,6 +124,7 @@ class MemberRun {
     this.#trace = new Trace(print);
     this.#oracle = new Oracle((applied) => {
       for (const observer of this.#observers) observer.applied?.(applied);
+      this.#judges.history.tell();
     });
     const microtasks = this.#microtasks;
     const trace = this.#trace;
@@ -139,29 +137,35 @@ class MemberRun {
     for (const host of this.#hosts) host.start();
     const clients = this.#clients;
     this.#clientRandom = random.fork('clients');
-    this.#holds = new Holds(clients);
-    this.#leases = new LeaseTimes(clients);
-    this.#watches = new Watches(this.#keys, this.#readers);
-    this.#calls = new Calls(this.#observers, random.fork('calls'));
+    this.#judges = new Judges(
+      this.#observers,
+      clients,
+      this.#readers,
+      this.#oracle,
+      electionNames(settings.clients.locks),
+    );
+    const { history, keys } = this.#judges;
+    this.#calls = new Calls(this.#observers, random.fork('calls'), () => this.#oracle.index);
     this.#holders = new Holders({
       settings: settings.clients,
       random: random.fork('holders'),
       calls: this.#calls,
-      holds: this.#holds,
       observers: this.#observers,
     });
+    this.#overseer = new Overseer({ clients, random: random.fork('overseer'), calls: this.#calls, history });
     this.#workload = new Workload({
       clients,
       settings: settings.clients,
       scheduler,
       random: random.fork('workload'),
       oracle: this.#oracle,
-      keys: this.#keys,
+      keys,
       calls: this.#calls,
       holders: this.#holders,
+      overseer: this.#overseer,
       replace: (client) => this.#replace(client),
     });
-    this.#observers.push(this.#keys, new ExactlyOnce(), this.#holds, this.#leases, this.#watches, this.#workload);
+    this.#observers.push(this.#workload);
     this.#operator = new MemberOperator({
       settings: settings.operator,
       scheduler,
@@ -172,6 +176,7 @@ class MemberRun {
     });
     this.#observers.push(this.#operator);
     for (let count = 0; count < settings.clients.count; count++) this.#addClient();
+    for (let nth = 1; nth <= settings.roamers.count; nth++) this.#addRoamer(nth, random.fork(`roamer ${nth}`));
     const cluster = { hosts: this.#hosts, network: this.#network, clients };
     this.#nemesis = new Nemesis(cluster, scheduler, random.fork('nemesis'), settings.faults);
     const rhythm = { everyMs: settings.staleLeaderEveryMs, electionMs: settings.electionMs };
@@ -201,6 +206,8 @@ class MemberRun {
     const host = this.#makeHost(id, [...others, own], emptyConfiguration, joinSecret);
     this.#network.join(host, this.#hosts);
     this.#hosts.push(host);
+    // Announced while there were faults, and switched on when there are none any more.
+    if (this.#isCalm) host.becomeReliable();
     host.start();
   }
 
@@ -210,9 +217,9 @@ class MemberRun {
     configuration: Configuration,
     joinSecret: Uint8Array | null,
   ): MemberHost {
-    const { electionMs, faults, heartbeatMs, keptLog } = this.#settings;
+    const { electionMs, faults, heartbeatMs, keptLog, leaseCheckpoints } = this.#settings;
     const own = this.#hostRandom.fork(`host ${id}`);
-    const limits = { electionMs, heartbeatMs, keptLog };
+    const limits = { electionMs, heartbeatMs, keptLog, leaseCheckpoints };
     const settings = { id, clusterId: 'sim', members, peerUrl: null, joinSecret, ...limits, pid: null };
     return new MemberHost(settings, configuration, this.#clock(own, faults.clockDrift), own, {
       scheduler: this.#scheduler,
@@ -254,6 +261,7 @@ class MemberRun {
       sockets: { scheduler, random: random.fork('socket'), trace: this.#trace, minDelayMs, meanDelayMs },
       hosts: this.#hosts,
       breakEveryMs: clientBreakEveryMs,
+      suffering: clients.suffering,
       fail: (error) => this.fail(error),
     });
     this.#clients.push(client);
@@ -263,6 +271,23 @@ class MemberRun {
     }
     if (random.chance(observingShare)) observeElection(client, 'l0', this.#observers);
     this.#workload.begin(client);
+  }
+
+  #addRoamer(nth: number, random: Random): void {
+    const { faults, meanDelayMs, minDelayMs, roamers } = this.#settings;
+    const scheduler = this.#scheduler;
+    const clock = this.#clock(random, faults.clockDrift);
+    const process = new VirtualProcess(scheduler, this.#microtasks, clock, (error) => this.fail(error));
+    const roamer = new Roamer(`roamer ${nth}`, process, {
+      settings: roamers,
+      random: random.fork('work'),
+      hosts: this.#hosts,
+      sockets: { scheduler, random: random.fork('socket'), trace: this.#trace, minDelayMs, meanDelayMs },
+      observers: this.#observers,
+      counts: this.#roamerCounts,
+      nextValue: () => `v${nth}-${++this.#roamerValues}`,
+    });
+    this.#roamers.push(roamer);
   }
 
   #replace(client: ClientProcess): void {
@@ -289,12 +314,14 @@ class MemberRun {
 
   /** No more faults, and no more work. */
   calm(): void {
+    this.#isCalm = true;
     this.#workload.stop();
     this.#operator.stop();
     this.#nemesis.stop();
     this.#staleLeader.stop();
     for (const client of this.#clients) client.becomeReliable();
     for (const reader of this.#readers) reader.hurry();
+    for (const roamer of this.#roamers) roamer.stop();
   }
 
   /** Liveness: every client writes and reads, nobody waits any more, all watchers have everything, all members are equal. */
@@ -364,10 +391,11 @@ class MemberRun {
   #isSettled(): boolean {
     return (
       this.#clients.every(({ pending, wishes }) => pending + wishes === 0) &&
+      this.#judges.history.isEmpty &&
       this.#presentHosts().every(
         (host) => host.member?.applied === this.#oracle.index && host.member.counts.pending === 0,
       ) &&
-      this.#watches.isComplete
+      this.#judges.watches.isComplete
     );
   }
 
@@ -378,7 +406,7 @@ class MemberRun {
       return `${id} ${role} term ${term} leader ${leader} committed ${committed} applied ${applied} pending ${member.counts.pending}`;
     });
     const clients = this.#clients.map(({ name, pending, wishes }) => `${name} ${pending} and ${wishes}`);
-    return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#watches.isComplete}`;
+    return `${members.join('; ')}; of ${this.#oracle.index}; pending: ${clients.join()}; watches complete: ${this.#judges.watches.isComplete}; ${this.#judges.history.describe()}`;
   }
 
   report(): MemberRunReport {
@@ -400,16 +428,18 @@ class MemberRun {
         exports: sum(({ counts }) => counts.exports),
         installed: sum(({ counts }) => counts.installed),
       },
-      load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#workload.counts },
+      roamers: this.#roamerCounts,
+      load: { ...this.#calls.counts, ...this.#holders.counts, ...this.#overseer.counts, ...this.#workload.counts },
       seen: {
-        grants: this.#holds.grants,
-        expired: this.#leases.expired,
-        observed: this.#holds.observed,
+        ...this.#judges.seen,
         ...this.#clientCounts,
         compared: this.#oracle.compared,
-        delivered: this.#watches.delivered,
-        checked: this.#keys.checked,
       },
     };
   }
+}
+
+/** As `drawWish` names them. */
+function electionNames(count: number): string[] {
+  return Array.from({ length: count }, (_, at) => `l${at}`);
 }

@@ -1,5 +1,8 @@
+import { type CheckpointPace, defaultCheckpointPace } from '@conclave/member';
 import { Random } from '../random.ts';
 import { type DiskSettings, type FaultSettings, leaderFaults } from '../swarm.ts';
+import type { Suffering } from './client-process.ts';
+import type { RoamerSettings } from './roamer.ts';
 
 /** What one seed makes of a run of whole members. Each fault is off in some runs: it hides the bugs that need its absence. */
 export interface MemberRunSettings {
@@ -8,6 +11,8 @@ export interface MemberRunSettings {
   readonly heartbeatMs: number;
   /** What stays of the log for members that lag: if it is little, they get snapshots. */
   readonly keptLog: { readonly entries: number; readonly bytes: number };
+  /** Sessions are shorter here than what is noted otherwise; and offices, too. */
+  readonly leaseCheckpoints: CheckpointPace;
   /** What arrives within this time is worked on in one turn of a member's event loop. */
   readonly maxTurnMs: number;
   readonly minDelayMs: number;
@@ -26,6 +31,7 @@ export interface MemberRunSettings {
   readonly staleLeaderEveryMs: number;
   readonly operator: OperatorSettings;
   readonly clients: ClientSettings;
+  readonly roamers: RoamerSettings;
   readonly safetyMs: number;
 }
 
@@ -39,11 +45,23 @@ export interface OperatorSettings {
   readonly leaseReads: boolean;
 }
 
+export const wishKinds = ['lock', 'shared', 'several', 'permits', 'election'] as const;
+export type WishKind = (typeof wishKinds)[number];
+
 export interface ClientSettings {
   readonly count: number;
   readonly operationsPerSecond: number;
   readonly keys: number;
   readonly locks: number;
+  /** Of the semaphores. */
+  readonly permits: number;
+  /** Of an application's calls, those that want to hold something. */
+  readonly wishShare: number;
+  readonly wishKinds: readonly WishKind[];
+  /** Of holders, those that want more while they keep what they have. */
+  readonly nestedShare: number;
+  /** Of wishes, those that are taken back, perhaps at the moment at which they come true. */
+  readonly cancelShare: number;
   readonly ttlsMs: readonly number[];
   readonly maxHoldMs: number;
   /** A client's own pauses, some beyond its time to live. */
@@ -53,10 +71,11 @@ export interface ClientSettings {
   readonly deathEveryMs: number;
   /** Of clients that stand still soon after a new leader began: what the old one told them is put to the test. */
   readonly pauseAtElection: number;
+  readonly suffering: Suffering;
   readonly maxValueBytes: number;
   readonly compactShare: number;
-  /** Of calls that break somebody's hold. */
-  readonly breakShare: number;
+  /** Of calls of operators, who break holds, end the sessions of others, and look who holds. */
+  readonly overseerShare: number;
   readonly watchBufferBytes: number;
 }
 
@@ -83,6 +102,7 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
     heartbeatMs,
     electionMs: heartbeatMs * random.pick([4, 8, 10]),
     keptLog: { entries: random.fork('log').pick([1, 20, 200, 65_536]), bytes: 67_108_864 },
+    leaseCheckpoints: checkpointPace(random.fork('checkpoints')),
     maxTurnMs: random.fork('turns').pick([0.2, 1, 3]),
     minDelayMs: random.between(0.05, 1),
     meanDelayMs: random.pick([0.2, 1, 4]),
@@ -118,18 +138,121 @@ export function memberSettingsFor(seed: number, members: number | null, safetyMs
       count: random.integer(2, 6),
       operationsPerSecond: random.pick([20, 60, 150]),
       keys: random.pick([1, 3, 8]),
-      locks: random.pick([1, 2]),
+      locks: random.pick([1, 2, 2]),
+      ...wishSettings(random.fork('wishes')),
       ttlsMs: random.pick([[1_000], [1_000, 2_000], [1_500, 5_000]]),
-      maxHoldMs: random.pick([20, 300, 1_500]),
+      maxHoldMs: random.pick([20, 300, 1_500, 4_000]),
       pauseEveryMs: sometimes(0.6, 1_500, 10_000),
       maxPauseMs: random.pick([500, 4_000]),
       pauseAtElection: calm ? 0 : random.pick([0, 0.5]),
+      suffering: sufferingOf(random.fork('suffering'), calm),
       maxValueBytes: random.pick([24, 300, 3_000, 30_000]),
       compactShare: random.pick([0, 0, 0.01, 0.05]),
-      breakShare: random.fork('breaks').pick([0, 0.01, 0.05]),
+      overseerShare: random.fork('breaks').pick([0, 0.02, 0.08]),
       watchBufferBytes: random.pick([4_096, 20_000, 1_048_576]),
       deathEveryMs: sometimes(0.4, 2_000, 15_000),
     },
+    roamers: roamerSettings(random.fork('roamers')),
     safetyMs,
   };
+}
+
+function sufferingOf(random: Random, calm: boolean): Suffering {
+  if (calm) return { stumbleShare: 0, welcomeShare: 0 };
+  return { stumbleShare: random.pick([0, 0, 0.02, 0.15]), welcomeShare: random.pick([0, 0, 0.3]) };
+}
+
+function roamerSettings(random: Random): RoamerSettings {
+  return {
+    count: random.pick([0, 0, 1, 2]),
+    ttlMs: random.pick([1_000, 3_000]),
+    moveEveryMs: random.pick([40, 200, 1_000]),
+    sendEveryMs: random.pick([20, 100]),
+    oldShare: random.pick([0.1, 0.5]),
+    locks: random.pick([1, 2]),
+  };
+}
+
+function wishSettings(
+  random: Random,
+): Pick<ClientSettings, 'permits' | 'wishShare' | 'wishKinds' | 'nestedShare' | 'cancelShare'> {
+  return {
+    permits: random.pick([1, 2, 3]),
+    wishShare: random.pick([0.13, 0.3, 0.6]),
+    wishKinds: random.chance(0.4) ? wishKinds : random.shuffle(wishKinds).slice(0, random.integer(1, 3)),
+    nestedShare: random.pick([0, 0, 0.1, 0.4]),
+    cancelShare: random.pick([0.05, 0.15, 0.6]),
+  };
+}
+
+/** Three members, five clients and a hundred calls a second, without faults: by this the speed of the simulator is measured. */
+export function steadySettings(safetyMs: number): MemberRunSettings {
+  const never = Number.POSITIVE_INFINITY;
+  return {
+    members: 3,
+    operator: { founders: 3, changeEveryMs: never, transferEveryMs: never, leaseReads: false },
+    heartbeatMs: 100,
+    electionMs: 1_000,
+    keptLog: { entries: 65_536, bytes: 67_108_864 },
+    leaseCheckpoints: defaultCheckpointPace,
+    maxTurnMs: 1,
+    minDelayMs: 0.1,
+    meanDelayMs: 0.5,
+    dropRate: 0,
+    linkBreakEveryMs: never,
+    clogEveryMs: never,
+    clientBreakEveryMs: never,
+    disk: {
+      minWriteMs: 0.3,
+      meanWriteMs: 1,
+      meanStallEveryMs: never,
+      maxMergedJobs: Number.POSITIVE_INFINITY,
+      maxStallMs: 0,
+    },
+    writeErrorEveryMs: never,
+    faults: {
+      leaderFaults,
+      leaderEveryMs: never,
+      crashEveryMs: never,
+      crashAllEveryMs: never,
+      maxDownMs: 0,
+      pauseEveryMs: never,
+      maxPauseMs: 0,
+      partitionEveryMs: never,
+      maxPartitionMs: 0,
+      clockDrift: 0.001,
+      tellingCrashRate: 0,
+      muteRestartRate: 0,
+    },
+    staleLeaderEveryMs: never,
+    clients: {
+      count: 5,
+      operationsPerSecond: 100,
+      keys: 8,
+      locks: 2,
+      permits: 3,
+      wishShare: 0.13,
+      wishKinds,
+      nestedShare: 0.1,
+      cancelShare: 0.1,
+      ttlsMs: [5_000],
+      maxHoldMs: 20,
+      pauseEveryMs: never,
+      maxPauseMs: 0,
+      deathEveryMs: never,
+      pauseAtElection: 0,
+      suffering: { stumbleShare: 0, welcomeShare: 0 },
+      maxValueBytes: 300,
+      compactShare: 0,
+      overseerShare: 0.01,
+      watchBufferBytes: 1_048_576,
+    },
+    roamers: { count: 0, ttlMs: 1_000, moveEveryMs: never, sendEveryMs: never, oldShare: 0, locks: 1 },
+    safetyMs,
+  };
+}
+
+function checkpointPace(random: Random): CheckpointPace {
+  const often = { aboveTtlMs: 1_000, everyMs: random.between(50, 500), quietAfterMs: random.pick([1_000, 60_000]) };
+  return random.chance(0.7) ? often : { ...often, aboveTtlMs: Number.POSITIVE_INFINITY };
 }

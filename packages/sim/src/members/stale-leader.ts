@@ -24,7 +24,7 @@ const meanClientDelayMs = 30;
  * what its clients had sent, and believes that it leads. Then some clients stand still, so that whatever it told them is all they know.
  */
 export class StaleLeader {
-  readonly counts: { staleLeaders: number } = { staleLeaders: 0 };
+  readonly counts: { staleLeaders: number; severedLeaders: number } = { staleLeaders: 0, severedLeaders: 0 };
   readonly #cluster: Cluster;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
@@ -47,7 +47,8 @@ export class StaleLeader {
     this.#scheduler.after(this.#random.exponential(this.#rhythm.everyMs), () => {
       if (this.#isStopped) return;
       const leader = this.#cluster.hosts.find((host) => host.leads && !host.isPaused);
-      if (leader !== undefined) this.#move(leader);
+      if (leader !== undefined && this.#random.chance(0.5)) this.#move(leader);
+      else if (leader !== undefined) this.#sever(leader);
       this.#nowAndThen();
     });
   }
@@ -63,9 +64,27 @@ export class StaleLeader {
     }
     leader.pause(pauseMs);
     this.#scheduler.after(pauseMs + this.#random.between(0, maxDeafMs), () => network.heal());
+    this.#pauseClients(clients, () => pauseMs + this.#random.exponential(meanClientDelayMs));
+  }
+
+  /**
+   * A switch that dies resets the links of whoever leads: the others know at once and may elect another one, while this one believes in itself until an
+   * election timeout has passed. Meanwhile its clients are answered.
+   */
+  #sever(leader: MemberHost): void {
+    this.counts.severedLeaders++;
+    const { clients, hosts, network } = this.#cluster;
+    const { electionMs } = this.#rhythm;
+    for (const { id } of hosts) if (id !== leader.id) network.sever(leader.id, id);
+    const cutMs = this.#random.between(1, 3) * electionMs;
+    this.#scheduler.after(cutMs, () => network.heal());
+    this.#pauseClients(clients, () => this.#random.between(0.1, 1.2) * electionMs);
+  }
+
+  #pauseClients(clients: readonly ClientProcess[], afterMs: () => number): void {
     for (const client of clients) {
       if (!this.#random.chance(0.9)) continue;
-      this.#scheduler.after(pauseMs + this.#random.exponential(meanClientDelayMs), () => {
+      this.#scheduler.after(afterMs(), () => {
         if (!this.#isStopped) client.pause(this.#random.between(0.9, 1.3) * client.ttlMs);
       });
     }

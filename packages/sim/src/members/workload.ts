@@ -8,6 +8,7 @@ import type { Holders } from './holders.ts';
 import type { LinearizableKeys } from './invariants/linearizable-keys.ts';
 import type { Answer, Item, MemberObserver } from './observer.ts';
 import type { AppliedEntry, Oracle } from './oracle.ts';
+import type { Overseer } from './overseer.ts';
 import type { ClientSettings } from './settings.ts';
 
 const maxElectionPauseDelayMs = 150;
@@ -25,6 +26,7 @@ interface World {
   readonly keys: LinearizableKeys;
   readonly calls: Calls;
   readonly holders: Holders;
+  readonly overseer: Overseer;
   /** Its process dies, and another one comes in its place. */
   readonly replace: (client: ClientProcess) => void;
 }
@@ -105,17 +107,28 @@ export class Workload implements MemberObserver {
   }
 
   async #act(client: ClientProcess): Promise<unknown> {
+    const { compactShare, overseerShare, wishShare } = this.#world.settings;
+    const { holders, overseer, random } = this.#world;
+    let roll = random.next();
+    const isNext = (share: number): boolean => {
+      roll -= share;
+      return roll < 0;
+    };
+    if (isNext(compactShare)) return this.#compact(client);
+    if (isNext(overseerShare)) return overseer.act(client);
+    if (isNext(wishShare)) return client.wishes < maxWishes ? holders.hold(client) : this.#put(client);
+    return this.#actOnKeys(client);
+  }
+
+  async #actOnKeys(client: ClientProcess): Promise<unknown> {
     const roll = this.#world.random.next();
-    if (roll < this.#world.settings.compactShare) return this.#compact(client);
-    if (roll < 0.35) return this.#put(client);
-    if (roll < 0.5) return this.#swap(client);
-    if (roll < 0.55) return this.#delete(client);
-    if (roll < 0.7) return this.#get(client, 'linearizable');
-    if (roll < 0.75) return this.#list(client, 'linearizable');
-    if (roll < 0.84) return this.#get(client, 'local');
-    if (roll < 0.87) return this.#list(client, 'local');
-    if (roll < 0.87 + this.#world.settings.breakShare) return this.#world.holders.breakOne(client);
-    return client.wishes < maxWishes ? this.#world.holders.hold(client) : this.#put(client);
+    if (roll < 0.4) return this.#put(client);
+    if (roll < 0.57) return this.#swap(client);
+    if (roll < 0.63) return this.#delete(client);
+    if (roll < 0.8) return this.#get(client, 'linearizable');
+    if (roll < 0.86) return this.#list(client, 'linearizable');
+    if (roll < 0.96) return this.#get(client, 'local');
+    return this.#list(client, 'local');
   }
 
   #key(): string {

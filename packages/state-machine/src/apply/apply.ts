@@ -8,6 +8,7 @@ import {
 } from '@conclave/protocol';
 import { DamagedStateError, UnknownCommandError } from '../damage.ts';
 import type { SessionLease } from '../leases/lease.ts';
+import { livesAnew } from '../leases/lease-operations.ts';
 import { type Response, refusal } from '../response.ts';
 import {
   checkEpoch,
@@ -55,6 +56,7 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
   const { identity } = header;
   let session: SessionLease | null = null;
   let sequence = 0;
+  let anew: readonly DeadlineChange[] = none;
   try {
     let recalled: Response | null = null;
     if (identity.by === 'session') {
@@ -62,10 +64,11 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
       sequence = identity.sequence;
       recalled = recallForSession(state, session, identity);
       if (recalled === null) checkEpoch(session, identity);
+      if (livesAnew(state, session)) anew = [{ type: 'leaseLivesAnew', lease: session.id }];
     } else if (identity.by === 'key') {
       recalled = recallForKey(state, identity);
     }
-    if (recalled !== null) return answered(state, recalled, true);
+    if (recalled !== null) return { ...answered(state, recalled, true), deadlines: anew };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return answered(state, refusal(error), false);
@@ -83,7 +86,7 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
     revision: counters.revision,
     events,
     notifications: draft.notifications ?? none,
-    deadlines: draft.deadlines ?? none,
+    deadlines: draft.deadlines === null ? anew : [...anew, ...draft.deadlines],
     membersChanged: draft.membersChanged,
   };
 }

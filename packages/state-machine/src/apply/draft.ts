@@ -38,6 +38,10 @@ export type SessionEnd = Exclude<SessionEndCause, 'fenced'>;
 export type DeadlineChange =
   | { readonly type: 'leaseGranted'; readonly lease: LeaseId; readonly generation: number; readonly ttlMs: number }
   | { readonly type: 'leaseEnded'; readonly lease: LeaseId }
+  /** A checkpoint of this term is in the state. */
+  | { readonly type: 'leasesCheckpointed' }
+  /** A command of the session made void what was noted of its time: it has its whole ttl again. */
+  | { readonly type: 'leaseLivesAnew'; readonly lease: LeaseId }
   | {
       readonly type: 'delayBegun';
       readonly session: LeaseId;

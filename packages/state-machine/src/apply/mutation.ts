@@ -4,6 +4,7 @@ import { compact } from '../keys/compaction.ts';
 import { deleteKeys, put } from '../keys/put-delete.ts';
 import { txn } from '../keys/txn.ts';
 import {
+  leaseCheckpoint,
   leaseExpire,
   leaseGrant,
   leaseRevoke,
@@ -86,11 +87,15 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
     case 'leaseExpire':
       leaseExpire(state, draft, operation);
       return null;
+    case 'leaseCheckpoint':
+      leaseCheckpoint(state, draft, operation);
+      return null;
     case 'lockDelayEnd':
       lockDelayEnd(state, draft, operation);
       return null;
     case 'range':
     case 'lease':
+    case 'leaseKeys':
     case 'leases':
     case 'lock':
     case 'lockRequest':

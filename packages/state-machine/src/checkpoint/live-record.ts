@@ -51,7 +51,10 @@ function writeCounters(writer: RecordWriter, counters: Counters): void {
 }
 
 function writeLease(writer: RecordWriter, lease: Lease): void {
-  writer.u32(lease.ttlMs).u64(lease.generation);
+  writer
+    .u32(lease.ttlMs)
+    .u64(lease.generation)
+    .u32(lease.remainingMs ?? 0);
   const { session } = lease;
   if (session === null) {
     writer.u8(0);

@@ -31,8 +31,9 @@ export function loadLease(state: State, key: Uint8Array, value: Uint8Array): Lea
   const reader = open(key, value);
   const ttlMs = reader.u32();
   const generation = reader.u64();
+  const remainingMs = reader.u32();
   const session = reader.u8() === 0 ? null : readSession(reader);
-  const lease = new Lease(read64(key, 1), ttlMs, generation, session);
+  const lease = new Lease(read64(key, 1), ttlMs, generation, remainingMs === 0 ? null : remainingMs, session);
   close(reader, lease);
   state.leases.set(lease.id, lease);
   if (isSession(lease)) state.secrets.set(latin1Of(lease.session.secretHash), lease);

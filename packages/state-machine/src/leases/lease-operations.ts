@@ -1,4 +1,5 @@
 import {
+  type LeaseCheckpoint,
   type LeaseExpire,
   type LeaseGrant,
   type LeaseGrantResult,
@@ -60,23 +61,23 @@ function attach(state: State, draft: Draft, { epoch, secretHash, session: id }: 
   return { session: id, ttlMs: lease.ttlMs };
 }
 
-/** Of a session, too. */
+/** Of a session, too; also of the one that asks, whose holder may be somebody else of the same client, and does not know of it yet. */
 export function leaseRevoke(state: State, draft: Draft, operation: LeaseRevoke): LeaseRevokeResult {
   const lease = state.leases.get(operation.lease);
-  if (lease !== undefined) endByRequest(state, draft, lease);
+  if (lease !== undefined) revoke(state, draft, lease);
   return { type: 'leaseRevoke', revision: draft.reached, existed: lease !== undefined };
 }
 
 export function sessionClose(state: State, draft: Draft, operation: SessionClose): LeaseRevokeResult {
   const lease = state.leases.get(operation.session);
   const existed = isSession(lease);
-  if (existed) endByRequest(state, draft, lease);
+  // By the session itself it is an orderly end; by anybody else its holder does not know of it.
+  if (existed && lease === draft.session) endLease(state, draft, lease, 'closed');
+  else if (existed) revoke(state, draft, lease);
   return { type: 'leaseRevoke', revision: draft.reached, existed };
 }
 
-/** By the session itself it is an orderly end; by anybody else its holder does not know of it. */
-function endByRequest(state: State, draft: Draft, lease: Lease): void {
-  if (lease === draft.session) return endLease(state, draft, lease, 'closed');
+function revoke(state: State, draft: Draft, lease: Lease): void {
   if (isSession(lease)) checkDelayed(state);
   endLease(state, draft, lease, 'revoked');
 }
@@ -88,13 +89,36 @@ export function leaseExpire(state: State, draft: Draft, operation: LeaseExpire):
   endLease(state, draft, lease, 'expired');
 }
 
+/** In the leader's own term only: a later one has begun from what it found. */
+export function leaseCheckpoint(state: State, draft: Draft, { leases, term }: LeaseCheckpoint): void {
+  if (term !== draft.term) return;
+  for (const { lease: id, remainingMs } of leases) {
+    const lease = state.leases.get(id);
+    if (lease === undefined) continue;
+    lease.remainingMs = remainingMs;
+    state.ledger.touch(lease);
+  }
+  draft.deadline({ type: 'leasesCheckpointed' });
+}
+
+/**
+ * A command of the session is in the log, so its client was alive when it was proposed, and is told so by the answer: what had been noted of its time is
+ * void. True: something was.
+ */
+export function livesAnew(state: State, lease: Lease): boolean {
+  if (lease.remainingMs === null) return false;
+  lease.remainingMs = null;
+  state.ledger.touch(lease);
+  return true;
+}
+
 function begin(state: State, draft: Draft, ttlMs: number, session: Session | null): Lease {
   const { counters } = state;
   // Plain leases count too: they cost the same, and the leader keeps a deadline for each.
   if (state.leases.size >= limits.maxSessions) {
     throw limitExceeded('the cluster has as many sessions and leases as it may', limits.maxSessions);
   }
-  const lease = new Lease(counters.nextLease, ttlMs, firstGeneration, session);
+  const lease = new Lease(counters.nextLease, ttlMs, firstGeneration, null, session);
   counters.nextLease += 1;
   state.leases.set(lease.id, lease);
   state.ledger.touch(lease);

@@ -8,8 +8,13 @@ export class Lease {
   readonly table = 'lease';
   readonly id: LeaseId;
   readonly ttlMs: number;
-  /** What an expiry must name. Nothing moves it yet; the first change of a lease in place will. */
+  /** What an expiry must name. Nothing moves it yet; the first change of what a lease is will. */
   readonly generation: number;
+  /**
+   * What a new leader gives it from when it takes office: less than `ttlMs` once a leader has taken note that nobody renewed it. Null: the whole.
+   * Whoever confirms a renewal of it has let it be null again first (docs/decisions/lease-checkpoints.md).
+   */
+  remainingMs: number | null;
   /** Null: a plain lease. */
   readonly session: Session | null;
 
@@ -22,10 +27,11 @@ export class Lease {
   low = 0;
   stored = false;
 
-  constructor(id: LeaseId, ttlMs: number, generation: number, session: Session | null) {
+  constructor(id: LeaseId, ttlMs: number, generation: number, remainingMs: number | null, session: Session | null) {
     this.id = id;
     this.ttlMs = ttlMs;
     this.generation = generation;
+    this.remainingMs = remainingMs;
     this.session = session;
   }
 }

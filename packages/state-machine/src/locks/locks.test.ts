@@ -130,6 +130,15 @@ test('a revoked session does not know it yet: its locks are granted again only a
   assert.deepEqual(plain(deadlines[0]), plain({ type: 'delayBegun', session: 1, sequence: 1, delayMs: 10_000 }));
 });
 
+test('a session that is revoked under its own name does not know it either: one part of a program revokes what another holds by', () => {
+  const member = withSessions(2);
+  ask(member, 1, 1, a);
+  ask(member, 2, 1, a);
+  const { notifications, deadlines } = member.do({ type: 'leaseRevoke', lease: 1 }, session(1, 2));
+  assert.deepEqual(notifications, [{ type: 'sessionEnded', session: 1, cause: 'revoked' }]);
+  assert.deepEqual(plain(deadlines[0]), plain({ type: 'delayBegun', session: 1, sequence: 1, delayMs: 10_000 }));
+});
+
 test('a lock-delay counts after an expiry, and not after an orderly end', () => {
   for (const orderly of [true, false]) {
     const member = withSessions(1);

@@ -83,12 +83,14 @@ test('lease: granted, shown, renewed, revoked with its keys', { timeout }, async
   const { id, ttlMs } = (await json('lease', 'grant', '--ttl-ms', '60000')) as { id: number; ttlMs: number };
   assert.equal(ttlMs, 60_000);
   await client.put('of/lease', '', { lease: id });
-  assert.deepEqual(await json('lease', 'show', `${id}`), { id, ttlMs, keys: 1 });
+  const shown = await json('lease', 'show', `${id}`, '--keys');
+  const remainingMs = shown['remainingMs'] as number;
+  assert.ok(remainingMs > 0 && remainingMs <= ttlMs, `${remainingMs} ms are left`);
+  assert.deepEqual(shown, { id, ttlMs, remainingMs, keys: 1, attached: ['of/lease'] });
   const { leases } = await json('lease', 'list');
-  assert.deepEqual(
-    (leases as { id: number }[]).find((one) => one.id === id),
-    { id, ttlMs, keys: 1 },
-  );
+  const listed = (leases as { id: number; remainingMs: number }[]).find((one) => one.id === id);
+  assert.deepEqual(listed, { id, ttlMs, remainingMs: listed?.remainingMs, keys: 1 });
+  assert.ok((listed?.remainingMs ?? 0) > 0, 'and less than before, which is no renewal');
   assert.deepEqual(await json('lease', 'keepalive', `${id}`, '--once'), { id, ttlMs });
   assert.deepEqual(await json('lease', 'revoke', `${id}`), { id, revoked: true });
   assert.equal(await client.get('of/lease'), null);

@@ -18,7 +18,7 @@ export interface ContenderOptions {
 }
 
 /** Accepts no fence smaller than one that it has accepted. */
-class FencedResource {
+export class FencedResource {
   #largest = 0;
   #seq = 0;
 

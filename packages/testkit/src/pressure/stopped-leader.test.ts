@@ -12,7 +12,7 @@ const timeout = 60_000;
 const ttlMs = 4_000;
 const reads = 64;
 
-test('a leader stopped for longer than an election answers no stale linearizable read when it goes on, and revokes no lease that was kept alive elsewhere, also not when it leads again', {
+test('a leader stopped for longer than an election answers no stale linearizable read when it goes on, and revokes no lease that was kept alive elsewhere, also not when it leads again (etcd#15247)', {
   timeout,
 }, async () => {
   await using cluster = await TestCluster.start({ heartbeatMs: 40, electionMs: 400 });

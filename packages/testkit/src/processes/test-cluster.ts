@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { type Client, connect } from '@conclave/client';
 import type { Child } from './child.ts';
+import { clientCaller } from './client-caller.ts';
 import { conclave } from './conclave-program.ts';
 import { peerCaller } from './peer-caller.ts';
 import { Proxy } from './proxy.ts';
@@ -21,6 +22,8 @@ export interface ClusterOptions {
   /** Where a founder has its data, instead of in a directory beside the others'. */
   readonly directoryOf?: (id: number) => string | undefined;
   readonly logLevel?: 'info' | 'warn';
+  /** Of every member process, beside this one's. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Pages that may connect. */
   readonly allowOrigin?: string;
 }
@@ -62,15 +65,17 @@ export class TestCluster implements AsyncDisposable {
   /** Where members that joined are told the others are, since all have moved. */
   #moved: readonly string[] = [];
   readonly #running = new Map<number, Child>();
+  readonly #env: Readonly<Record<string, string>>;
   readonly #everyRun: { readonly id: number; readonly child: Child }[] = [];
 
   private constructor(
     directory: TemporaryDirectory,
     plans: MemberPlan[],
-    { allowOrigin, electionMs = 500, heartbeatMs = 50, logLevel = 'warn' }: ClusterOptions,
+    { allowOrigin, electionMs = 500, env = {}, heartbeatMs = 50, logLevel = 'warn' }: ClusterOptions,
   ) {
     this.directory = directory;
     this.#plans = plans;
+    this.#env = env;
     const times = ['--heartbeat-ms', `${heartbeatMs}`, '--election-ms', `${electionMs}`];
     const origins = allowOrigin === undefined ? [] : ['--allow-origin', allowOrigin];
     this.#flags = [...times, ...origins, '--log-level', logLevel];
@@ -159,7 +164,7 @@ export class TestCluster implements AsyncDisposable {
       return { clientPort, peerPort, urls: `ws://127.0.0.1:${clientPort},ws://127.0.0.1:${peerPort}` };
     }
     const link = await peerProxy(peerPort);
-    const door = await Proxy.start({ targetPort: clientPort });
+    const door = await clientProxy(clientPort);
     return { clientPort, peerPort, urls: `ws://127.0.0.1:${door.port},ws://127.0.0.1:${link.port}`, link, door };
   }
 
@@ -199,7 +204,7 @@ export class TestCluster implements AsyncDisposable {
 
   /** Starts the member; `leader` or `ready` wait for it. */
   run(id: number): Child {
-    const child = conclave(this.commandOf(id));
+    const child = conclave(this.commandOf(id), { env: this.#env });
     this.#running.set(id, child);
     this.#everyRun.push({ id, child });
     return child;
@@ -283,7 +288,7 @@ export class TestCluster implements AsyncDisposable {
 
   async #proxy({ id, clientPort, peerPort }: MemberPlan, { proxied }: ClusterOptions): Promise<void> {
     if (proxied !== undefined) this.links.set(id, await peerProxy(peerPort));
-    if (proxied === 'everything') this.doors.set(id, await Proxy.start({ targetPort: clientPort }));
+    if (proxied === 'everything') this.doors.set(id, await clientProxy(clientPort));
   }
 
   #plan(id: number): MemberPlan {
@@ -306,6 +311,10 @@ export class TestCluster implements AsyncDisposable {
 }
 
 const probeTimeoutMs = 1_000;
+
+async function clientProxy(targetPort: number): Promise<Proxy> {
+  return Proxy.start({ targetPort, callerOf: clientCaller });
+}
 
 async function peerProxy(targetPort: number): Promise<Proxy> {
   return Proxy.start({ targetPort, callerOf: peerCaller });

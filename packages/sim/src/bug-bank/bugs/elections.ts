@@ -9,7 +9,7 @@ export const electionBugs: readonly Bug[] = [
     edits: [
       {
         file: 'core/src/election.ts',
-        find: 'const free = raft.vote === null ? raft.leader === null : raft.vote === message.from;',
+        find: 'const free = raft.vote === null ? mayVote : raft.vote === message.from;',
         replace: "const free = raft.role !== 'leader' && raft.leader === null;",
       },
     ],

@@ -83,8 +83,8 @@ const planted: readonly Bug[] = [
     edits: [
       {
         file: 'member/src/lease/lease-keeper.ts',
-        find: 'this.#watch(lease, { generation, ttlMs }, now);\n',
-        replace: 'this.#watch(lease, { generation, ttlMs }, now - ttlMs / 2);\n',
+        find: 'this.#watch(lease, { generation, ttlMs }, now + (remainingMs ?? ttlMs));\n',
+        replace: 'this.#watch(lease, { generation, ttlMs }, now + ttlMs / 2);\n',
       },
     ],
   },
@@ -95,8 +95,8 @@ const planted: readonly Bug[] = [
     edits: [
       {
         file: 'member/src/barrier.ts',
-        find: '      if (index <= this.#applied) settle(group, true);\n',
-        replace: '      if (index >= 0) settle(group, true);\n',
+        find: '      if (index <= this.#applied) this.#confirm(group);\n',
+        replace: '      if (index >= 0) this.#confirm(group);\n',
       },
     ],
   },

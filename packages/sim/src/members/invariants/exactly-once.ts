@@ -7,7 +7,7 @@ import type { AppliedEntry } from '../oracle.ts';
 export class ExactlyOnce implements MemberObserver {
   readonly name = 'exactly once';
   readonly #seen = new Set<string>();
-  readonly #acknowledged: { readonly call: Call; readonly value: string }[] = [];
+  readonly #acknowledged: { readonly by: string; readonly value: string }[] = [];
   readonly #refused: { readonly call: Call; readonly value: string }[] = [];
 
   applied({ changes }: AppliedEntry): void {
@@ -21,9 +21,12 @@ export class ExactlyOnce implements MemberObserver {
 
   answered(call: Call, { wrote }: Answer): void {
     if (call.value === null) return;
-    const told = { call, value: call.value };
-    if (wrote) this.#acknowledged.push(told);
-    else this.#refused.push(told);
+    if (wrote) this.acknowledged(describe(call), call.value);
+    else this.#refused.push({ call, value: call.value });
+  }
+
+  acknowledged(by: string, value: string): void {
+    this.#acknowledged.push({ by, value });
   }
 
   refused(call: Call): void {
@@ -31,8 +34,8 @@ export class ExactlyOnce implements MemberObserver {
   }
 
   ended(): void {
-    for (const { call, value } of this.#acknowledged) {
-      demand(this.#seen.has(value), this.name, () => `${describe(call)} was acknowledged, and is not in the history`);
+    for (const { by, value } of this.#acknowledged) {
+      demand(this.#seen.has(value), this.name, () => `${by}: ${value} was acknowledged, and is not in the history`);
     }
     for (const { call, value } of this.#refused) {
       demand(!this.#seen.has(value), this.name, () => `${describe(call)} was refused, and is in the history`);

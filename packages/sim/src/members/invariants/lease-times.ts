@@ -18,9 +18,9 @@ export class LeaseTimes implements MemberObserver {
       if (notification.type !== 'sessionEnded' || notification.cause !== 'expired') continue;
       this.expired++;
       for (const client of this.#clients) {
-        for (const { lock, number } of client.claims()) {
+        for (const { sequence, session } of client.claims()) {
           demand(
-            lock !== null || number !== notification.session,
+            sequence !== null || session !== notification.session,
             this.name,
             () => `session ${notification.session} of ${client.name} expired, and there it lives`,
           );

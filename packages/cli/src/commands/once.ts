@@ -1,0 +1,95 @@
+import { hostname } from 'node:os';
+import type { Client, Session } from '@conclave/client';
+import { type OnceContext, type OnceOutcome, once as runOnce } from '@conclave/client/jobs';
+import { ConclaveError, clientOptions, withClient } from '../client.ts';
+import type { Arguments, Command } from '../command.ts';
+import { exitCode, UsageError } from '../exit.ts';
+import { runHeld } from '../held-child.ts';
+import { holdOptions, timesOf } from '../hold.ts';
+
+export const once: Command = {
+  name: 'once',
+  usage: 'NAME -- COMMAND …',
+  summary: [
+    'Runs COMMAND unless it was run under this NAME before, here or elsewhere, and tells what became of it. Whoever comes while it runs waits for that.',
+    'Its exit code is recorded: 0 is done, every other one has failed. Where COMMAND runs, `once` ends with its exit code; elsewhere with 0 or, if it failed, 1.',
+    'At least once: when the cluster cannot be reached COMMAND gets TERM, then KILL, and somebody else begins it anew, as when this process is killed. CONCLAVE_ONCE, CONCLAVE_FENCE and CONCLAVE_ATTEMPT are in its environment.',
+    '--json, on standard error: {name,ran,state:"done"|"failed",by,fence,attempt,startedAt,endedAt,error?}',
+  ].join('\n'),
+  options: { ...holdOptions, ...clientOptions },
+  run: async (parsed) => {
+    const [name, ...more] = parsed.positionals;
+    if (name === undefined || more.length > 0 || parsed.rest.length === 0) {
+      throw new UsageError('once takes a NAME, and the command behind --');
+    }
+    return withClient(parsed, async (client) => runNamed(parsed, client, name), 'session');
+  },
+};
+
+async function runNamed(parsed: Arguments, client: Client, name: string): Promise<number> {
+  const { killAfterMs, ttlMs, waitMs } = timesOf(parsed);
+  const metadata = { pid: `${process.pid}`, program: 'conclave once' };
+  const session = await client.session({ ttlMs, metadata });
+  const interrupted = new AbortController();
+  let running = false;
+  let isUnwanted = false;
+  const interrupt = (): void => {
+    isUnwanted = true;
+    // While the command runs it gets the signal itself, and may end in good order.
+    if (!running) interrupted.abort();
+  };
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  // What the command ended with, here.
+  let code: number = exitCode.ok;
+  const run = async (context: OnceContext): Promise<{ exitCode: number }> => {
+    running = true;
+    code = await runChild(parsed.rest, context, session, killAfterMs);
+    // Cut short: that is no outcome.
+    if (isUnwanted || context.signal.aborted || session.remainingMs() <= killAfterMs) interrupted.abort();
+    interrupted.signal.throwIfAborted();
+    if (code !== exitCode.ok) throw new Error(`the command ended with exit code ${code}`);
+    return { exitCode: code };
+  };
+  try {
+    const outcome = await runOnce(client, name, run, {
+      session,
+      signal: interrupted.signal,
+      by: `${hostname()} ${process.pid}`,
+      ...(waitMs !== undefined && { timeoutMs: waitMs }),
+    });
+    tell(parsed, name, outcome);
+    if (outcome.ran) return code;
+    return outcome.state === 'done' ? exitCode.ok : exitCode.negative;
+  } catch (error) {
+    if (!ConclaveError.is(error)) throw error;
+    const gaveUp =
+      interrupted.signal.aborted || (error.code === 'DEADLINE_EXCEEDED' && waitMs !== undefined && !running);
+    if (!gaveUp) throw error;
+    const why = code === exitCode.holdLost ? 'its hold was lost' : 'it was given up';
+    console.error(`conclave once: ${name}: ${why}; nothing is recorded`);
+    return code === exitCode.ok ? exitCode.negative : code;
+  }
+}
+
+async function runChild(
+  command: readonly string[],
+  { attempt, fence, name, signal }: OnceContext,
+  session: Session,
+  killAfterMs: number,
+): Promise<number> {
+  const environment = { CONCLAVE_ONCE: name, CONCLAVE_FENCE: `${fence}`, CONCLAVE_ATTEMPT: `${attempt}` };
+  return runHeld({ command, environment, session, signal, killAfterMs });
+}
+
+/** Standard output is the command's. */
+function tell(parsed: Arguments, name: string, outcome: OnceOutcome): void {
+  const { attempt, by, endedAt, fence, ran, startedAt, state } = outcome;
+  if (parsed.flag('json')) {
+    const error = state === 'failed' ? { error: outcome.error } : {};
+    console.error(JSON.stringify({ name, ran, state, by, fence, attempt, startedAt, endedAt, ...error }));
+  } else if (!ran) {
+    const how = state === 'done' ? 'it is done' : `it failed: ${outcome.error}`;
+    console.error(`${name}: ${how}, ${endedAt.toISOString()}, by ${by}`);
+  }
+}
