@@ -202,9 +202,13 @@ test('what was written during a snapshot is kept until its receiver has it, with
     else member.hear('appendAccepted', { from: m(3), term: t(2), match: i(10), audience: true });
     writeMore(member, plenty, { canLead: false, more: word === 'sent' ? 10 : 0 });
     assert.equal(base(), 10, 'it has the snapshot, and loads it');
+    writeMore(member, plenty, { canLead: false, more: member.lastIndex + 8 - 10 });
+    const taken = member.lastIndex;
+    writeMore(member, plenty, { canLead: false });
+    assert.equal(base(), taken, 'it holds all that was there, and takes no more before it has loaded');
     writeMore(member, plenty, { more: 4 });
-    assert.equal(base(), 14, 'it catches up');
-    writeMore(member, plenty, { more: member.lastIndex + 8 - 14 });
+    assert.equal(base(), taken + 4, 'it catches up');
+    writeMore(member, plenty, { more: member.lastIndex + 8 - taken - 4 });
     writeMore(member, plenty);
     assert.equal(base(), member.lastIndex - 1, `${word}: it has caught up, and lags like any other`);
     assert.equal(member.snapshotSends.length, 1);
