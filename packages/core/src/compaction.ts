@@ -7,24 +7,41 @@ import type { Index } from './types.ts';
  * A checkpoint of the state machine is durable. The log behind it may go, but for a tail that lets a follower which is a little behind
  * go on without a snapshot, and for what a snapshot under way will be continued from. The next persist job says so.
  */
-export function checkpointed(raft: Raft, index: Index): void {
+export function checkpointed(raft: Raft, index: Index, spareBytes: number): void {
   // One of the state that a snapshot has replaced meanwhile.
   if (index <= raft.checkpointed) return;
   assert(index <= raft.log.applied, `a checkpoint at ${index}, beyond ${raft.log.applied}, which is applied`);
   raft.checkpointed = index;
   raft.configurations.forgetBefore(index);
   const { log, options } = raft;
-  const tail = Math.min(index, log.indexBeforeTail(options.keptLogEntries, options.keptLogBytes));
-  const target = Math.min(tail, neededByPeers(raft, index)) as Index;
+  const tail = Math.min(index, log.indexBeforeTail(options.keptLogEntries, options.keptLogBytes)) as Index;
+  const target = neededByPeers(raft, tail, spareBytes);
   if (target > log.base.index) log.compactTo(target);
 }
 
-/** What is sent to them next, within a bound: without it a peer that has just been given a snapshot would need another one at once. */
-function neededByPeers(raft: Raft, index: Index): Index {
+/**
+ * What is sent to them next, if that lies before `tail`: without it a peer that has just been given a snapshot would need another one at
+ * once. Within bounds, for one that takes for ever must not fill the disk.
+ */
+function neededByPeers(raft: Raft, tail: Index, spareBytes: number): Index {
   const { log, options, progress } = raft;
-  const needed = Math.min(index, ...[...progress.values()].map((peer) => neededBy(raft, peer) ?? index));
-  // One that takes for ever must not fill the disk: it will be sent a snapshot.
-  return Math.max(needed, log.indexBeforeTail(Number.POSITIVE_INFINITY, options.keptForPeersBytes)) as Index;
+  const { keptForPeersBytes, keptForSnapshotsBytes } = options;
+  const forSnapshots = Math.max(keptForPeersBytes, Math.min(keptForSnapshotsBytes, spareBytes));
+  let needed = tail;
+  for (const peer of progress.values()) {
+    const before = neededBy(raft, peer);
+    if (before === null || before >= needed) continue;
+    const bytes = takesSnapshot(raft, peer) ? forSnapshots : keptForPeersBytes;
+    needed = Math.min(needed, Math.max(before, log.indexBeforeTail(Number.POSITIVE_INFINITY, bytes))) as Index;
+  }
+  for (const peer of progress.values()) if (peer.canLead && peer.match >= tail) peer.catchingUpSince = null;
+  return needed;
+}
+
+/** From its beginning until the peer, with its new state loaded, has what was written meanwhile; unless it stands still. */
+function takesSnapshot({ now, options }: Raft, { catchingUpSince, snapshot }: Progress): boolean {
+  if (snapshot !== null) return true;
+  return catchingUpSince !== null && now - catchingUpSince <= options.snapshotDeadlineMs;
 }
 
 /** Null: nothing, because it is not there, or needs a snapshot anyway. */

@@ -47,8 +47,13 @@ export type Input =
    * otherwise with the next append or heartbeat, which saves a message an entry. Present until the driver says otherwise.
    */
   | { readonly type: 'audience'; readonly present: boolean }
-  /** A checkpoint of the state machine at `index` is durable: the log up to there may go. */
-  | { readonly type: 'checkpointed'; readonly index: Index }
+  /**
+   * A checkpoint of the state machine at `index` is durable: the log up to there may go. `spareBytes`: what is free on the disk, 0 if that is little
+   * or not known; what the log keeps for peers that take a snapshot never exceeds it.
+   */
+  | { readonly type: 'checkpointed'; readonly index: Index; readonly spareBytes: number }
+  /** The receiver has taken more of a snapshot: what it lacks is waited for anew. */
+  | { readonly type: 'snapshotProgress'; readonly token: SnapshotToken }
   /** The receiver was given all of a snapshot, which covers the log up to `index`. */
   | { readonly type: 'snapshotSent'; readonly token: SnapshotToken; readonly index: Index }
   | { readonly type: 'snapshotFailed'; readonly token: SnapshotToken }

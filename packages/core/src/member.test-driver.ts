@@ -246,12 +246,12 @@ export class Member {
   }
 
   /** The state machine's state up to `index`, all of which is committed, reaches its own store. */
-  checkpoint(index: number): void {
+  checkpoint(index: number, spareBytes = 0): void {
     const configuration = this.node.configurationAt(index as Index);
     if (configuration === null) return;
     this.disk.configuration = configuration;
     this.disk.applied = { index: index as Index, term: this.node.state.log.termAt(index as Index) as Term };
-    this.step({ type: 'checkpointed', index: index as Index });
+    this.step({ type: 'checkpointed', index: index as Index, spareBytes });
   }
 
   get configuration(): Configuration {

@@ -33,7 +33,7 @@ import {
 } from './read-index.ts';
 import { Reads } from './reads.ts';
 import { entriesLoaded, handleAppendAccepted, handleAppendRejected, replicate, unreachable } from './replication.ts';
-import { restored, snapshotFailed, snapshotReceived, snapshotSent } from './snapshot.ts';
+import { restored, snapshotFailed, snapshotProgress, snapshotReceived, snapshotSent } from './snapshot.ts';
 import { type RaftStatus, statusOf } from './status.ts';
 import { advanceTransfer, reviewTransfer, transferLeader, transferTimeout } from './transfer.ts';
 import type { BootState, Configuration, Index, Millis, PersistSequence } from './types.ts';
@@ -184,7 +184,9 @@ export class RaftNode {
         raft.audience = input.present;
         return;
       case 'checkpointed':
-        return checkpointed(raft, input.index);
+        return checkpointed(raft, input.index, input.spareBytes);
+      case 'snapshotProgress':
+        return snapshotProgress(raft, input.token);
       case 'snapshotSent':
         return snapshotSent(raft, input.token, input.index);
       case 'snapshotFailed':

@@ -28,9 +28,14 @@ export interface RaftOptions {
   /** What stays of the log behind a checkpoint, for followers that lag: at most so many entries, and so many bytes. */
   readonly keptLogEntries: number;
   readonly keptLogBytes: number;
-  /** What stays of it beyond that, for peers that are there and lag, or are being sent a snapshot and will go on from it. */
+  /** What stays of it beyond that, for peers that are there and lag. */
   readonly keptForPeersBytes: number;
-  /** A snapshot that was reported neither sent nor failed for this long counts as failed. */
+  /**
+   * The same for peers that are being sent a snapshot, or catch up behind it, if the disk has as much to spare. What is written from the beginning of
+   * a snapshot until its receiver has loaded it must fit, or the next one is due at once, without end.
+   */
+  readonly keptForSnapshotsBytes: number;
+  /** A snapshot of which neither progress nor an end was reported for this long counts as failed. */
   readonly snapshotDeadlineMs: Millis;
   /** Largest deviation of any member's clock rate from true time; leases are shorter by it. A wrong one means stale lease reads. */
   readonly maxClockDrift: number;
@@ -52,6 +57,7 @@ export const defaultOptions = {
   keptLogEntries: 65_536,
   keptLogBytes: 67_108_864,
   keptForPeersBytes: 536_870_912,
+  keptForSnapshotsBytes: 4_294_967_296,
   snapshotDeadlineMs: 600_000,
   maxClockDrift: 0.05,
   leaseMarginMs: 10,

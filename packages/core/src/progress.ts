@@ -8,7 +8,8 @@ export interface SnapshotTransfer {
   readonly token: SnapshotToken;
   /** It covers the log at least up to here. */
   readonly atLeast: Index;
-  readonly since: Millis;
+  /** When the driver last said that the peer had taken more of it; at first, when it was asked to send it. */
+  lastProgress: Millis;
 }
 
 /**
@@ -45,6 +46,8 @@ export class Progress {
   loading: LoadToken | null = null;
   /** Not null in state `snapshot`. */
   snapshot: SnapshotTransfer | null = null;
+  /** It was given a snapshot, and lacks what was written meanwhile: when it last took some of that. Null: it does not. */
+  catchingUpSince: Millis | null = null;
   /** The member has left the configuration, by the entry at `index`. */
   leaving: { readonly index: Index; readonly since: Millis } | null = null;
   /** The peer durably holds everything that the leader's log held then. */
@@ -93,6 +96,7 @@ export class Progress {
     if (match > this.match) {
       this.match = match;
       this.lastActivity = now;
+      if (this.catchingUpSince !== null) this.catchingUpSince = now;
     }
     if (this.next <= match) this.next = (match + 1) as Index;
     while (this.#inFlight[0] !== undefined && this.#inFlight[0].lastIndex <= match) {
@@ -104,6 +108,8 @@ export class Progress {
     }
     // A peer that has, from wherever, what the log still continues needs no snapshot any more (etcd: snapshot_succeed_via_app_resp).
     if (this.state === 'probe' || (this.state === 'snapshot' && this.match >= log.base)) {
+      // Its acknowledgement may be here before the word that it was sent all of it.
+      if (this.snapshot !== null) this.catchingUpSince = now;
       this.state = 'replicate';
       this.next = (this.match + 1) as Index;
       this.loading = null;
@@ -115,6 +121,13 @@ export class Progress {
     this.probeFrom(this.next);
     this.state = 'snapshot';
     this.snapshot = snapshot;
+    this.catchingUpSince = null;
+  }
+
+  /** The log goes on behind `index`. */
+  snapshotSent(index: Index, now: Millis): void {
+    this.probeFrom((Math.max(this.match, index) + 1) as Index);
+    this.catchingUpSince = now;
   }
 
   /** An answer to an append that was overtaken by a later one says nothing new. */

@@ -96,6 +96,28 @@ test('a snapshot that failed, or of which nothing is heard, is sent again when t
   );
 });
 
+test('a snapshot that arrives bit by bit is waited for, however long it takes; one that stands still is not', () => {
+  const member = leaderWithoutBeginning({ snapshotDeadlineMs: 1_000 });
+  reject(member, 3, 9, 0);
+  const pass = (durationMs: number, progresses: boolean): void => {
+    for (let passed = 0; passed < durationMs; passed += heartbeatMs) {
+      member.advance(heartbeatMs);
+      for (const from of [2, 3]) member.hear('heartbeatResponse', { from: m(from), term: t(2), readSequence: 0 });
+      if (progresses) member.step({ type: 'snapshotProgress', token: 1 });
+    }
+  };
+  pass(10_000, true);
+  assert.deepEqual(
+    member.snapshotSends.map(({ token }) => token),
+    [1],
+  );
+  pass(2_000, false);
+  assert.deepEqual(
+    member.snapshotSends.map(({ token }) => token),
+    [1, 2],
+  );
+});
+
 test('a peer that has from elsewhere what the log continues needs no snapshot any more (etcd: snapshot_succeed_via_app_resp)', () => {
   const member = leaderWithoutBeginning();
   reject(member, 3, 9, 0);
@@ -154,6 +176,65 @@ test('what a snapshot under way will be continued from is kept, within a bound',
     member.checkpoint(15);
     assert.equal(member.node.state.log.base.index, base);
   }
+});
+
+/** Eight more entries, which member 2 takes, and a checkpoint. Member 3 says whether its state is there, and takes `more` entries. */
+function writeMore(member: Member, spareBytes: number, { canLead = true, more = 0 } = {}): void {
+  member.propose(1, 2, 3, 4, 5, 6, 7, 8);
+  member.persist();
+  member.hear('heartbeatResponse', { from: m(3), term: t(2), readSequence: 0, canLead });
+  member.hear('appendAccepted', { from: m(2), term: t(2), match: i(member.lastIndex), audience: true });
+  const match = i((member.node.state.progress.get(m(3))?.match ?? 0) + more);
+  if (more > 0) member.hear('appendAccepted', { from: m(3), term: t(2), match, audience: true });
+  member.checkpoint(member.lastIndex, spareBytes);
+}
+
+test('what was written during a snapshot is kept until its receiver has it, with its state loaded: or the next one would be due at once', () => {
+  const options = { keptLogEntries: 1, keptForPeersBytes: 1, keptForSnapshotsBytes: 1_000_000 };
+  const plenty = 1_000_000_000;
+  for (const word of ['sent', 'acknowledged first'] as const) {
+    const member = leaderWithoutBeginning(options);
+    const base = (): number => member.node.state.log.base.index;
+    reject(member, 3, 9, 0);
+    writeMore(member, plenty);
+    assert.equal(base(), 10, 'on its way');
+    if (word === 'sent') member.step({ type: 'snapshotSent', token: 1, index: i(10) });
+    else member.hear('appendAccepted', { from: m(3), term: t(2), match: i(10), audience: true });
+    writeMore(member, plenty, { canLead: false, more: word === 'sent' ? 10 : 0 });
+    assert.equal(base(), 10, 'it has the snapshot, and loads it');
+    writeMore(member, plenty, { canLead: false, more: member.lastIndex + 8 - 10 });
+    const taken = member.lastIndex;
+    writeMore(member, plenty, { canLead: false });
+    assert.equal(base(), taken, 'it holds all that was there, and takes no more before it has loaded');
+    writeMore(member, plenty, { more: 4 });
+    assert.equal(base(), taken + 4, 'it catches up');
+    writeMore(member, plenty, { more: member.lastIndex + 8 - taken - 4 });
+    writeMore(member, plenty);
+    assert.equal(base(), member.lastIndex - 1, `${word}: it has caught up, and lags like any other`);
+    assert.equal(member.snapshotSends.length, 1);
+  }
+});
+
+test('for a snapshot no more is kept than the disk has to spare, and nothing for a receiver that stands still', () => {
+  const options = {
+    keptLogEntries: 1,
+    keptForPeersBytes: 1,
+    keptForSnapshotsBytes: 1_000_000,
+    snapshotDeadlineMs: 500,
+  };
+  const full = leaderWithoutBeginning(options);
+  reject(full, 3, 9, 0);
+  writeMore(full, 0);
+  assert.equal(full.node.state.log.base.index, 17);
+  const still = leaderWithoutBeginning(options);
+  reject(still, 3, 9, 0);
+  still.step({ type: 'snapshotSent', token: 1, index: i(10) });
+  for (let passed = 0; passed <= 500; passed += heartbeatMs) {
+    still.advance(heartbeatMs);
+    for (const from of [2, 3]) still.hear('heartbeatResponse', { from: m(from), term: t(2), readSequence: 0 });
+  }
+  writeMore(still, 1_000_000_000);
+  assert.equal(still.node.state.log.base.index, 17);
 });
 
 test('what a peer that is there will be sent next is kept, within the same bound: or one snapshot would follow the other', () => {
@@ -295,7 +376,7 @@ test('reports of an older state, which a snapshot has replaced, are no defect', 
   member.hear('append', append(2, 2, [0, 0], [1, 1], 2));
   receive(member, snapshotAt(8, 2), 2);
   member.step({ type: 'applied', index: i(1) });
-  member.step({ type: 'checkpointed', index: i(1) });
+  member.step({ type: 'checkpointed', index: i(1), spareBytes: 0 });
   assert.equal(member.node.configurationAt(i(1)), null);
   member.persist();
   assert.deepEqual(member.node.configurationAt(i(8)), snapshotAt(8, 2).configuration);

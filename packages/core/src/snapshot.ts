@@ -6,14 +6,14 @@ import type { Index, MemberId, SnapshotMeta, SnapshotToken, Term } from './types
 export function sendSnapshot(raft: Raft, member: MemberId, progress: Progress): void {
   if (raft.now - progress.lastContact > raft.options.electionMs) return;
   const token: SnapshotToken = raft.nextToken++;
-  progress.beginSnapshot({ token, atLeast: raft.checkpointed, since: raft.now });
+  progress.beginSnapshot({ token, atLeast: raft.checkpointed, lastProgress: raft.now });
   raft.outbox.snapshotSends.push({ token, member, atLeast: raft.checkpointed });
 }
 
 /** Its log goes on behind the snapshot, unless it says otherwise when it gets the next append. */
 export function snapshotSent(raft: Raft, token: SnapshotToken, index: Index): void {
   for (const progress of raft.progress.values()) {
-    if (progress.snapshot?.token === token) progress.probeFrom((Math.max(progress.match, index) + 1) as Index);
+    if (progress.snapshot?.token === token) progress.snapshotSent(index, raft.now);
   }
 }
 
@@ -24,10 +24,17 @@ export function snapshotFailed(raft: Raft, token: SnapshotToken): void {
   }
 }
 
+/** However large the state and slow the link: one that arrives bit by bit is waited for. */
+export function snapshotProgress(raft: Raft, token: SnapshotToken): void {
+  for (const { snapshot } of raft.progress.values()) {
+    if (snapshot?.token === token) snapshot.lastProgress = raft.now;
+  }
+}
+
 /** A driver that never reports would leave the peer behind for ever (etcd #10225). */
 export function expireSnapshot(raft: Raft, progress: Progress): void {
-  const since = progress.snapshot?.since ?? raft.now;
-  if (raft.now - since > raft.options.snapshotDeadlineMs) progress.pause(raft.now);
+  const lastProgress = progress.snapshot?.lastProgress ?? raft.now;
+  if (raft.now - lastProgress > raft.options.snapshotDeadlineMs) progress.pause(raft.now);
 }
 
 /**

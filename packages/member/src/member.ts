@@ -155,7 +155,7 @@ export class Member {
       () => store.state,
       timers,
       (index) => this.#node.configurationAt(index),
-      (index) => this.#pump.push({ type: 'checkpointed', index }),
+      (index) => this.#pump.push({ type: 'checkpointed', index, spareBytes: this.#room.spareBytes }),
       fatal,
     );
     this.#applier = new Applier(

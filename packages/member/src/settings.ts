@@ -95,9 +95,11 @@ export const bounds = {
   /** Nothing heard of a receiver for so long: it is asked where it is. And for so long: it is given up, and tried again later. */
   snapshotRepeatMs: 1_000,
   snapshotPatienceMs: 15_000,
+  /** Core hears at most this often that a receiver has taken more of a snapshot: so far it waits for the rest. */
+  snapshotReportMs: 1_000,
   /**
-   * Before a member that could not take a snapshot is offered another: making one costs the leader something each time. Doubled with each
-   * failure, up to the second number; a new connection, and a snapshot that was taken, begin anew.
+   * Before a member is offered another snapshot, whether it could not take the last one or needs a newer one already: making one costs the leader
+   * something each time. Doubled each time, up to the second number; a new connection, and as much time without any need, begin anew.
    */
   snapshotRetryMs: 5_000,
   snapshotMaxRetryMs: 60_000,

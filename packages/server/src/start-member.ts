@@ -39,7 +39,7 @@ export interface RunningMember extends AsyncDisposable {
 
 /**
  * Starts a member: the first time it makes its directory, later it opens it. Rejects with OptionError, with a StorageError that says
- * what is wrong with the directory and what to do, or with the system's error when an address is in use.
+ * what is wrong with the directory and what to do, with the system's error when an address is in use, or with what ended the member before it ran.
  */
 export async function startMember(options: MemberOptions): Promise<RunningMember> {
   const identity = identityOf(options);
@@ -67,7 +67,10 @@ async function run(
   const { id } = identity;
   const links = new PeerLinks(() => member, log);
   let fail: (error: Error) => void = () => {};
-  let ending: Promise<void> | null = null;
+  const failed = new Promise<never>((_resolve, reject) => (fail = reject));
+  // Whoever does not wait for it must not be ended by it.
+  failed.catch(() => {});
+  let ending = null as Promise<void> | null;
   const end = async (error: Error): Promise<void> => {
     if (error instanceof LostAcknowledgedError) await condemn(options.directory, error, log);
     fail(error);
@@ -112,29 +115,31 @@ async function run(
   const clients = new ClientListener(member, doorkeeper, log);
   const addresses = addressesOf(options, recordedAddress(identity, member));
   for (const address of Object.values(addresses)) refuseExposure(address, options.insecure === true);
-  const peerPort = await peers.listen(addresses.peers);
-  const clientPort = await clients.listen(addresses.clients).catch(async (error: unknown) => {
+  const close = async (): Promise<void> => {
+    await member.stop();
+    await ending;
+    await clients.close();
+    links.close();
     await peers.close();
+  };
+  let [peerPort, clientPort] = [0, 0];
+  try {
+    peerPort = await peers.listen(addresses.peers);
+    clientPort = await clients.listen(addresses.clients);
+    // A peer was let in meanwhile, and what it said, or what was written because of it, was the end.
+    if (ending !== null) await failed;
+  } catch (error) {
+    await close();
     throw error;
-  });
+  }
   member.start();
   log.info({ member: id, cluster: settings.clusterId, clients: clientPort, peers: peerPort }, 'member is running');
 
-  return lifecycle(
-    member,
-    clientPort,
-    peerPort,
-    (reject) => (fail = reject),
-    async () => {
-      await member.stop();
-      await ending;
-      await clients.close();
-      links.close();
-      await peers.close();
-      await storage.close();
-      log.info('member has stopped');
-    },
-  );
+  return lifecycle(member, clientPort, peerPort, failed, async () => {
+    await close();
+    await storage.close();
+    log.info('member has stopped');
+  });
 }
 
 /**
@@ -154,14 +159,14 @@ function lifecycle(
   member: Member,
   clientPort: number,
   peerPort: number,
-  onFailure: (reject: (error: Error) => void) => void,
+  failed: Promise<never>,
   close: () => Promise<void>,
 ): RunningMember {
   let closing: Promise<void> | null = null;
   let ended: () => void = () => {};
   const stopped = new Promise<void>((resolve, reject) => {
     ended = resolve;
-    onFailure(reject);
+    failed.catch(reject);
   });
   // Whoever does not wait for it must not be ended by it.
   stopped.catch(() => {});

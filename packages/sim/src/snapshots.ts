@@ -46,7 +46,9 @@ export class Snapshots {
     this.counts.begun++;
     const report = from.reporter();
     const snapshot = { id: `${from.id}-${this.#next++}`, position, configuration };
-    this.#scheduler.after(this.#random.exponential(this.#settings.meanSendMs), () => {
+    const durationMs = this.#random.exponential(this.#settings.meanSendMs);
+    this.#scheduler.after(durationMs / 2, () => report({ type: 'snapshotProgress', token }));
+    this.#scheduler.after(durationMs, () => {
       const arrives = to.isUp && this.#connects(from.id, to.id) && !this.#random.chance(this.#settings.failRate);
       if (arrives) {
         this.counts.delivered++;

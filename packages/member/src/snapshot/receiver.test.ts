@@ -26,14 +26,18 @@ class Bench {
       export: async () => Promise.reject(new Error('none')),
       stage: async (meta) => {
         this.happened.push(`stages ${meta.id}`);
-        return {
+        const staging = {
           meta,
           next: 0,
           finished: false,
           write: async () => {},
-          finish: async () => {},
+          finish: async () => {
+            await Promise.resolve();
+            staging.finished = true;
+          },
           abort: async () => void this.happened.push(`aborts ${meta.id}`),
         };
+        return staging;
       },
     };
     this.receiver = new SnapshotReceiver(
@@ -50,6 +54,10 @@ class Bench {
 
   async offer(index: number): Promise<void> {
     this.receiver.take(leader, { type: 'snapshotOffer', term, meta: metaAt(index) });
+    await this.settle();
+  }
+
+  async settle(): Promise<void> {
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
   }
 
@@ -103,4 +111,26 @@ test('a late offer of less does not touch a newer one that is being taken', asyn
   assert.deepEqual(bench.takeHappened(), ['s5 is there']);
   await bench.offer(20);
   assert.deepEqual(bench.takeHappened(), ['s20 0'], 'it goes on where it was');
+});
+
+test('what core was told of stays as it is until core says what becomes of it: another offer is not answered, and is taken when it comes again', async () => {
+  for (const end of ['installed', 'discarded'] as const) {
+    const bench = new Bench();
+    await bench.offer(5);
+    bench.takeHappened();
+    bench.receiver.take(leader, { type: 'snapshotEnd', id: 's5', chunks: 0 });
+    // While the end is being synced: that of the next leader.
+    await bench.offer(9);
+    assert.deepEqual(bench.takeHappened(), ['received s5', 's5 is there']);
+    await bench.offer(9);
+    bench.applied = 5;
+    await bench.offer(5);
+    assert.deepEqual(bench.takeHappened(), ['s5 is there']);
+    if (end === 'installed') bench.receiver.installed();
+    else bench.receiver.discard('s5');
+    await bench.settle();
+    bench.takeHappened();
+    await bench.offer(9);
+    assert.deepEqual(bench.takeHappened(), ['fell behind', 'stages s9', 's9 0'], end);
+  }
 });

@@ -31,6 +31,8 @@ export class SnapshotReceiver {
   readonly #log: Logger;
   readonly #listener: SnapshotReceiverListener;
   #staging: SnapshotStaging | null = null;
+  /** Id of one that core was told of, until it says what becomes of it. */
+  #handedOn: string | null = null;
   #term: Term = 0 as Term;
   /** What the newest offer would bring; 0 when nothing is offered that this member lacks. */
   #behind = 0;
@@ -61,6 +63,7 @@ export class SnapshotReceiver {
   /** Core has no use for it: what is staged may go. */
   discard(id: string): void {
     this.#behind = 0;
+    if (this.#handedOn === id) this.#handedOn = null;
     const staging = this.#staging;
     if (staging?.meta.id !== id) return;
     this.#staging = null;
@@ -75,6 +78,7 @@ export class SnapshotReceiver {
   /** The log has switched to it. */
   installed(): void {
     this.#behind = 0;
+    this.#handedOn = null;
     this.#staging = null;
   }
 
@@ -109,6 +113,8 @@ export class SnapshotReceiver {
 
   async #offered(from: MemberId, { meta, term }: SnapshotOffer): Promise<void> {
     if (meta.position.index <= this.#applied()) return this.#isThere(from, meta.id);
+    // Taking it would remove the other one, which the log may be switching to. Its sender asks again.
+    if (this.#handedOn !== null && this.#handedOn !== meta.id) return;
     this.#term = term;
     if (this.#behind === 0) this.#listener.fellBehind();
     this.#behind = meta.position.index;
@@ -125,7 +131,7 @@ export class SnapshotReceiver {
    * written nothing would ever end that. The sender is told that it is done, and goes on with the log.
    */
   #isThere(from: MemberId, id: string): void {
-    if (this.#staging?.meta.id === id) this.discard(id);
+    if (this.#staging?.meta.id === id && this.#handedOn !== id) this.discard(id);
     this.#listener.send(from, { type: 'snapshotProgress', id, next: 0, done: true, refusal: null });
   }
 
@@ -143,6 +149,7 @@ export class SnapshotReceiver {
     if (!staging.finished && staging.next === chunks) {
       await staging.finish();
       this.#log.info({ from, chunks, index: staging.meta.position.index }, 'received a snapshot');
+      this.#handedOn = id;
       this.#listener.received(staging.meta, this.#term);
     }
     this.#answer(from, id);

@@ -38,6 +38,7 @@ class Bench {
       { clock, timers, log },
       {
         send: (_to, message) => this.sent.push(message),
+        progressed: (token) => this.outcomes.push(`${token} goes on`),
         sent: (token, index) => this.outcomes.push(`${token} sent ${index}`),
         failed: (token) => this.outcomes.push(`${token} failed`),
       },
@@ -144,6 +145,22 @@ test('a snapshot that was taken is reported with its index, and let go', async (
   assert.equal(bench.released, 1);
 });
 
+test('core hears once a second that the receiver has taken more, and never that it has not', async () => {
+  const bench = new Bench();
+  await bench.begin(1);
+  await bench.hear(0);
+  for (let next = 1; next <= 6; next++) {
+    await bench.advance(bounds.snapshotReportMs / 2);
+    await bench.hear(next);
+  }
+  assert.deepEqual(bench.outcomes.splice(0), ['1 goes on', '1 goes on', '1 goes on']);
+  for (let times = 0; times < 5; times++) {
+    await bench.advance(bounds.snapshotReportMs);
+    await bench.hear(6);
+  }
+  assert.deepEqual(bench.outcomes, []);
+});
+
 test('a receiver that cannot take it is not offered another one at once', async () => {
   const bench = new Bench();
   await bench.begin(1);
@@ -213,8 +230,19 @@ test('a member that connects anew is offered one at once, and waits as little as
   assert.deepEqual(await waits(bench, 2, 6), [5_000, 10_000]);
 });
 
-test('a snapshot that was taken ends the waiting, and so does another leader', async () => {
-  for (const end of ['taken', 'leader'] as const) {
+test('who needs another one right behind the one it took waits as well: or an endless row of them would cost the leader everything', async () => {
+  const bench = new Bench();
+  await bench.begin(1);
+  await bench.hear(10, { done: true });
+  await bench.begin(2);
+  await bench.advance(bounds.snapshotRetryMs - 1);
+  assert.equal(bench.exports, 1);
+  await bench.advance(1);
+  assert.equal(bench.exports, 2);
+});
+
+test('a time without any need ends the waiting, and so does another leader', async () => {
+  for (const end of ['time', 'leader'] as const) {
     const bench = new Bench();
     await waits(bench, 3, 1);
     await bench.begin(4);
@@ -222,6 +250,7 @@ test('a snapshot that was taken ends the waiting, and so does another leader', a
     else {
       await bench.advance(20_000);
       await bench.hear(10, { done: true });
+      await bench.advance(40_000 + bounds.snapshotMaxRetryMs + 1);
     }
     assert.deepEqual(await waits(bench, 2, 5), [0, 5_000], end);
   }

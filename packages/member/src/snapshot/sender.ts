@@ -8,6 +8,8 @@ import type { SnapshotProgress } from './message.ts';
 
 export interface SnapshotSenderListener {
   send(to: MemberId, message: PeerMessage): void;
+  /** The receiver has taken more than before. */
+  progressed(token: SnapshotToken): void;
   sent(token: SnapshotToken, index: Index): void;
   failed(token: SnapshotToken): void;
 }
@@ -24,6 +26,9 @@ interface Stream {
   source: Source | null;
   /** Where the receiver is; null until it has answered. */
   acknowledged: number | null;
+  /** Where it was when it last said so. */
+  reached: number;
+  reportedAtMs: Millis;
   /** The chunk that is read next. */
   next: number;
   chunks: AsyncIterator<Uint8Array> | null;
@@ -48,7 +53,7 @@ export class SnapshotSender {
   readonly #log: Logger;
   readonly #listener: SnapshotSenderListener;
   readonly #streams = new Map<SnapshotToken, Stream>();
-  /** Members that could not take one lately: when they are offered another, and how long they had to wait for it. */
+  /** Members that were offered one lately: when they may be offered another, and how long they have to wait for it. */
   readonly #retries = new Map<MemberId, { readonly atMs: Millis; readonly delayMs: Millis }>();
   #sources: Source[] = [];
 
@@ -78,6 +83,8 @@ export class SnapshotSender {
       term,
       source: null,
       acknowledged: null,
+      reached: 0,
+      reportedAtMs: now,
       next: 0,
       chunks: null,
       isReading: false,
@@ -90,6 +97,8 @@ export class SnapshotSender {
     };
     this.#streams.set(token, stream);
     const waitMs = (this.#retries.get(member)?.atMs ?? now) - now;
+    // It did without for long enough.
+    if (waitMs < -bounds.snapshotMaxRetryMs) this.#retries.delete(member);
     if (waitMs <= 0) return this.#begin(stream, atLeast);
     stream.pacer = this.#timers.after(waitMs, () => this.#waitIsOver(stream));
     stream.waitsFor = atLeast;
@@ -125,12 +134,23 @@ export class SnapshotSender {
       stream.heardAtMs = this.#clock.nowMs();
       if (refusal !== null) return this.#fail(stream, refusal);
       if (done) return this.#finish(stream);
+      this.#reached(stream, next);
       const isLost = stream.acknowledged === null || next < stream.acknowledged;
       stream.acknowledged = next;
       // The first word, or one that was asked for because nothing more was heard: everything behind `next` was lost.
       if (isLost || (next < stream.next && stream.allSent)) this.#readFrom(stream, next);
       return this.#advance(stream);
     }
+  }
+
+  #reached(stream: Stream, next: number): void {
+    const isFurther = next > stream.reached;
+    // Less than before: it began anew.
+    stream.reached = next;
+    const now = this.#clock.nowMs();
+    if (!isFurther || now - stream.reportedAtMs < bounds.snapshotReportMs) return;
+    stream.reportedAtMs = now;
+    this.#listener.progressed(stream.token);
   }
 
   /** It does not lead any more: whoever does, sends its own. */
@@ -225,7 +245,7 @@ export class SnapshotSender {
   #finish(stream: Stream): void {
     const index = stream.source?.export.meta.position.index as Index;
     this.#log.info({ member: stream.member, index }, 'sent a snapshot');
-    this.#retries.delete(stream.member);
+    this.#delayNext(stream.member);
     this.#drop(stream);
     this.#listener.sent(stream.token, index);
   }
@@ -233,11 +253,15 @@ export class SnapshotSender {
   #fail(stream: Stream, reason: string): void {
     if (!this.#streams.has(stream.token)) return;
     this.#log.warn({ member: stream.member, reason }, 'a snapshot was not sent');
-    const before = this.#retries.get(stream.member)?.delayMs ?? bounds.snapshotRetryMs / 2;
-    const delayMs = Math.min(2 * before, bounds.snapshotMaxRetryMs);
-    this.#retries.set(stream.member, { atMs: this.#clock.nowMs() + delayMs, delayMs });
+    this.#delayNext(stream.member);
     this.#drop(stream);
     this.#listener.failed(stream.token);
+  }
+
+  #delayNext(member: MemberId): void {
+    const before = this.#retries.get(member)?.delayMs ?? bounds.snapshotRetryMs / 2;
+    const delayMs = Math.min(2 * before, bounds.snapshotMaxRetryMs);
+    this.#retries.set(member, { atMs: this.#clock.nowMs() + delayMs, delayMs });
   }
 
   #drop(stream: Stream): void {

@@ -73,6 +73,7 @@ export class Snapshots {
       { clock, timers, log },
       {
         send,
+        progressed: (token) => listener.push({ type: 'snapshotProgress', token }),
         sent: (token, index) => listener.push({ type: 'snapshotSent', token, index }),
         failed: (token) => listener.push({ type: 'snapshotFailed', token }),
       },

@@ -1,4 +1,4 @@
-import type { Configuration, MemberId, RaftStatus } from '@conclave/core';
+import { type Configuration, type MemberId, type RaftStatus, votersOf } from '@conclave/core';
 import { asError } from '../defect.ts';
 import type { Clock, Logger, Store, Timers } from '../environment.ts';
 import type { Report } from '../peer/message.ts';
@@ -23,8 +23,9 @@ export interface DiskRoomWorld {
 
 /**
  * Whether there is room for more, as whoever leads judges it. A leader whose own disk is low hands over to a voter that has room; one disk
- * does not make a cluster read-only. When no majority of the voters has room, nobody takes more: two disks that fill up to the last byte
- * would take the reads with them.
+ * does not make a cluster read-only. When a voter's disk is low, a majority must be known to have room, or nobody takes more: two disks that
+ * fill up to the last byte would take the reads with them, and so would one beside a voter that is down. As long as no disk is known to be
+ * low, silence is none: a cluster with a voter down, and one whose leader has not heard of anybody yet, takes writes.
  */
 export class DiskRoom {
   readonly #world: DiskRoomWorld;
@@ -51,6 +52,11 @@ export class DiskRoom {
     return this.#watch.isLow;
   }
 
+  /** What the log may keep at most for members that take a snapshot. */
+  get spareBytes(): number {
+    return this.#watch.spareBytes;
+  }
+
   /** As leader: take only what does not let the state grow. */
   get isShort(): boolean {
     return this.#isShort;
@@ -61,16 +67,19 @@ export class DiskRoom {
     const { log, raft, reports } = this.#world;
     const status = raft();
     const said = reports();
-    const hasRoom = (id: MemberId): boolean => (id === status.id ? !this.isLow : said.get(id)?.diskLow !== true);
-    const mostHaveRoom = areMost(status.configuration, hasRoom);
+    // Null: not heard of lately.
+    const isLow = (id: MemberId): boolean | null => (id === status.id ? this.isLow : (said.get(id)?.diskLow ?? null));
+    const hasRoom = (id: MemberId): boolean => isLow(id) === false;
+    const low = votersOf(status.configuration).filter(isLow);
+    const mostHaveRoom = low.length === 0 || areMost(status.configuration, hasRoom);
     const isShort = this.isLow || !mostHaveRoom;
     const leads = status.role === 'leader';
     if (leads && isShort && !this.#isShort) {
-      const low = status.configuration.voters.filter((id) => !hasRoom(id));
-      log.error({ low }, 'disks are low: what would let the state grow is refused');
+      const unheard = votersOf(status.configuration).filter((id) => isLow(id) === null);
+      log.error({ low, unheard }, 'disks are low: what would let the state grow is refused');
     }
     this.#isShort = isShort;
-    if (leads && this.isLow && mostHaveRoom) this.#handOver(status, (id) => said.get(id)?.diskLow === false);
+    if (leads && this.isLow && mostHaveRoom) this.#handOver(status, hasRoom);
   }
 
   #handOver(status: RaftStatus, hasRoom: (id: MemberId) => boolean): void {

@@ -16,6 +16,7 @@ export class SpaceWatch {
   readonly #log: Logger;
   readonly #listener: SpaceWatchListener;
   #isLow = false;
+  #freeBytes = 0;
   /** Nobody could say how much is free: told once. */
   #isBlind = false;
   #timer: Cancel | null = null;
@@ -37,6 +38,11 @@ export class SpaceWatch {
   /** Below the low-space watermark of the storage, when it was last looked at. */
   get isLow(): boolean {
     return this.#isLow;
+  }
+
+  /** What was free then; 0 when that was below the watermark, or was not looked at yet. */
+  get spareBytes(): number {
+    return this.#isLow ? 0 : this.#freeBytes;
   }
 
   start(): void {
@@ -76,6 +82,7 @@ export class SpaceWatch {
     if (low && !this.#isLow) this.#log.error({ freeBytes }, 'the disk is low: it has to be given room');
     if (!low && this.#isLow) this.#log.info({ freeBytes }, 'the disk has room again');
     this.#isLow = low;
+    this.#freeBytes = freeBytes;
     if (low || reserveIntact || this.#stopped) return;
     if (await this.#store.restoreReserve()) this.#log.info({ freeBytes }, 'the reserve is filled again');
   }

@@ -124,6 +124,27 @@ test('while no majority has room, what would let the state grow is refused throu
   for (const client of clients) assert.equal((await untilTaken(client, put('k', 'v'))).type, 'put');
 });
 
+test('with one of three voters down, the low disk of another one makes writes wait; that one is down alone does not', async (context) => {
+  const { cluster } = await started(context);
+  const leader = cluster.leader ?? 0;
+  const [low = 0, down = 0] = cluster.ids.filter((id) => id !== leader);
+  await cluster.kill(down);
+  const client = new RawClient(cluster.member(leader) as Member);
+  await client.wait('welcome');
+  const isGone = (): boolean =>
+    cluster.member(leader)?.status.members.some(({ id, diskLow }) => id === down && diskLow === null) ?? false;
+  while (!isGone()) await pause();
+  const looked = performance.now() + 1_500;
+  while (performance.now() < looked) {
+    await client.ask(put('k', 'one is down'));
+    await pause();
+  }
+  cluster.setDiskLow(low, true);
+  await untilShort(client);
+  cluster.setDiskLow(low, false);
+  assert.equal((await untilTaken(client, put('k', 'v'))).type, 'put');
+});
+
 test('a single member whose disk is low refuses what would let the state grow, until it has room again', async (context) => {
   const { clients, cluster } = await started(context, 1);
   const [client] = clients as [RawClient];

@@ -204,7 +204,7 @@ export class ScenarioMember {
     const configuration = this.#node?.configurationAt(position.index) ?? null;
     if (configuration === null) return;
     this.image.checkpoint = { position, configuration };
-    this.step({ type: 'checkpointed', index: position.index });
+    this.step({ type: 'checkpointed', index: position.index, spareBytes: 0 });
   }
 
   /** Answers the oldest load from the disk. */

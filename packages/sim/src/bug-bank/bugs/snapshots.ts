@@ -34,8 +34,8 @@ export const snapshotBugs: readonly Bug[] = [
     edits: [
       {
         file: 'core/src/compaction.ts',
-        find: 'const target = Math.min(tail, neededByPeers(raft, index)) as Index;',
-        replace: 'const target = Math.max(log.applied, Math.min(tail, neededByPeers(raft, index))) as Index;',
+        find: 'const target = neededByPeers(raft, tail, spareBytes);',
+        replace: 'const target = Math.max(log.applied, neededByPeers(raft, tail, spareBytes)) as Index;',
       },
     ],
   },
