@@ -33,6 +33,8 @@ interface Direction {
   readonly to: MemberHost;
   /** This side knows of the connection. */
   open: boolean;
+  /** How often it has opened: word of an earlier connection's end, which a side that stood still may hear twice, ends no later one. */
+  opened: number;
   readonly arrivesAt: Record<Lane, number>;
   /** Sent over a cut link: arrives when it is mended, if the connection lives so long. */
   held: (() => void)[];
@@ -239,12 +241,14 @@ export class PeerNetwork {
       if (!side.open) continue;
       const { from, to } = side;
       const { life } = from;
+      const { opened } = side;
       scheduler.after(random.between(0, noticeMs), () => {
         if (from.life !== life) {
-          side.open = false;
+          if (side.opened === opened) side.open = false;
           return this.#reconnectSoon(link);
         }
         from.enter('arrivals', () => {
+          if (side.opened !== opened || !side.open) return;
           side.open = false;
           for (const lane of lanes) from.member?.peerLost(to.id, lane);
           this.#reconnectSoon(link);
@@ -333,6 +337,7 @@ export class PeerNetwork {
     for (const side of link.sides) {
       side.from.member?.acceptedBy(side.to.id);
       side.open = true;
+      side.opened++;
       for (const lane of lanes) side.arrivesAt[lane] = 0;
     }
   }
@@ -344,5 +349,5 @@ function isDead({ sides }: Link): boolean {
 }
 
 function sideOf(from: MemberHost, to: MemberHost): Direction {
-  return { from, to, open: false, arrivesAt: { control: 0, bulk: 0, snapshot: 0 }, held: [] };
+  return { from, to, open: false, opened: 0, arrivesAt: { control: 0, bulk: 0, snapshot: 0 }, held: [] };
 }
