@@ -34,6 +34,8 @@ class World {
   refused = 0;
   /** Says of the how-manieth entry that its answer is lost. */
   losesAnswer = (_index: number): boolean => false;
+  /** This follower gets no entries. */
+  isBehind = false;
   readonly #bytesPerMs: number;
   readonly #links: PeerLinks;
   readonly #leaderLink: LeaderLink;
@@ -176,7 +178,7 @@ class World {
     this.#after(latencyMs, () => {
       if (!this.losesAnswer(index))
         this.mutations.proposed(leader, { type: 'proposed', request, index, term }, (index - 1) as Index);
-      this.mutations.applied(entry, outcome);
+      if (!this.isBehind) this.mutations.applied(entry, outcome);
     });
   }
 }
@@ -304,4 +306,22 @@ test('what waits on a member is bounded in bytes: one more is refused with the l
   assert.equal(world.mutations.count, 0);
   for (let one = 0; one < fits; one++) world.ask(`again ${one}`, lane, megabyte);
   assert.equal(world.answers.length, fits + 1);
+});
+
+test('who waits for an entry that arrives in a snapshot hears that nobody here has seen what came of it', () => {
+  const world = new World(125 * megabyte);
+  world.isBehind = true;
+  for (const name of ['first', 'second']) world.ask(name, {}, 100);
+  world.mutations.leadership(leader, false);
+  world.run(1_000, () => world.log.length === 2);
+  world.run(10);
+  assert.equal(world.answers.length, 0);
+  world.mutations.skippedTo(1 as Index);
+  assert.deepEqual(
+    world.answers.map(({ error, name }) => [name, error?.code, error?.outcome]),
+    [['first', 'OUTCOME_UNKNOWN', 'unknown']],
+  );
+  world.isBehind = false;
+  world.mutations.skippedTo(2 as Index);
+  assert.equal(world.answers.length, 2);
 });

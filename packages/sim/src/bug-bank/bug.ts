@@ -27,6 +27,8 @@ export interface Bug {
   readonly edits: readonly Edit[];
   /** Otherwise any. */
   readonly onlyWith?: Circumstance;
+  /** Times the processor time of the others; 1 if not given. For what happens in one run of several hundred. */
+  readonly patience?: number;
   /** It is looked for in runs of whole members; otherwise of core alone. */
   readonly level?: 'whole members';
 }

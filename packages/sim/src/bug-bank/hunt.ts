@@ -33,12 +33,12 @@ const graceMs = 30_000;
 
 /** What came of each starting seed that there was time for, to its end. Throws when the copy does not run, or does not end. */
 export async function hunt(
-  bug: Pick<Bug, 'name' | 'edits' | 'onlyWith' | 'level'>,
+  bug: Pick<Bug, 'name' | 'edits' | 'onlyWith' | 'patience' | 'level'>,
   hunted: Omit<Hunt, 'onlyWith' | 'level'>,
 ): Promise<Found[]> {
   using copy = new PlantedCopy(bug.name, bug.edits);
-  const { name: _name, edits: _edits, ...where } = bug;
-  const order: Hunt = { ...where, ...hunted };
+  const { name: _name, edits: _edits, patience: longer = 1, ...where } = bug;
+  const order: Hunt = { ...where, ...hunted, budgetMs: longer * hunted.budgetMs };
   const found: Found[] = [];
   const { code, stderr } = await runIn(copy, order, (one) => found.push(one), patience * order.budgetMs + graceMs);
   if (code !== 0) throw new Error(`${bug.name}: the copy ended with ${code}: ${stderr}`);

@@ -190,6 +190,7 @@ const planted: readonly Bug[] = [
     what: 'a leader renews leases without finding out whether it still leads',
     seenIn: 'etcd #15247',
     onlyWith: 'severed leaders',
+    patience: 8,
     edits: [
       {
         file: 'member/src/lease/lease-keeper.ts',

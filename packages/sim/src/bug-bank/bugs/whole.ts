@@ -125,12 +125,6 @@ const planted: readonly Bug[] = [
     ],
   },
   {
-    name: 'waiters-of-a-snapshot-forgotten',
-    what: 'whoever waits for an entry that arrives with a snapshot is never answered',
-    seenIn: 'openraft, client responses after an install',
-    edits: [{ file: 'member/src/member.ts', find: '    this.#mutations.skippedTo(index);\n', replace: '' }],
-  },
-  {
     name: 'no-delay-behind-a-broken-hold',
     what: 'the lock of a hold that an operator broke is granted at once, while its holder may not know',
     seenIn: 'Chubby §2.4, the lock-delay',
