@@ -50,6 +50,8 @@ test('between a put that arrives and its answer that leaves, an fdatasync of the
 
 /** A masked close frame with a status code: the client's last word, which is no request. */
 const closeFrameBytes = 8;
+/** A masked pong: a member pings its clients now and then, and what comes back is no request and ends no answer. */
+const pongFrameBytes = 14;
 
 /**
  * The answer to everything that was read from the client; `synced`: after that read an fdatasync of the log has begun and finished.
@@ -63,7 +65,9 @@ function answersOf(
   log: string,
 ): { readonly line: string; readonly synced: boolean }[] {
   const isClients = ({ target }: SystemCall): boolean => target.includes(`127.0.0.1:${clientPort}->`);
-  const reads = calls.filter((call) => call.name === 'read' && call.result > 0 && isClients(call));
+  const reads = calls.filter(
+    (call) => call.name === 'read' && call.result > 0 && isClients(call) && call.result !== pongFrameBytes,
+  );
   const requests = reads.filter(({ result }) => result > closeFrameBytes);
   const syncs = calls.filter((call) => call.name === 'fdatasync' && call.result === 0 && call.target.startsWith(log));
   const writes = calls.filter((call) => /^(?:write|send)/.test(call.name) && isClients(call));
