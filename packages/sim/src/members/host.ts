@@ -137,6 +137,12 @@ export class MemberHost {
     this.crash();
   }
 
+  /** It was only switched off. */
+  findAgain(): void {
+    this.isLost = false;
+    this.start();
+  }
+
   start(): void {
     if (this.isLost) return;
     const life = this.#life;

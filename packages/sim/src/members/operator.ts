@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@conclave/client';
 import { ConclaveError } from '@conclave/client/internal';
-import { type MemberId, membersOf } from '@conclave/core';
+import { type Configuration, isJoint, type MemberId, membersOf } from '@conclave/core';
 import type { ClientMutation } from '@conclave/protocol';
 import type { Random } from '../random.ts';
 import type { Scheduler } from '../scheduler.ts';
@@ -22,6 +22,7 @@ export interface Joiner {
 
 interface World {
   readonly settings: OperatorSettings;
+  readonly electionMs: number;
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly hosts: readonly MemberHost[];
@@ -35,6 +36,8 @@ const maxPresent = 7;
 /** A machine is switched on some time after it was announced. */
 const maxStartMs = 300;
 const timeoutMs = 3_000;
+/** So long a machine is only switched off: leaders know by then that it is silent, and begin no change that would need it. */
+const doubtElections = 3;
 
 /**
  * Who takes part, who leads and how reads are answered, changed by an operator over the SDK: members are added as learners or voters, promoted, demoted,
@@ -91,13 +94,17 @@ export class MemberOperator implements MemberObserver {
 
   #every(meanMs: number, act: (sdk: Client) => Promise<unknown>): void {
     if (meanMs === Number.POSITIVE_INFINITY) return;
-    const { clients, random, scheduler } = this.#world;
+    const { random, scheduler } = this.#world;
     scheduler.after(random.exponential(meanMs), () => {
       if (this.#stopped) return;
-      const client = random.pick(clients);
-      client.process.spawn(async () => this.#try(async () => act(await client.client())));
+      this.#ask(act);
       this.#every(meanMs, act);
     });
+  }
+
+  #ask(act: (sdk: Client) => Promise<unknown>): void {
+    const client = this.#world.random.pick(this.#world.clients);
+    client.process.spawn(async () => this.#try(async () => act(await client.client())));
   }
 
   /** What is refused now may be taken later; the history says what was done. */
@@ -142,7 +149,7 @@ export class MemberOperator implements MemberObserver {
         await this.#add(sdk);
         return this.#become(sdk, other, 'removed');
       case 'wipe':
-        return this.#wipe(sdk, other);
+        return this.#wipe(other);
       case 'leases':
         this.#leaseReads = !this.#leaseReads;
         return this.#perform(sdk, { type: 'clusterSet', leaseReads: this.#leaseReads });
@@ -171,23 +178,31 @@ export class MemberOperator implements MemberObserver {
   }
 
   /** Its machine is lost with all that is on it; another one takes its place. One at a time, and of three or more: what a majority has must stay. */
-  async #wipe(sdk: Client, host: MemberHost | null): Promise<void> {
-    if (host === null || !this.#isWhole()) return;
-    this.counts.wiped++;
+  #wipe(host: MemberHost | null): void {
+    const configuration = this.#agreed();
+    if (host === null || configuration === null) return;
+    const { electionMs, hosts, scheduler } = this.#world;
+    if (configuration.voters.length < 3 || !membersOf(configuration).every((id) => isPresentIn(hosts, id))) return;
     host.lose();
-    await this.#add(sdk);
-    await this.#become(sdk, host, 'removed');
+    scheduler.after(doubtElections * electionMs, () => {
+      // A change that had begun may need its vote for good: then the machine is put back.
+      if (this.#stopped || JSON.stringify(this.#agreed()) !== JSON.stringify(configuration)) return host.findAgain();
+      this.counts.wiped++;
+      this.#ask(async (sdk) => {
+        await this.#add(sdk);
+        await this.#become(sdk, host, 'removed');
+      });
+    });
   }
 
-  /** Nobody counts somebody who is lost, and everybody agrees who counts. */
-  #isWhole(): boolean {
+  /** How the members are counted, where all of them say the same and no change is under way. */
+  #agreed(): Configuration | null {
     const present = this.#world.hosts.filter(({ isPresent }) => isPresent);
     const configurations = present.map(({ member }) => member?.raft.configuration);
     const [first] = configurations;
-    if (first === undefined || first.voters.length < 3 || first.votersOutgoing.length > 0) return false;
+    if (first === undefined || isJoint(first)) return null;
     const shown = JSON.stringify(first);
-    const isAgreed = configurations.every((configuration) => JSON.stringify(configuration) === shown);
-    return isAgreed && membersOf(first).every((id) => present.some((host) => host.id === id));
+    return configurations.every((configuration) => JSON.stringify(configuration) === shown) ? first : null;
   }
 
   async #transfer(sdk: Client): Promise<void> {
@@ -197,4 +212,8 @@ export class MemberOperator implements MemberObserver {
     await sdk.transferLeader(to, { timeoutMs });
     this.counts.handedOver++;
   }
+}
+
+function isPresentIn(hosts: readonly MemberHost[], id: MemberId): boolean {
+  return hosts.some((host) => host.id === id && host.isPresent);
 }

@@ -168,6 +168,7 @@ class MemberRun {
     this.#observers.push(this.#workload);
     this.#operator = new MemberOperator({
       settings: settings.operator,
+      electionMs: settings.electionMs,
       scheduler,
       random: random.fork('operator'),
       hosts: this.#hosts,
