@@ -43,8 +43,8 @@ const slowFilesShown = 10;
 const started = performance.now();
 
 if (files.length > 0) {
-  // What is still open when the last test of a file is over does not keep the file going. What still runs is looked for below.
-  const stream = run({ files, concurrency: filesAtOnce, timeout: fileTimeoutMs, forceExit: true });
+  process.execArgv.push('--import', new URL('end-of-file.mjs', import.meta.url).href);
+  const stream = run({ files, concurrency: filesAtOnce, timeout: fileTimeoutMs });
   for (const outcome of ['test:pass', 'test:fail']) stream.on(outcome, spend);
   stream.on('test:pass', (event) => (event.skip === undefined ? pass(event) : skip(event)));
   stream.on('test:fail', fail);
