@@ -1,4 +1,4 @@
-import type { Broken, Fence, LockName, LockRequestId } from '@conclave/protocol';
+import type { Broken, Fence, HoldProof, LockName, LockRequestId } from '@conclave/protocol';
 import { Emitter } from '../emitter.ts';
 import { ConclaveError } from '../error.ts';
 import { driftMarginMs } from '../session/liveness.ts';
@@ -86,6 +86,11 @@ export class Hold {
     if (this.#isContended || this.isOver) return;
     this.#isContended = true;
     this.events.emit('contended');
+  }
+
+  /** For a keepalive. */
+  get proof(): HoldProof {
+    return { ...this.#id, fence: this.fence };
   }
 
   /** This hold and no other, in a transaction or a question to the cluster. */
