@@ -85,6 +85,8 @@ export class Sessions implements LinkUser {
       this.#cores.delete(core);
     });
     this.#cores.add(core);
+    // The next one is due by the ttls that there were when the last one left.
+    this.#keepaliveAtMs = Math.min(this.#keepaliveAtMs, this.#environment.clock.nowMs() + this.#keepaliveMs());
     this.#created();
     this.#watch();
     return core;
