@@ -73,6 +73,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     case 'lockRelease':
     case 'lockBreak':
     case 'lockCancel':
+    case 'lockConvert':
     case 'lockDelayEnd':
     case 'proclaim':
       return runOnLocks(model, operation);

@@ -47,11 +47,13 @@ export interface ModelLease {
 export interface ModelRequest {
   readonly session: number;
   readonly sequence: number;
-  readonly claims: readonly LockClaim[];
+  claims: readonly LockClaim[];
   readonly order: number;
   readonly value: Uint8Array | null;
   readonly lockDelayMs: number;
-  readonly keeping: readonly number[];
+  keeping: readonly number[];
+  /** It shares its only lock, and wants it alone. */
+  upgrading: boolean;
   /** 0 while it waits. */
   fence: number;
   sinceWallMs: number;
