@@ -29,6 +29,9 @@ export type { Guard, HoldEvents } from './lock/hold.ts';
 export type { Held, Lock } from './lock/lock.ts';
 export type { HoldOptions, LockMode, LockOptions } from './lock/locks.ts';
 export type { PermitOptions, Semaphore, SemaphoreOptions } from './lock/semaphore.ts';
+export type { MirrorChange, MirrorEvent } from './mirror/change.ts';
+export type { Mirror, MirrorEvents, MirrorOptions } from './mirror/mirror.ts';
+export type { MirrorListOptions, MirrorView } from './mirror/view.ts';
 export type { Session } from './session/session.ts';
 export type { SessionState } from './session/session-core.ts';
 export type {
