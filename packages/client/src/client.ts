@@ -2,7 +2,7 @@ import { type ClientMutation, type ClusterStatus, isQuery, type Query, type Resu
 import { bounds } from './bounds.ts';
 import { type CallOptions, type WriteOptions, waitingFor } from './call.ts';
 import type { ClientCore, ClientEvents, ResultOf } from './client-core.ts';
-import type { Config, ConfigOptions } from './config/config.ts';
+import type { Config, ConfigDocuments, ConfigOptions, ConfigSetOptions } from './config/config.ts';
 import type { StandardSchema } from './config/standard-schema.ts';
 import { type Election, ElectionHandle } from './election/election.ts';
 import type { Unsubscribe } from './emitter.ts';
@@ -113,6 +113,8 @@ export interface Client extends AsyncDisposable {
     schema: StandardSchema<Input, Output>,
     options?: ConfigOptions<Output>,
   ): Promise<Config<Output>>;
+  /** Several of them, always as they were at one revision: `client.config({ limits: { name: 'payments/limits', schema }, … })`. */
+  config<T>(documents: ConfigDocuments<T>, options?: ConfigSetOptions): Promise<Config<T>>;
 
   /** The same client, for keys, locks, elections and documents whose names begin with `prefix`, which it adds and takes off. */
   namespace(prefix: Key): Client;
@@ -269,13 +271,20 @@ export class ClientHandle implements Client {
     return new ElectionHandle(this.#core, this.#space.key(name));
   }
 
-  async config<Input, Output>(
+  config<Input, Output>(
     name: string,
     schema: StandardSchema<Input, Output>,
-    options: ConfigOptions<Output> = {},
-  ): Promise<Config<Output>> {
-    const { openConfig } = await loadLive();
-    return openConfig(this.#core, this.#space, name, schema, options);
+    options?: ConfigOptions<Output>,
+  ): Promise<Config<Output>>;
+  config<T>(documents: ConfigDocuments<T>, options?: ConfigSetOptions): Promise<Config<T>>;
+  async config<T>(
+    first: string | ConfigDocuments<T>,
+    second: StandardSchema<unknown, T> | ConfigSetOptions = {},
+    options: ConfigOptions<T> = {},
+  ): Promise<Config<T>> {
+    const { openConfig, openConfigs } = await loadLive();
+    if (typeof first !== 'string') return openConfigs(this.#core, this.#space, first, second as ConfigSetOptions);
+    return openConfig(this.#core, this.#space, first, second as StandardSchema<unknown, T>, options);
   }
 
   namespace(prefix: Key): Client {

@@ -1,6 +1,15 @@
 export type { CallOptions, WriteOptions } from './call.ts';
 export type { Client, LockChoice, SessionCallOptions } from './client.ts';
-export type { Config, ConfigChange, ConfigEvents, ConfigOptions } from './config/config.ts';
+export type { ConfigCache } from './config/cache.ts';
+export type {
+  Config,
+  ConfigChange,
+  ConfigDocument,
+  ConfigDocuments,
+  ConfigEvents,
+  ConfigOptions,
+  ConfigSetOptions,
+} from './config/config.ts';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './config/standard-schema.ts';
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './create-client.ts';

@@ -1,8 +1,9 @@
-import type { openConfig } from './config/config.ts';
+import type { openConfig, openConfigs } from './config/config.ts';
 import type { openMirror } from './mirror/mirror.ts';
 
 interface Live {
   readonly openConfig: typeof openConfig;
+  readonly openConfigs: typeof openConfigs;
   readonly openMirror: typeof openMirror;
 }
 
