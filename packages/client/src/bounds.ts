@@ -36,6 +36,8 @@ export const bounds = {
   mirrorEntryBytes: 530,
   /** A quiet mirror learns this often how far the cluster is. */
   mirrorProgressMs: 1_000,
+  /** How soon history without an end of its own says that there is no more of it. */
+  historyProgressMs: 100,
   /** How long `config` waits for the cluster before it begins with what is in its cache. */
   cacheAfterMs: 1_000,
   /** Attempts of `config.update` against other writers, before it gives up. */
