@@ -27,6 +27,11 @@ export interface ConnectOptions extends CallOptions {
    * by a random key each, remembered for ten minutes: for callers that do one thing and go.
    */
   readonly identity?: 'session' | 'idempotency-key';
+  /**
+   * `false`: resolves at once, also when no member can be reached; calls wait for one within their own time. For programs that must start without the
+   * cluster, with what `config` has in its cache.
+   */
+  readonly waitForReady?: boolean;
   /** What has nobody to be told to: a listener threw. Without it, it goes to the console. */
   readonly onError?: (error: unknown, where: string) => void;
 }
@@ -40,7 +45,8 @@ export async function createClient(environment: Environment, options: ConnectOpt
   const own = onError === undefined ? environment : { ...environment, report: onError };
   const core = new ClientCore(own, { endpoints, author, identity, metadata });
   try {
-    await core.connect(options);
+    if (options.waitForReady === false) core.start();
+    else await core.connect(options);
   } catch (error) {
     await core.close();
     throw error;
