@@ -17,7 +17,6 @@ import {
   type KeepaliveHolds,
   type LeaseId,
   type LeaseTimes,
-  limits,
   type MemberMessage,
   type Mutate,
   minProtocolVersion,
@@ -343,9 +342,15 @@ export class ClientConnection implements Attached {
       if (settled.repeated) this.#renewed(id, settled, settled.response.session);
       else this.#answer(id, settled, null);
     };
-    // The secret's hash is identity enough: opened twice with the same secret, it is one session.
-    const identity = { by: 'key', key: secretHash.subarray(0, limits.maxIdempotencyKeyBytes) } as const;
-    const intent = { identity, author: this.#author, reason: null, operation };
+    // The secret's hash is identity enough: opened twice with the same secret, it is one session. It takes none of the room for idempotency
+    // keys: where that is full, sessions are still opened.
+    const intent = {
+      identity: { by: 'none' },
+      isIdempotent: true,
+      author: this.#author,
+      reason: null,
+      operation,
+    } as const;
     const origin = { from: 'client', lane: this.#lane, settle } as const;
     this.#services.mutations.submit(new Mutation(intent, origin, this.#deadline(null)));
   }
