@@ -30,6 +30,8 @@ export const bounds = {
   watchBufferBytes: 1_048_576,
   /** A quiet watch learns this often how far the cluster is. */
   watchProgressMs: 5_000,
+  /** Handles of one lock that one owner has at a time. */
+  maxReentries: 65_536,
   /** Attempts of `config.update` against other writers, before it gives up. */
   maxUpdateAttempts: 100,
 } as const;
