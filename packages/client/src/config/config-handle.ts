@@ -184,7 +184,8 @@ export class ConfigHandle<T> implements Config<T> {
 
   async update(change: (current: T) => T | Promise<T>, options: WriteOptions = {}): Promise<Revision> {
     const { deadlineMs, signal } = waitingFor(this.#core, options);
-    const revision = await updateDocuments(this.#core, this.#space, this.#shape, () => this.value, change, options);
+    const otherwise = (): readonly unknown[] => this.#documents.map((document) => document.value);
+    const revision = await updateDocuments(this.#core, this.#space, this.#shape, otherwise, change, options);
     // It is written, whether it is seen here in time or not.
     await this.#news.until(() => this.#looked >= revision, { deadlineMs, signal }).catch(() => {});
     return revision;
@@ -217,8 +218,9 @@ export class ConfigHandle<T> implements Config<T> {
     let isNew = this.#current === null;
     for (const document of this.#documents) {
       if (!(await document.look(view.get(document.spec.key)))) continue;
-      isNew = true;
       const { isWrong, issues, spec } = document;
+      // What is not valid makes no other value: the last one stays, or the default.
+      isNew ||= issues === null;
       if (isWrong && issues !== null) {
         this.#tell(() => this.#events.emit('invalid', issues, change?.revision ?? view.revision, spec.name));
       }

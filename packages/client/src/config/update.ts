@@ -12,7 +12,7 @@ export async function updateDocuments<T>(
   core: ClientCore,
   space: KeySpace,
   shape: Shape<T>,
-  otherwise: () => T,
+  otherwise: () => readonly unknown[],
   change: (current: T) => T | Promise<T>,
   options: WriteOptions,
 ): Promise<Revision> {
@@ -23,7 +23,7 @@ export async function updateDocuments<T>(
     const gets = specs.map(({ key }): TxnGet => ({ get: key }));
     const { results: entries } = await txn(core, space, { then: gets, else: [] }, limited);
     const read = await Promise.all(specs.map((spec, at) => readDocument(entries[at]?.text() ?? null, spec)));
-    const last = shape.split(otherwise());
+    const last = otherwise();
     const present = read.map((document, at) => (document.issues === null ? document.value : last[at]));
     const next = shape.split(await change(shape.assemble(present)));
     const texts = next.map((value, at) => {
