@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Session } from '@conclave/client';
-import { exitCode } from './exit.ts';
+import { CommandNotStarted, exitCode } from './exit.ts';
 
 export interface ChildOptions {
   readonly command: readonly string[];
@@ -20,7 +20,7 @@ const checkIntervalMs = 50;
 /**
  * Runs a command while something is held, in a process group of its own, so that what it starts ends with it. When the hold's time runs out
  * (its renewals are not confirmed any more), the group gets TERM `killAfterMs` before the deadline and KILL at the deadline: before
- * anybody else can be granted. Resolves to the exit code.
+ * anybody else can be granted. Resolves to the exit code. Rejects with CommandNotStarted.
  */
 export async function runHeld({ command, environment, killAfterMs, session, signal }: ChildOptions): Promise<number> {
   const [file = '', ...args] = command;
@@ -45,7 +45,7 @@ export async function runHeld({ command, environment, killAfterMs, session, sign
   const passed = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of passed) process.on(name, pass);
   try {
-    const code = await ended(child);
+    const code = await ended(child, file);
     // Whatever it started and left behind must not outlive the hold either.
     endGroup(child, 'SIGKILL');
     return lost ? exitCode.holdLost : code;
@@ -56,9 +56,9 @@ export async function runHeld({ command, environment, killAfterMs, session, sign
   }
 }
 
-async function ended(child: ChildProcess): Promise<number> {
+async function ended(child: ChildProcess, command: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => reject(new CommandNotStarted(command, error)));
     child.once('exit', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
   });
 }

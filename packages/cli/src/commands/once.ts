@@ -1,9 +1,9 @@
 import { hostname } from 'node:os';
 import type { Client, Session } from '@conclave/client';
-import { type OnceContext, type OnceOutcome, once as runOnce } from '@conclave/client/jobs';
+import { JobNotBegun, type OnceContext, type OnceOutcome, once as runOnce } from '@conclave/client/jobs';
 import { ConclaveError, clientOptions, withClient } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
-import { exitCode, UsageError } from '../exit.ts';
+import { CommandNotStarted, exitCode, UsageError } from '../exit.ts';
 import { runHeld } from '../held-child.ts';
 import { holdOptions, timesOf } from '../hold.ts';
 
@@ -12,7 +12,7 @@ export const once: Command = {
   usage: 'NAME -- COMMAND …',
   summary: [
     'Runs COMMAND unless it was run under this NAME before, here or elsewhere, and tells what became of it. Whoever comes while it runs waits for that.',
-    'Its exit code is recorded: 0 is done, every other one has failed. Where COMMAND runs, `once` ends with its exit code; elsewhere with 0 or, if it failed, 1.',
+    'Its exit code is recorded: 0 is done, every other one has failed. Where COMMAND runs, `once` ends with its exit code; elsewhere with 0 or, if it failed, 1. One that cannot be started ends it with 127 (there is none) or 126, and nothing is recorded.',
     'At least once: when the cluster cannot be reached COMMAND gets TERM, then KILL, and somebody else begins it anew, as when this process is killed. CONCLAVE_ONCE, CONCLAVE_FENCE and CONCLAVE_ATTEMPT are in its environment.',
     '--json, on standard error: {name,ran,state:"done"|"failed",by,fence,attempt,startedAt,endedAt,error?}',
   ].join('\n'),
@@ -44,7 +44,9 @@ async function runNamed(parsed: Arguments, client: Client, name: string): Promis
   let code: number = exitCode.ok;
   const run = async (context: OnceContext): Promise<{ exitCode: number }> => {
     running = true;
-    code = await runChild(parsed.rest, context, session, killAfterMs);
+    code = await runChild(parsed.rest, context, session, killAfterMs).catch((error: unknown) => {
+      throw error instanceof CommandNotStarted ? new JobNotBegun(error.message, { cause: error }) : error;
+    });
     // Cut short: that is no outcome.
     if (isUnwanted || context.signal.aborted || session.remainingMs() <= killAfterMs) interrupted.abort();
     interrupted.signal.throwIfAborted();
@@ -62,6 +64,7 @@ async function runNamed(parsed: Arguments, client: Client, name: string): Promis
     if (outcome.ran) return code;
     return outcome.state === 'done' ? exitCode.ok : exitCode.negative;
   } catch (error) {
+    if (error instanceof JobNotBegun) throw error.cause;
     if (!ConclaveError.is(error)) throw error;
     const gaveUp =
       interrupted.signal.aborted || (error.code === 'DEADLINE_EXCEEDED' && waitMs !== undefined && !running);

@@ -25,6 +25,11 @@ export interface JobContext {
   readonly guard: () => Guard;
 }
 
+/** Thrown by a job that found that it cannot begin where it is: nothing is recorded, and any instance may run it, as if this one had not asked. */
+export class JobNotBegun extends Error {
+  override readonly name = 'JobNotBegun';
+}
+
 /** How a run ended, as everybody sees it. */
 export type JobOutcome =
   | (Ended & { readonly state: 'done'; readonly result: unknown })
@@ -60,7 +65,10 @@ export interface RunPlan {
   readonly run: (context: JobContext) => unknown;
 }
 
-/** Rejects with LOCK_LOST when it was lost meanwhile, which another instance makes up for; with CANCELLED when the caller's signal ended it. */
+/**
+ * Rejects with LOCK_LOST when it was lost meanwhile, which another instance makes up for; with CANCELLED when the caller's signal ended it; with the
+ * job's own JobNotBegun.
+ */
 export async function perform(client: Client, plan: RunPlan): Promise<{ outcome: JobOutcome; cause: unknown }> {
   const { begun, lock, name, signal } = plan;
   await writeHeld(client, plan, plan.begin(begun));
@@ -83,6 +91,7 @@ export async function perform(client: Client, plan: RunPlan): Promise<{ outcome:
   try {
     ended = { state: 'done', result: recordable(await plan.run(context)) };
   } catch (error) {
+    if (error instanceof JobNotBegun) throw error;
     if (signal?.aborted === true) throw cancelled(signal, name);
     cause = error;
     ended = { state: 'failed', error: messageOf(error) };
