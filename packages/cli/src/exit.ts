@@ -20,7 +20,9 @@ export class CommandNotStarted extends Error {
   readonly exitCode: number;
 
   constructor(command: string, { code, message }: NodeJS.ErrnoException) {
-    super(code === 'ENOENT' ? `${command}: there is no such command` : `${command}: it could not be started: ${message}`);
+    super(
+      code === 'ENOENT' ? `${command}: there is no such command` : `${command}: it could not be started: ${message}`,
+    );
     this.exitCode = code === 'ENOENT' ? notFound : notExecutable;
   }
 }

@@ -1,11 +1,13 @@
 import { hostname } from 'node:os';
-import type { Client, Session } from '@conclave/client';
+import type { Client } from '@conclave/client';
 import { JobNotBegun, type OnceContext, type OnceOutcome, once as runOnce } from '@conclave/client/jobs';
 import { ConclaveError, clientOptions, withClient } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
+import { onEndSignal } from '../end-signals.ts';
 import { CommandNotStarted, exitCode, UsageError } from '../exit.ts';
 import { runHeld } from '../held-child.ts';
 import { holdOptions, timesOf } from '../hold.ts';
+import { complain } from '../output.ts';
 
 export const once: Command = {
   name: 'once',
@@ -27,7 +29,8 @@ export const once: Command = {
 };
 
 async function runNamed(parsed: Arguments, client: Client, name: string): Promise<number> {
-  const { killAfterMs, ttlMs, waitMs } = timesOf(parsed);
+  const times = timesOf(parsed);
+  const { ttlMs, waitMs } = times;
   const metadata = { pid: `${process.pid}`, program: 'conclave once' };
   const session = await client.session({ ttlMs, metadata });
   const interrupted = new AbortController();
@@ -38,17 +41,17 @@ async function runNamed(parsed: Arguments, client: Client, name: string): Promis
     // While the command runs it gets the signal itself, and may end in good order.
     if (!running) interrupted.abort();
   };
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  onEndSignal(interrupt);
   // What the command ended with, here.
   let code: number = exitCode.ok;
   const run = async (context: OnceContext): Promise<{ exitCode: number }> => {
     running = true;
-    code = await runChild(parsed.rest, context, session, killAfterMs).catch((error: unknown) => {
+    const end = await runChild(parsed.rest, name, context, times).catch((error: unknown) => {
       throw error instanceof CommandNotStarted ? new JobNotBegun(error.message, { cause: error }) : error;
     });
-    // Cut short: that is no outcome.
-    if (isUnwanted || context.signal.aborted || session.remainingMs() <= killAfterMs) interrupted.abort();
+    code = end.code;
+    // That is no outcome.
+    if (isUnwanted || end.isCutShort) interrupted.abort();
     interrupted.signal.throwIfAborted();
     if (code !== exitCode.ok) throw new Error(`the command ended with exit code ${code}`);
     return { exitCode: code };
@@ -70,19 +73,20 @@ async function runNamed(parsed: Arguments, client: Client, name: string): Promis
       interrupted.signal.aborted || (error.code === 'DEADLINE_EXCEEDED' && waitMs !== undefined && !running);
     if (!gaveUp) throw error;
     const why = code === exitCode.holdLost ? 'its hold was lost' : 'it was given up';
-    console.error(`conclave once: ${name}: ${why}; nothing is recorded`);
+    complain(`conclave once: ${name}: ${why}; nothing is recorded`);
     return code === exitCode.ok ? exitCode.negative : code;
   }
 }
 
 async function runChild(
   command: readonly string[],
-  { attempt, fence, name, signal }: OnceContext,
-  session: Session,
-  killAfterMs: number,
-): Promise<number> {
+  name: string,
+  { attempt, fence, remainingMs, signal }: OnceContext,
+  { foreground, killAfterMs }: ReturnType<typeof timesOf>,
+): ReturnType<typeof runHeld> {
   const environment = { CONCLAVE_ONCE: name, CONCLAVE_FENCE: `${fence}`, CONCLAVE_ATTEMPT: `${attempt}` };
-  return runHeld({ command, environment, session, signal, killAfterMs });
+  const title = `conclave once: ${name}`;
+  return runHeld({ command, environment, title, signal, remainingMs, killAfterMs, foreground });
 }
 
 /** Standard output is the command's. */
@@ -93,6 +97,6 @@ function tell(parsed: Arguments, name: string, outcome: OnceOutcome): void {
     console.error(JSON.stringify({ name, ran, state, by, fence, attempt, startedAt, endedAt, ...error }));
   } else if (!ran) {
     const how = state === 'done' ? 'it is done' : `it failed: ${outcome.error}`;
-    console.error(`${name}: ${how}, ${endedAt.toISOString()}, by ${by}`);
+    complain(`${name}: ${how}, ${endedAt.toISOString()}, by ${by}`);
   }
 }

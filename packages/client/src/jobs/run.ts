@@ -15,6 +15,8 @@ export interface JobContext {
   readonly name: string;
   /** Aborts before another instance can begin the same run, and when the caller's own signal does. */
   readonly signal: AbortSignal;
+  /** Until the signal aborts, if the lock is not renewed any more. 0 when it is lost. */
+  readonly remainingMs: () => number;
   /** Larger than that of every run before it: whatever the job writes elsewhere can refuse a smaller one. */
   readonly fence: number;
   /** 1, or more: those who began it before were lost, and nobody knows how far they got. */
@@ -79,6 +81,7 @@ export async function perform(client: Client, plan: RunPlan): Promise<{ outcome:
   const context: JobContext = {
     name,
     signal: controller.signal,
+    remainingMs: () => lock.remainingMs(),
     fence: lock.fence,
     attempt: begun.attempt,
     assertHeld: () => lock.assertHeld(),
