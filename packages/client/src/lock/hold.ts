@@ -85,7 +85,7 @@ export class Hold {
     const who = author === null ? '' : ` by ${author}`;
     const why = reason === null ? '' : `: ${reason}`;
     const next = delayMs === 0 ? 'the next one may hold it already' : `nobody is granted for ${delayMs} ms`;
-    this.end(`it was broken${who}${why}; ${next}`, undefined);
+    this.end(`it was broken${who}${why}; ${next}`, undefined, { delayMs });
   }
 
   /** Somebody waits for it. */
@@ -119,10 +119,13 @@ export class Hold {
     return { session: this.core.id ?? 0, sequence: this.sequence };
   }
 
-  end(why: string, cause: unknown): void {
+  /** `delayMs`: from when somebody else ended it, nobody is granted for so long. */
+  end(why: string, cause: unknown, details: { readonly delayMs?: number } = {}): void {
     if (this.isOver) return;
     this.core.holds.delete(this);
     const message = `${this.name.kind} under fence ${this.fence}: ${why}`;
-    this.#controller.abort(new ConclaveError('LOCK_LOST', message, { details: { fence: this.fence }, cause }));
+    this.#controller.abort(
+      new ConclaveError('LOCK_LOST', message, { details: { fence: this.fence, ...details }, cause }),
+    );
   }
 }
