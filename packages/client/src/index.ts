@@ -43,7 +43,7 @@ export type { MirrorChange, MirrorEvent } from './mirror/change.ts';
 export type { Mirror, MirrorEvents, MirrorOptions } from './mirror/mirror.ts';
 export type { MirrorListOptions, MirrorView } from './mirror/view.ts';
 export type { Session } from './session/session.ts';
-export type { SessionState } from './session/session-core.ts';
+export type { SessionState } from './session/session-state.ts';
 export type {
   DeleteEvent,
   EventsBatch,

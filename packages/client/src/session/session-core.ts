@@ -20,14 +20,7 @@ import type { GrantListener } from '../lock/grant-listener.ts';
 import type { Hold } from '../lock/hold.ts';
 import { Liveness } from './liveness.ts';
 import { SequenceLedger } from './sequence-ledger.ts';
-
-/**
- * `jeopardy`: nothing was confirmed for half the ttl; nothing is lost yet. `expired`: its time was up, here or there. `fenced`: it goes on, on
- * somebody else's connection. The last three are final.
- */
-export type SessionState = 'active' | 'jeopardy' | 'expired' | 'closed' | 'fenced';
-
-export type SessionEvents = { readonly state: readonly [SessionState, ConclaveError | null] };
+import type { SessionEvents, SessionOptions, SessionState } from './session-state.ts';
 
 /** What one mutation asks of its session. */
 export interface SessionMutation {
@@ -36,11 +29,6 @@ export interface SessionMutation {
   readonly reason: string | null;
   /** What the session holds or waits for: asked until the log has answered it, or the session ends, which gives it back too. */
   readonly givesBack?: true;
-}
-
-export interface SessionOptions {
-  readonly ttlMs: number;
-  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**

@@ -15,7 +15,8 @@ import type { Link, LinkUser } from '../link/link.ts';
 import { confirmHolds } from '../lock/confirm-holds.ts';
 import type { Hold } from '../lock/hold.ts';
 import { checkTtl } from './check-ttl.ts';
-import { SessionCore, type SessionOptions } from './session-core.ts';
+import { SessionCore } from './session-core.ts';
+import type { SessionOptions } from './session-state.ts';
 
 /** All sessions of a client: opened, claimed at each new connection, kept alive together, watched over. */
 export class Sessions implements LinkUser {
