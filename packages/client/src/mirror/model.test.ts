@@ -127,7 +127,7 @@ test('a mirror is at every moment what the history was at its revision, and tell
     troubles.back();
     // A restore makes those who wait begin anew.
     while (mirror.revision < revision)
-      await mirror.waitFor(revision).catch((error: unknown) => assert.match(`${error}`, /restored/));
+      await mirror.waitFor(revision).catch((error: unknown) => assert.match(String(error), /restored/));
     assert.equal(dump(), shown());
     let before = 0;
     for (const { change, shown: seen } of told) {
