@@ -195,10 +195,10 @@ test('documents are at every moment the last that were valid together, each seen
     config.on('invalid', () => invalid++);
 
     // The plain history: what each document is, what it was when it was valid, and what both were when both were.
-    const present = hasDefault ? null : JSON.stringify(fallback);
-    const now: Record<string, string | null> = { one: present, two: present };
-    const start = hasDefault ? null : fallback;
-    const valid: Record<string, Limits | null> = { one: start, two: start };
+    const text0 = hasDefault ? null : JSON.stringify(fallback);
+    const now: Record<string, string | null> = { one: text0, two: text0 };
+    const valid0 = hasDefault ? null : fallback;
+    const valid: Record<string, Limits | null> = { one: valid0, two: valid0 };
     const expected: string[] = [];
     let expectedInvalid = 0;
     const isValid = (written: string | null): boolean => /^\{"perSecond":-?\d\}$/.test(written ?? '');
@@ -233,9 +233,9 @@ test('documents are at every moment the last that were valid together, each seen
     }
     troubles.back();
     // An update is seen here when it is answered, and with it everything before it.
-    const both = await config.update((present) => ({
+    const both = await config.update((before) => ({
       one: { perSecond: 7 },
-      two: { perSecond: present.two.perSecond + 10 },
+      two: { perSecond: before.two.perSecond + 10 },
     }));
     assert.ok(both >= revision);
     // What was valid last may not have been seen here yet, or never.

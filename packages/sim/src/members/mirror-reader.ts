@@ -1,4 +1,4 @@
-// Loads mirrors before anything runs: in a simulated process nobody can wait for the disk of this one.
+// oxlint-disable-next-line import/no-unassigned-import -- it loads mirrors before anything runs: a simulated process cannot wait for a real disk
 import '@conclave/client/live';
 import type { Mirror, MirrorChange, Selector } from '@conclave/client';
 import { ConclaveError } from '@conclave/client/internal';
