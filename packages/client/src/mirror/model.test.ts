@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import * as fc from 'fast-check';
-import { type Limits, limitsSchema } from '../../testing/documents.ts';
+import { type Limits, limitsSchema, slowLimitsSchema } from '../../testing/documents.ts';
 import { Harness } from '../../testing/harness.ts';
 import type { TestNetwork } from '../../testing/network.ts';
 import type { Client } from '../client.ts';
-import type { StandardSchema } from '../config/standard-schema.ts';
 import type { MirrorChange } from './change.ts';
 
 type Disturbance = 'cut' | 'away' | 'back' | 'compact' | 'restore';
@@ -146,17 +145,6 @@ test('a mirror is at every moment what the history was at its revision, and tell
   await fc.assert(property, { numRuns: 30, endOnFailure: true });
 });
 
-/** Answers later, as one that asks somebody. */
-const slowSchema: StandardSchema<Limits> = {
-  '~standard': {
-    ...limitsSchema['~standard'],
-    validate: async (value) => {
-      await new Promise((resolve) => setImmediate(resolve));
-      return limitsSchema['~standard'].validate(value);
-    },
-  },
-};
-
 const fields = ['one', 'two'] as const;
 const text = fc.oneof(
   { arbitrary: fc.nat(9).map((perSecond) => JSON.stringify({ perSecond })), weight: 5 },
@@ -186,7 +174,7 @@ test('documents are at every moment the last that were valid together, each seen
     }
     const otherwise = hasDefault ? { default: fallback } : {};
     const config = await reader.config({
-      one: { name: one, schema: slowSchema, ...otherwise },
+      one: { name: one, schema: slowLimitsSchema, ...otherwise },
       two: { name: two, schema: limitsSchema, ...otherwise },
     });
     const told: string[] = [];
