@@ -10,6 +10,23 @@ export const exitCode = {
   holdLost: 6,
 } as const;
 
+/** What shells end with when there is no such command, and when it cannot be executed. */
+const notFound = 127;
+const notExecutable = 126;
+
+/** The command behind `--` did not start. */
+export class CommandNotStarted extends Error {
+  override readonly name = 'CommandNotStarted';
+  readonly exitCode: number;
+
+  constructor(command: string, { code, message }: NodeJS.ErrnoException) {
+    super(
+      code === 'ENOENT' ? `${command}: there is no such command` : `${command}: it could not be started: ${message}`,
+    );
+    this.exitCode = code === 'ENOENT' ? notFound : notExecutable;
+  }
+}
+
 /** The command line is wrong: the message names what, and what would be right. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

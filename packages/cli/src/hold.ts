@@ -2,14 +2,19 @@
 import type { Client, Held, LockOptions, Session } from '@conclave/client';
 import { ConclaveError, withClient } from './client.ts';
 import type { Arguments, Option } from './command.ts';
-import { exitCode } from './exit.ts';
+import { onEndSignal } from './end-signals.ts';
+import { exitCode, UsageError } from './exit.ts';
 import { runHeld } from './held-child.ts';
-import { printJson } from './output.ts';
+import { complain, printable, printJson } from './output.ts';
 
 export const holdOptions: Readonly<Record<string, Option>> = {
   'ttl-ms': { type: 'string', value: 'MS', help: 'without a sign of life for so long it is lost (15000)' },
   'wait-ms': { type: 'string', value: 'MS', help: 'give up when it was not granted within this time; exits with 1' },
-  'kill-after-ms': { type: 'string', value: 'MS', help: 'between TERM and KILL (2000)' },
+  'kill-after-ms': { type: 'string', value: 'MS', help: 'from TERM to KILL, at most half of the ttl (2000)' },
+  foreground: {
+    type: 'boolean',
+    help: 'COMMAND keeps the terminal, and asks for passwords there; what it starts is not ended with it',
+  },
 };
 
 const defaultTtlMs = 15_000;
@@ -37,14 +42,29 @@ export interface Holding<H extends Held> {
 interface Times {
   readonly ttlMs: number;
   readonly killAfterMs: number;
+  readonly foreground: boolean;
   /** Undefined: as long as it takes. */
   readonly waitMs: number | undefined;
 }
 
 export function timesOf(parsed: Arguments): Times {
   const ttlMs = parsed.number('ttl-ms', minTtlMs, maxTtlMs, defaultTtlMs);
-  const killAfterMs = parsed.number('kill-after-ms', 0, ttlMs, Math.min(2_000, ttlMs / 2));
-  return { ttlMs, killAfterMs, waitMs: parsed.number('wait-ms', 0, Number.MAX_SAFE_INTEGER) };
+  return {
+    ttlMs,
+    killAfterMs: killAfterOf(parsed, ttlMs),
+    foreground: parsed.flag('foreground'),
+    waitMs: parsed.number('wait-ms', 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** Renewed three times per ttl, a healthy hold has between two thirds of it left and the whole: TERM at more than half would end it. */
+function killAfterOf(parsed: Arguments, ttlMs: number): number {
+  const mostMs = Math.floor(ttlMs / 2);
+  const killAfterMs = parsed.number('kill-after-ms', 0, maxTtlMs, Math.min(2_000, mostMs));
+  if (killAfterMs <= mostMs) return killAfterMs;
+  throw new UsageError(
+    `--kill-after-ms ${killAfterMs}: at most ${mostMs}, half of the ttl of ${ttlMs} ms, or what is held and well would be ended`,
+  );
 }
 
 export async function holdWhile<H extends Held>(parsed: Arguments, holding: Holding<H>): Promise<number> {
@@ -56,28 +76,34 @@ async function hold<H extends Held>(
   parsed: Arguments,
   holding: Holding<H>,
   client: Client,
-  { killAfterMs, ttlMs, waitMs }: Times,
+  { foreground, killAfterMs, ttlMs, waitMs }: Times,
 ): Promise<number> {
   const { command, name } = holding;
   const metadata = { pid: `${process.pid}`, program: `conclave ${command}` };
+  const interrupted = new AbortController();
+  const stopListening = onEndSignal(() => interrupted.abort());
   // Ended by the client's close, which waits for the cluster a short time only: a cluster that is gone must not keep this process.
   const session = await client.session({ ttlMs, metadata });
-  const interrupted = new AbortController();
-  const interrupt = (): void => interrupted.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
   const held = await obtain(holding, client, session, waitMs, interrupted.signal);
   if (held === null) {
-    if (!interrupted.signal.aborted) console.error(`conclave ${command}: ${name} was not obtained`);
+    if (!interrupted.signal.aborted) complain(`conclave ${command}: ${name} was not obtained`);
     return exitCode.negative;
   }
   announce(parsed, held, holding.described);
   try {
     if (parsed.rest.length === 0) return await waitForEnd(command, held, interrupted.signal);
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
-    const environment = { ...holding.environment, CONCLAVE_FENCE: `${held.fence}` };
-    return await runHeld({ command: parsed.rest, environment, session, signal: held.signal, killAfterMs });
+    if (interrupted.signal.aborted) return exitCode.negative;
+    stopListening();
+    const { code } = await runHeld({
+      command: parsed.rest,
+      environment: { ...holding.environment, CONCLAVE_FENCE: `${held.fence}` },
+      title: `conclave ${command}: ${name}`,
+      signal: held.signal,
+      remainingMs: () => held.remainingMs(),
+      killAfterMs,
+      foreground,
+    });
+    return code;
   } finally {
     await release(holding, held);
   }
@@ -100,13 +126,14 @@ async function obtain<H extends Held>(
     throw error;
   }
 }
+
 /** Standard output belongs to the command, if there is one. */
 function announce(parsed: Arguments, { fence, name }: Held, described: Holding<Held>['described']): void {
   const data = { name, fence, ...described };
   const line = parsed.flag('json') ? JSON.stringify(data) : `${name} is held, fence ${fence}`;
-  if (parsed.rest.length > 0) console.error(line);
+  if (parsed.rest.length > 0) complain(line);
   else if (parsed.flag('json')) printJson(data);
-  else console.log(line);
+  else console.log(printable(line));
 }
 
 /** Until the signal of the caller, or until it is lost. */
@@ -124,7 +151,8 @@ async function waitForEnd(command: string, held: Held, interrupted: AbortSignal)
     clearInterval(alive);
   }
   if (!held.signal.aborted) return exitCode.ok;
-  console.error(`conclave ${command}: ${held.name} was lost`);
+  const { reason } = held.signal;
+  complain(`conclave ${command}: ${held.name}: it is lost: ${reason instanceof Error ? reason.message : reason}`);
   return exitCode.holdLost;
 }
 
@@ -134,7 +162,7 @@ async function release<H extends Held>({ command, release: giveBack }: Holding<H
     if (!held.signal.aborted) await giveBack(held, { timeoutMs: releaseTimeoutMs });
   } catch (error) {
     if (!ConclaveError.is(error)) throw error;
-    console.error(
+    complain(
       `conclave ${command}: ${held.name} could not be released now, and is when its time is up: ${error.message}`,
     );
   }

@@ -19,7 +19,7 @@ import { session } from './commands/session.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
-import { exitCode, UsageError } from './exit.ts';
+import { CommandNotStarted, exitCode, UsageError } from './exit.ts';
 
 const commands: readonly Command[] = [
   dev,
@@ -77,6 +77,10 @@ function explain(command: Command, error: unknown): number {
   if (error instanceof UsageError || error instanceof OptionError) {
     console.error(`conclave ${command.name}: ${error.message}`);
     return exitCode.usage;
+  }
+  if (error instanceof CommandNotStarted) {
+    console.error(`conclave ${command.name}: ${error.message}`);
+    return error.exitCode;
   }
   if (error instanceof StorageError) {
     // Its message ends with what to do.

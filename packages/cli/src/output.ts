@@ -28,6 +28,20 @@ export function jsonValue(value: Uint8Array): Readonly<Record<string, unknown>> 
   return { value: text, ...(encoding === undefined ? {} : { encoding }) };
 }
 
+/** What others wrote, for a terminal: control characters, and those that turn the direction of writing, are shown and do nothing. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, (one) => {
+    if (one === '\n') return '\\n';
+    if (one === '\t') return '\\t';
+    return `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** To people, in one line. */
+export function complain(text: string): void {
+  console.error(printable(text));
+}
+
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value));
 }

@@ -40,6 +40,8 @@ export const bounds = {
   historyProgressMs: 100,
   /** How long `config` waits for the cluster before it begins with what is in its cache. */
   cacheAfterMs: 1_000,
+  /** Handles of one lock that one owner has at a time. */
+  maxReentries: 65_536,
   /** Attempts of `config.update` against other writers, before it gives up. */
   maxUpdateAttempts: 100,
 } as const;

@@ -25,15 +25,9 @@ import {
 import type { ClientState } from './link/link.ts';
 import { loadLive } from './load-live.ts';
 import type { Lock } from './lock/lock.ts';
-import {
-  acquireLock,
-  acquireLocks,
-  type HoldOptions,
-  type LockMode,
-  type LockOptions,
-  type WantedLock,
-} from './lock/locks.ts';
+import { acquireLock, acquireLocks, type HoldOptions, type LockOptions, type WantedLock } from './lock/locks.ts';
 import { type Semaphore, SemaphoreHandle, type SemaphoreOptions } from './lock/semaphore.ts';
+import type { LockMode, SingleLock } from './lock/single-lock.ts';
 import type { Mirror, MirrorOptions } from './mirror/mirror.ts';
 import { onAbort } from './on-abort.ts';
 import { openSession, type Session } from './session/session.ts';
@@ -95,9 +89,9 @@ export interface Client extends AsyncDisposable {
 
   session(options?: SessionCallOptions): Promise<Session>;
   /** Waits its turn: first come, first served. Without `timeoutMs` for ever. */
-  lock(name: Key, options?: LockOptions): Promise<Lock>;
+  lock(name: Key, options?: LockOptions): Promise<SingleLock>;
   /** Null: somebody else holds it. */
-  tryLock(name: Key, options?: LockOptions): Promise<Lock | null>;
+  tryLock(name: Key, options?: LockOptions): Promise<SingleLock | null>;
   /** Holds it while `work` runs. */
   withLock<T>(name: Key, work: (lock: Lock) => Promise<T>, options?: LockOptions): Promise<T>;
 
@@ -234,13 +228,13 @@ export class ClientHandle implements Client {
     }
   }
 
-  async lock(name: Key, options: LockOptions = {}): Promise<Lock> {
+  async lock(name: Key, options: LockOptions = {}): Promise<SingleLock> {
     const lock = await acquireLock(this.#core, this.#space.key(name), true, options);
     if (lock === null) throw new ConclaveError('PROTOCOL', 'a waiting acquire was refused');
     return lock;
   }
 
-  async tryLock(name: Key, options: LockOptions = {}): Promise<Lock | null> {
+  async tryLock(name: Key, options: LockOptions = {}): Promise<SingleLock | null> {
     return acquireLock(this.#core, this.#space.key(name), false, options);
   }
 

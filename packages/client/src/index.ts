@@ -36,8 +36,9 @@ export type { CompareLost, DeleteDone, DeleteOptions, PutDone, PutOptions } from
 export type { ClientState } from './link/link.ts';
 export type { Guard, HoldEvents } from './lock/hold.ts';
 export type { Held, Lock } from './lock/lock.ts';
-export type { HoldOptions, LockMode, LockOptions } from './lock/locks.ts';
+export type { HoldOptions, LockOptions } from './lock/locks.ts';
 export type { PermitOptions, Semaphore, SemaphoreOptions } from './lock/semaphore.ts';
+export type { LockMode, SingleLock, UpgradeOptions } from './lock/single-lock.ts';
 export type { MirrorChange, MirrorEvent } from './mirror/change.ts';
 export type { Mirror, MirrorEvents, MirrorOptions } from './mirror/mirror.ts';
 export type { MirrorListOptions, MirrorView } from './mirror/view.ts';

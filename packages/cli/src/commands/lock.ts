@@ -14,13 +14,13 @@ const actions: Readonly<Record<string, (parsed: Arguments) => Promise<number>>> 
   release: breakHold,
 };
 
-type Obtain = Holding<Awaited<ReturnType<Client['lock']>>>['obtain'];
+type Obtain = Holding<Awaited<ReturnType<Client['lockAll']>>>['obtain'];
 
 export const lock: Command = {
   name: 'lock',
   usage: 'NAME… [-- COMMAND …] | list | inspect NAME | release NAME --force',
   summary: [
-    'Waits for a lock, first come first served, and holds it while COMMAND runs, or until it is interrupted. COMMAND gets TERM, then KILL, before the lock can be granted to somebody else.',
+    'Waits for a lock, first come first served, and holds it while COMMAND runs, or until it is interrupted. COMMAND gets TERM, then KILL, before the lock can be granted to somebody else, and INT, TERM, HUP and QUIT from this process; it ends with this process, however that ends.',
     'Several NAMEs are granted together or not at all. --json: {name,fence}, of several {name,fence,names}; on standard error when there is a COMMAND.',
     '  list     what is held or awaited              --json: {locks:[{name,holder,holding,waiting,delayed}]}',
     '  inspect  who holds, waits, and held before    --json: {kind,name,permits,holding,holders,waiting,queue,past}; a HOLD has session, sequence, mode, count, since, fence; who: metadata of its session',

@@ -1,18 +1,20 @@
 import { hostname } from 'node:os';
-import type { Client, Session } from '@conclave/client';
-import { type OnceContext, type OnceOutcome, once as runOnce } from '@conclave/client/jobs';
+import type { Client } from '@conclave/client';
+import { JobNotBegun, type OnceContext, type OnceOutcome, once as runOnce } from '@conclave/client/jobs';
 import { ConclaveError, clientOptions, withClient } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
-import { exitCode, UsageError } from '../exit.ts';
+import { onEndSignal } from '../end-signals.ts';
+import { CommandNotStarted, exitCode, UsageError } from '../exit.ts';
 import { runHeld } from '../held-child.ts';
 import { holdOptions, timesOf } from '../hold.ts';
+import { complain } from '../output.ts';
 
 export const once: Command = {
   name: 'once',
   usage: 'NAME -- COMMAND …',
   summary: [
     'Runs COMMAND unless it was run under this NAME before, here or elsewhere, and tells what became of it. Whoever comes while it runs waits for that.',
-    'Its exit code is recorded: 0 is done, every other one has failed. Where COMMAND runs, `once` ends with its exit code; elsewhere with 0 or, if it failed, 1.',
+    'Its exit code is recorded: 0 is done, every other one has failed. Where COMMAND runs, `once` ends with its exit code; elsewhere with 0 or, if it failed, 1. One that cannot be started ends it with 127 (there is none) or 126, and nothing is recorded.',
     'At least once: when the cluster cannot be reached COMMAND gets TERM, then KILL, and somebody else begins it anew, as when this process is killed. CONCLAVE_ONCE, CONCLAVE_FENCE and CONCLAVE_ATTEMPT are in its environment.',
     '--json, on standard error: {name,ran,state:"done"|"failed",by,fence,attempt,startedAt,endedAt,error?}',
   ].join('\n'),
@@ -27,7 +29,8 @@ export const once: Command = {
 };
 
 async function runNamed(parsed: Arguments, client: Client, name: string): Promise<number> {
-  const { killAfterMs, ttlMs, waitMs } = timesOf(parsed);
+  const times = timesOf(parsed);
+  const { ttlMs, waitMs } = times;
   const metadata = { pid: `${process.pid}`, program: 'conclave once' };
   const session = await client.session({ ttlMs, metadata });
   const interrupted = new AbortController();
@@ -38,15 +41,17 @@ async function runNamed(parsed: Arguments, client: Client, name: string): Promis
     // While the command runs it gets the signal itself, and may end in good order.
     if (!running) interrupted.abort();
   };
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  onEndSignal(interrupt);
   // What the command ended with, here.
   let code: number = exitCode.ok;
   const run = async (context: OnceContext): Promise<{ exitCode: number }> => {
     running = true;
-    code = await runChild(parsed.rest, context, session, killAfterMs);
-    // Cut short: that is no outcome.
-    if (isUnwanted || context.signal.aborted || session.remainingMs() <= killAfterMs) interrupted.abort();
+    const end = await runChild(parsed.rest, name, context, times).catch((error: unknown) => {
+      throw error instanceof CommandNotStarted ? new JobNotBegun(error.message, { cause: error }) : error;
+    });
+    code = end.code;
+    // That is no outcome.
+    if (isUnwanted || end.isCutShort) interrupted.abort();
     interrupted.signal.throwIfAborted();
     if (code !== exitCode.ok) throw new Error(`the command ended with exit code ${code}`);
     return { exitCode: code };
@@ -62,24 +67,26 @@ async function runNamed(parsed: Arguments, client: Client, name: string): Promis
     if (outcome.ran) return code;
     return outcome.state === 'done' ? exitCode.ok : exitCode.negative;
   } catch (error) {
+    if (error instanceof JobNotBegun) throw error.cause;
     if (!ConclaveError.is(error)) throw error;
     const gaveUp =
       interrupted.signal.aborted || (error.code === 'DEADLINE_EXCEEDED' && waitMs !== undefined && !running);
     if (!gaveUp) throw error;
     const why = code === exitCode.holdLost ? 'its hold was lost' : 'it was given up';
-    console.error(`conclave once: ${name}: ${why}; nothing is recorded`);
+    complain(`conclave once: ${name}: ${why}; nothing is recorded`);
     return code === exitCode.ok ? exitCode.negative : code;
   }
 }
 
 async function runChild(
   command: readonly string[],
-  { attempt, fence, name, signal }: OnceContext,
-  session: Session,
-  killAfterMs: number,
-): Promise<number> {
+  name: string,
+  { attempt, fence, remainingMs, signal }: OnceContext,
+  { foreground, killAfterMs }: ReturnType<typeof timesOf>,
+): ReturnType<typeof runHeld> {
   const environment = { CONCLAVE_ONCE: name, CONCLAVE_FENCE: `${fence}`, CONCLAVE_ATTEMPT: `${attempt}` };
-  return runHeld({ command, environment, session, signal, killAfterMs });
+  const title = `conclave once: ${name}`;
+  return runHeld({ command, environment, title, signal, remainingMs, killAfterMs, foreground });
 }
 
 /** Standard output is the command's. */
@@ -90,6 +97,6 @@ function tell(parsed: Arguments, name: string, outcome: OnceOutcome): void {
     console.error(JSON.stringify({ name, ran, state, by, fence, attempt, startedAt, endedAt, ...error }));
   } else if (!ran) {
     const how = state === 'done' ? 'it is done' : `it failed: ${outcome.error}`;
-    console.error(`${name}: ${how}, ${endedAt.toISOString()}, by ${by}`);
+    complain(`${name}: ${how}, ${endedAt.toISOString()}, by ${by}`);
   }
 }

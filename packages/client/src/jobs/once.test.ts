@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Harness } from '../../testing/harness.ts';
 import { ConclaveError } from '../error.ts';
-import { forgetOnce, type OnceContext, once, onceOutcome } from '../jobs.ts';
+import { forgetOnce, JobNotBegun, type OnceContext, once, onceOutcome } from '../jobs.ts';
 
 const ttlMs = 1_000;
 
@@ -133,6 +133,20 @@ test('an instance that gives it up leaves it to another one', async (context) =>
   await assert.rejects(given, (error) => ConclaveError.is(error, 'CANCELLED'));
   const outcome = await once(other, 'job', ({ attempt }) => attempt);
   assert.deepEqual([outcome.state === 'done' && outcome.result, outcome.ran], [2, true]);
+});
+
+test('a job that finds that it cannot begin leaves no trace, nor an attempt of its own in the record of another', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client } = await harness.client();
+  const refuse = (): never => {
+    throw new JobNotBegun('no such command');
+  };
+  await assert.rejects(once(client, 'job', refuse), { name: 'JobNotBegun' });
+  assert.equal(await client.get('jobs/once/job'), null);
+  const running = { state: 'running', by: 'poor soul', fence: 7, attempt: 3, startedAt: new Date(0).toISOString() };
+  await client.put('jobs/once/job', JSON.stringify(running));
+  await assert.rejects(once(client, 'job', refuse), { name: 'JobNotBegun' });
+  assert.deepEqual((await client.get('jobs/once/job'))?.json(), running);
 });
 
 test('what was begun and lost again and again has failed', async (context) => {

@@ -7,6 +7,7 @@ import {
   abandoned,
   type Begun,
   type JobContext,
+  JobNotBegun,
   type JobOutcome,
   now,
   outcomeJson,
@@ -40,7 +41,8 @@ export type OnceOutcome = JobOutcome & {
 /**
  * Runs the job unless it is over already, on one instance at a time; the others wait and get what became of it. A job that fails has failed for all
  * (`forgetOnce` lets it be run again). At least once: when the instance that runs it is lost, another one begins anew, with a larger fence.
- * `timeoutMs` limits the waiting for others, not the job. Rejects with LOCK_LOST when this instance was taken for lost while it ran.
+ * `timeoutMs` limits the waiting for others, not the job. Rejects with LOCK_LOST when this instance was taken for lost while it ran, and with a
+ * JobNotBegun that the job throws.
  */
 export async function once<T>(
   client: Client,
@@ -84,6 +86,11 @@ export async function once<T>(
       begin: () => [{ put: key, value: JSON.stringify({ state: 'running', ...begun }) }],
       end: (result) => [{ put: key, value: json(result) }],
       run,
+    }).catch(async (error: unknown) => {
+      // Not even an attempt was made of it.
+      const then = entry === null ? { delete: key } : { put: key, value: entry.value };
+      if (error instanceof JobNotBegun) await client.txn({ if: [lock.guard()], then: [then] }).catch(() => {});
+      throw error;
     });
     return { ...ended.outcome, ran: true, cause: ended.cause };
   } finally {

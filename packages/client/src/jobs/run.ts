@@ -15,6 +15,8 @@ export interface JobContext {
   readonly name: string;
   /** Aborts before another instance can begin the same run, and when the caller's own signal does. */
   readonly signal: AbortSignal;
+  /** Until the signal aborts, if the lock is not renewed any more. 0 when it is lost. */
+  readonly remainingMs: () => number;
   /** Larger than that of every run before it: whatever the job writes elsewhere can refuse a smaller one. */
   readonly fence: number;
   /** 1, or more: those who began it before were lost, and nobody knows how far they got. */
@@ -23,6 +25,11 @@ export interface JobContext {
   readonly assertHeld: () => void;
   /** For the `if` of a transaction: what it writes is written only while this run is the present one. */
   readonly guard: () => Guard;
+}
+
+/** Thrown by a job that found that it cannot begin where it is: nothing is recorded, and any instance may run it, as if this one had not asked. */
+export class JobNotBegun extends Error {
+  override readonly name = 'JobNotBegun';
 }
 
 /** How a run ended, as everybody sees it. */
@@ -60,7 +67,10 @@ export interface RunPlan {
   readonly run: (context: JobContext) => unknown;
 }
 
-/** Rejects with LOCK_LOST when it was lost meanwhile, which another instance makes up for; with CANCELLED when the caller's signal ended it. */
+/**
+ * Rejects with LOCK_LOST when it was lost meanwhile, which another instance makes up for; with CANCELLED when the caller's signal ended it; with the
+ * job's own JobNotBegun.
+ */
 export async function perform(client: Client, plan: RunPlan): Promise<{ outcome: JobOutcome; cause: unknown }> {
   const { begun, lock, name, signal } = plan;
   await writeHeld(client, plan, plan.begin(begun));
@@ -71,6 +81,7 @@ export async function perform(client: Client, plan: RunPlan): Promise<{ outcome:
   const context: JobContext = {
     name,
     signal: controller.signal,
+    remainingMs: () => lock.remainingMs(),
     fence: lock.fence,
     attempt: begun.attempt,
     assertHeld: () => lock.assertHeld(),
@@ -83,6 +94,7 @@ export async function perform(client: Client, plan: RunPlan): Promise<{ outcome:
   try {
     ended = { state: 'done', result: recordable(await plan.run(context)) };
   } catch (error) {
+    if (error instanceof JobNotBegun) throw error;
     if (signal?.aborted === true) throw cancelled(signal, name);
     cause = error;
     ended = { state: 'failed', error: messageOf(error) };

@@ -9,6 +9,7 @@ import {
   type SessionOpenRequest,
   wireLimits,
 } from '@conclave/protocol';
+import { bounds } from '../bounds.ts';
 import { Emitter } from '../emitter.ts';
 import type { Environment } from '../environment.ts';
 import { asConclaveError, ConclaveError } from '../error.ts';
@@ -62,6 +63,9 @@ export class SessionCore {
   readonly #over: (core: SessionCore) => void;
   readonly #controller = new AbortController();
   #opened: Promise<void> | null = null;
+  /** Why the cluster did not open it. */
+  #refusal: ConclaveError | null = null;
+  readonly #givenUp = new AbortController();
   #id: number | null = null;
   #secret: Uint8Array;
   #epoch = 0;
@@ -142,11 +146,19 @@ export class SessionCore {
     try {
       while (!(await this.#openOnce())) this.#secret = this.#environment.random.bytes(wireLimits.sessionSecretBytes);
     } catch (error) {
-      this.#end('closed', error instanceof ConclaveError ? error : null);
+      if (error instanceof ConclaveError && !this.isFinal) this.#refusal = error;
+      this.#end('closed', this.#refusal);
       this.#leave();
       throw error;
     }
     this.#exchange.pump();
+  }
+
+  /** Nobody waits for it any more. What may have left ends by itself, when its time to live is over. */
+  #giveUpOpening(): void {
+    if (!this.#exchange.isConnected) return this.#givenUp.abort();
+    const stop = this.#environment.timers.after(bounds.closeTimeoutMs, () => this.#givenUp.abort());
+    void this.#gone.then(stop);
   }
 
   /** False: it was opened so slowly that it ended meanwhile. */
@@ -194,7 +206,9 @@ export class SessionCore {
       message,
       refused,
     };
-    const answered = await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });
+    // Once it is open it is claimed for as long as it lives.
+    const signal = this.#id === null ? this.#givenUp.signal : undefined;
+    const answered = await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY, signal });
     this.lane.obstacle = null;
     return answered;
   }
@@ -325,8 +339,11 @@ export class SessionCore {
     return { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow, epoch: this.#epoch };
   }
 
+  /** Code `SESSION_EXPIRED`: it was open, and another one may take its place. */
   lostError(): ConclaveError {
     const { reason } = this.#controller.signal;
+    const cause = this.#refusal;
+    if (cause !== null) return new ConclaveError(cause.code, cause.message, { details: cause.details, cause });
     const code = this.#state === 'fenced' ? 'FENCED' : 'SESSION_EXPIRED';
     return new ConclaveError(code, `session ${this.#id} has ended (${this.#state})`, { cause: reason });
   }
@@ -388,6 +405,7 @@ export class SessionCore {
     if (!this.isFinal) {
       this.#end('closed', null);
       if (this.#identity === 'opening' && this.#opened === null) this.#leave();
+      else if (this.#identity === 'opening') this.#giveUpOpening();
       this.#endIdentityWhenIdle();
     }
     await this.#gone;

@@ -177,9 +177,12 @@ test('two of three members are lost: what the third has acknowledged goes on in 
   assert.equal(running.code, 3);
   assert.match(running.stderr, /in use/);
   assert.ok(!existsSync(site.file));
+  // Of three, two could acknowledge what the third has not on its disk yet: with one of them gone the third has a part in everything.
+  const gone = cluster.ids.find((id) => id !== leader) ?? leader;
+  await cluster.kill(gone);
   const last = 20;
   for (let at = 1; at <= last; at++) await writer.put(`k/${at}`, `${at}`);
-  await cluster.kill(...cluster.ids);
+  await cluster.kill(...cluster.ids.filter((id) => id !== gone));
   for (const id of cluster.ids) if (id !== leader) rmSync(cluster.directoryOf(id), { recursive: true });
 
   const untouched = fingerprintOf(old);

@@ -56,6 +56,17 @@ test('when the process that runs it is killed, whoever waits begins it anew', { 
   assert.deepEqual(await second.ended(patienceMs), { code: 0, signal: null }, second.output());
 });
 
+test('a command that cannot be started ends it as in a shell, and is neither recorded nor counted as an attempt', {
+  timeout,
+}, async () => {
+  const words = ['once', 'typo', '--json', ...endpoints, '--'];
+  const missing = await runConclave([...words, 'no-such-command']);
+  assert.deepEqual([missing.code, missing.stderr], [127, 'conclave once: no-such-command: there is no such command']);
+  assert.equal((await runConclave([...words, '/'])).code, 126);
+  const next = await once('typo', 'echo $CONCLAVE_ATTEMPT');
+  assert.deepEqual([next.code, next.stdout], [0, '1']);
+});
+
 test('one that is interrupted is not recorded', { timeout }, async () => {
   await using first = conclave(['once', 'shy', ...endpoints, '--', 'sh', '-c', 'echo begun; sleep 600']);
   await first.line(/begun/, patienceMs);

@@ -2,7 +2,18 @@
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-export type Facility = 'chromium' | 'git' | 'linux' | 'npm' | 'postgres' | 'promtool' | 'redis' | 'root' | 'strace';
+export type Facility =
+  | 'chromium'
+  | 'git'
+  | 'linux'
+  | 'npm'
+  | 'postgres'
+  | 'promtool'
+  | 'redis'
+  | 'root'
+  | 'script'
+  | 'setpriv'
+  | 'strace';
 
 const programs: Readonly<Partial<Record<Facility, readonly string[]>>> = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome'],
@@ -11,6 +22,8 @@ const programs: Readonly<Partial<Record<Facility, readonly string[]>>> = {
   postgres: ['initdb'],
   promtool: ['promtool'],
   redis: ['redis-server'],
+  script: ['script'],
+  setpriv: ['setpriv'],
   strace: ['strace'],
 };
 
