@@ -22,6 +22,17 @@ export function numberSchema<Field extends string>(field: Field): StandardSchema
 
 export const limitsSchema: StandardSchema<Limits> = numberSchema('perSecond');
 
+/** Answers some turns of the event loop later, as one that asks somebody. */
+export const slowLimitsSchema: StandardSchema<Limits> = {
+  '~standard': {
+    ...limitsSchema['~standard'],
+    validate: async (value) => {
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return limitsSchema['~standard'].validate(value);
+    },
+  },
+};
+
 /** A cache in memory; `broken`: what it throws from now on. */
 export class MemoryCache implements ConfigCache {
   text: string | null = null;

@@ -84,8 +84,6 @@ export class ConfigHandle<T> implements Config<T> {
   #cacheError: unknown;
   /** When what `value` is was saved. Null: it is the cluster's. */
   #savedMs: number | null = null;
-  /** Everything up to it was looked at. */
-  #looked: Revision = 0;
   /** What happened before anybody could listen. */
   #early: (() => void)[] | null = [];
 
@@ -109,7 +107,7 @@ export class ConfigHandle<T> implements Config<T> {
     const cached = this.#cache === null ? null : await this.#load(this.#cache);
     const deadlineMs = cached === null ? waiting.deadlineMs : Math.min(waiting.deadlineMs, useCacheAtMs);
     try {
-      await this.#news.until(() => this.#current !== null || this.#refusal !== null, { ...waiting, deadlineMs });
+      await this.#mirror.begun({ ...waiting, deadlineMs });
     } catch (error) {
       if (!ConclaveError.is(error, 'DEADLINE_EXCEEDED')) throw error;
       this.#refusal = error;
@@ -183,11 +181,12 @@ export class ConfigHandle<T> implements Config<T> {
   }
 
   async update(change: (current: T) => T | Promise<T>, options: WriteOptions = {}): Promise<Revision> {
-    const { deadlineMs, signal } = waitingFor(this.#core, options);
+    const { deadlineMs } = waitingFor(this.#core, options);
     const otherwise = (): readonly unknown[] => this.#documents.map((document) => document.value);
     const revision = await updateDocuments(this.#core, this.#space, this.#shape, otherwise, change, options);
     // It is written, whether it is seen here in time or not.
-    await this.#news.until(() => this.#looked >= revision, { deadlineMs, signal }).catch(() => {});
+    const timeoutMs = Math.max(0, deadlineMs - this.#core.environment.clock.nowMs());
+    await this.#mirror.waitFor(revision, { ...options, timeoutMs }).catch(() => {});
     return revision;
   }
 
@@ -236,7 +235,6 @@ export class ConfigHandle<T> implements Config<T> {
       const why = explained(unusable.issues ?? []);
       this.#refusal = new ConclaveError(code, `config ${unusable.spec.name}: ${why}, and there is no default`);
     }
-    this.#looked = view.revision;
     this.#news.wake();
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Limits, limitsSchema as schema } from '../../testing/documents.ts';
+import { type Limits, limitsSchema as schema, slowLimitsSchema } from '../../testing/documents.ts';
 import { Harness, until } from '../../testing/harness.ts';
 
 test('a document is typed and live, and an invalid one leaves the last valid value in place', async (context) => {
@@ -66,7 +66,7 @@ test('updates of many writers all take effect, and an invalid one is refused bef
 test('a change says who and why; an update is seen here when it is answered, and what is the same is not written', async (context) => {
   const harness = await Harness.start(context);
   const { client } = await harness.client({ author: 'ann' });
-  await using limits = await client.config('l', schema, { default: { perSecond: 1 } });
+  await using limits = await client.config('l', slowLimitsSchema, { default: { perSecond: 1 } });
   const changes: unknown[] = [];
   limits.on('change', ({ author, previous, reason, value }) =>
     changes.push([previous.perSecond, value.perSecond, author, reason]),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { limitsSchema } from '../../testing/documents.ts';
 import { Harness, until } from '../../testing/harness.ts';
 import { ConclaveError } from '../error.ts';
 import type { MirrorChange } from './change.ts';
@@ -202,4 +203,24 @@ test('opening gives up at its time and by its signal, and leaves no watch', asyn
   await assert.rejects(opening, (error) => ConclaveError.is(error, 'CANCELLED') && error.cause === 'enough');
   await client.close();
   assert.equal(network.timersRunning, 0);
+});
+
+test('at a member that is behind, a mirror and a document begin with what their client has seen', async (context) => {
+  const harness = await Harness.start(context);
+  const { cluster } = harness;
+  const { client, network } = await harness.client({ identity: 'idempotency-key' });
+  const behind = cluster.ids.find((id) => id !== cluster.leader) ?? 0;
+  await client.put('config/limits', '{"perSecond":1}');
+  await until(() => cluster.ids.every((id) => cluster.member(id)?.applied === cluster.member(behind)?.applied));
+  cluster.isolate(behind);
+  await client.put('config/limits', '{"perSecond":2}');
+  for (const id of cluster.ids) if (id !== behind) network.down.add(id);
+  network.current?.cut();
+  await until(() => client.state === 'ready' && network.current?.memberId === behind);
+  await assert.rejects(client.mirror({ prefix: 'config/' }, { timeoutMs: 300 }), { code: 'DEADLINE_EXCEEDED' });
+  const opening = Promise.all([client.mirror({ prefix: 'config/' }), client.config('limits', limitsSchema)]);
+  cluster.rejoin(behind);
+  const [mirror, limits] = await opening;
+  assert.deepEqual([mirror.get('config/limits')?.text(), limits.value.perSecond], ['{"perSecond":2}', 2]);
+  network.down.clear();
 });

@@ -86,6 +86,10 @@ export class MirrorHandle implements Mirror {
   /** A state that is on its way, in pieces. */
   #arriving: Draft = SortedEntries.empty.draft();
   #last: { readonly before: SortedEntries; readonly change: MirrorChange } | null = null;
+  /** Of the state that was last shown, and that the follower has taken. */
+  #handled: Revision | null = null;
+  /** That this client had seen when it was opened. */
+  readonly #least: Revision;
   /** How often the cluster was restored. */
   #restores = 0;
 
@@ -99,6 +103,7 @@ export class MirrorHandle implements Mirror {
     if (!(maxBytes > 0)) throw new ConclaveError('INVALID_ARGUMENT', `maxBytes: ${maxBytes}, it must be above 0`);
     const progressMs = bounds.mirrorProgressMs;
     this.#core = core;
+    this.#least = core.revision;
     this.#watcher = openWatch(core, space, selectors, { initial: 'snapshot', onCompacted: 'resync', progressMs });
     this.#maxBytes = maxBytes;
     this.#follower = follower;
@@ -110,9 +115,14 @@ export class MirrorHandle implements Mirror {
     void this.#follow();
   }
 
-  /** Its first state is here. */
+  /** Its first state is here, and everything that this client had seen before: of a member that is behind, not what it has but what comes next. */
   async begun(waiting: Waiting): Promise<void> {
-    await this.#news.until(() => this.#view !== null, waiting);
+    const core = this.#core;
+    // After a restore nothing that was seen counts.
+    await this.#news.until(
+      () => this.#handled !== null && this.#handled >= Math.min(this.#least, core.revision),
+      waiting,
+    );
   }
 
   view(): View {
@@ -160,7 +170,7 @@ export class MirrorHandle implements Mirror {
     const restores = this.#restores;
     await this.#news.until(
       () => {
-        if (restores === this.#restores) return this.view().revision >= revision;
+        if (restores === this.#restores) return (this.#handled ?? 0) >= revision;
         const message = `mirror: the cluster was restored from a backup, which may not have revision ${revision}`;
         throw new ConclaveError('COMPACTED', message, { details: { revision } });
       },
@@ -198,7 +208,11 @@ export class MirrorHandle implements Mirror {
     try {
       for await (const batch of this.#watcher) {
         const change = this.#take(batch);
-        if (change !== undefined && this.#view !== null) await this.#follower?.(this.#view, change);
+        const view = this.#view;
+        if (view === null) continue;
+        if (change !== undefined) await this.#follower?.(view, change);
+        this.#handled = view.revision;
+        this.#news.wake();
       }
       await this.close();
     } catch (error) {
@@ -213,7 +227,7 @@ export class MirrorHandle implements Mirror {
     if (batch.type === 'snapshot') return this.#takeSnapshot(batch);
     const view = this.#view ?? this.#nothing;
     if (batch.type === 'progress') {
-      this.#show(view.with(batch.revision, view.entries));
+      this.#view = view.with(batch.revision, view.entries);
       return undefined;
     }
     const draft = view.entries.draft();
@@ -237,24 +251,19 @@ export class MirrorHandle implements Mirror {
     this.#arriving = SortedEntries.empty.draft();
     if (reason === 'restored') this.#restores++;
     if (view === null) {
-      this.#show(this.#nothing.with(revision, now));
+      this.#view = this.#nothing.with(revision, now);
       return null;
     }
     const change = difference(view.entries, now, revision, reason === 'restored' ? reason : 'compacted');
     if (change.events.length > 0) this.#changed(view, view.with(revision, now), change);
-    else this.#show(view.with(revision, view.entries));
+    else this.#view = view.with(revision, view.entries);
     return change;
   }
 
   #changed(before: View, now: View, change: MirrorChange): void {
     this.#last = { before: before.entries, change };
-    this.#show(now);
+    this.#view = now;
     this.#events.emit('change', change);
-  }
-
-  #show(view: View): void {
-    this.#view = view;
-    this.#news.wake();
   }
 
   #checkRoom({ bytes }: Draft): void {

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import * as fc from 'fast-check';
-import { type Limits, limitsSchema } from '../../testing/documents.ts';
+import { type Limits, limitsSchema, slowLimitsSchema } from '../../testing/documents.ts';
 import { Harness } from '../../testing/harness.ts';
 import type { TestNetwork } from '../../testing/network.ts';
 import type { Client } from '../client.ts';
-import type { StandardSchema } from '../config/standard-schema.ts';
 import type { MirrorChange } from './change.ts';
 
 type Disturbance = 'cut' | 'away' | 'back' | 'compact' | 'restore';
@@ -127,7 +126,7 @@ test('a mirror is at every moment what the history was at its revision, and tell
     troubles.back();
     // A restore makes those who wait begin anew.
     while (mirror.revision < revision)
-      await mirror.waitFor(revision).catch((error: unknown) => assert.match(`${error}`, /restored/));
+      await mirror.waitFor(revision).catch((error: unknown) => assert.match(String(error), /restored/));
     assert.equal(dump(), shown());
     let before = 0;
     for (const { change, shown: seen } of told) {
@@ -145,17 +144,6 @@ test('a mirror is at every moment what the history was at its revision, and tell
   });
   await fc.assert(property, { numRuns: 30, endOnFailure: true });
 });
-
-/** Answers later, as one that asks somebody. */
-const slowSchema: StandardSchema<Limits> = {
-  '~standard': {
-    ...limitsSchema['~standard'],
-    validate: async (value) => {
-      await new Promise((resolve) => setImmediate(resolve));
-      return limitsSchema['~standard'].validate(value);
-    },
-  },
-};
 
 const fields = ['one', 'two'] as const;
 const text = fc.oneof(
@@ -186,7 +174,7 @@ test('documents are at every moment the last that were valid together, each seen
     }
     const otherwise = hasDefault ? { default: fallback } : {};
     const config = await reader.config({
-      one: { name: one, schema: slowSchema, ...otherwise },
+      one: { name: one, schema: slowLimitsSchema, ...otherwise },
       two: { name: two, schema: limitsSchema, ...otherwise },
     });
     const told: string[] = [];
@@ -195,10 +183,10 @@ test('documents are at every moment the last that were valid together, each seen
     config.on('invalid', () => invalid++);
 
     // The plain history: what each document is, what it was when it was valid, and what both were when both were.
-    const present = hasDefault ? null : JSON.stringify(fallback);
-    const now: Record<string, string | null> = { one: present, two: present };
-    const start = hasDefault ? null : fallback;
-    const valid: Record<string, Limits | null> = { one: start, two: start };
+    const text0 = hasDefault ? null : JSON.stringify(fallback);
+    const now: Record<string, string | null> = { one: text0, two: text0 };
+    const valid0 = hasDefault ? null : fallback;
+    const valid: Record<string, Limits | null> = { one: valid0, two: valid0 };
     const expected: string[] = [];
     let expectedInvalid = 0;
     const isValid = (written: string | null): boolean => /^\{"perSecond":-?\d\}$/.test(written ?? '');
@@ -233,9 +221,9 @@ test('documents are at every moment the last that were valid together, each seen
     }
     troubles.back();
     // An update is seen here when it is answered, and with it everything before it.
-    const both = await config.update((present) => ({
+    const both = await config.update((before) => ({
       one: { perSecond: 7 },
-      two: { perSecond: present.two.perSecond + 10 },
+      two: { perSecond: before.two.perSecond + 10 },
     }));
     assert.ok(both >= revision);
     // What was valid last may not have been seen here yet, or never.
