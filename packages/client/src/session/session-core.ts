@@ -20,16 +20,8 @@ import type { GrantListener } from '../lock/grant-listener.ts';
 import type { Hold } from '../lock/hold.ts';
 import { Liveness } from './liveness.ts';
 import { SequenceLedger } from './sequence-ledger.ts';
+import type { SessionMutation } from './session-mutation.ts';
 import type { SessionEvents, SessionOptions, SessionState } from './session-state.ts';
-
-/** What one mutation asks of its session. */
-export interface SessionMutation {
-  readonly what: string;
-  readonly operation: Uint8Array;
-  readonly reason: string | null;
-  /** What the session holds or waits for: asked until the log has answered it, or the session ends, which gives it back too. */
-  readonly givesBack?: true;
-}
 
 /**
  * One session: its life as this side knows it, and its identity at the cluster. The two end apart. At the local deadline all holds
