@@ -54,9 +54,10 @@ async function pidOf(child: Child): Promise<number> {
   return Number((await child.line(/^pid \d+$/, patienceMs)).slice('pid '.length));
 }
 
+/** `T`, or `D`: a shell that has just forked waits for its child to run the next program, and that one is stopped. */
 async function stopped(pid: number): Promise<void> {
   const state = (): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] ?? '';
-  await waitFor(() => state() === 'T', patienceMs, state);
+  await waitFor(() => state() === 'T' || state() === 'D', patienceMs, state);
 }
 
 test('a command that cannot be started ends it as in a shell: 127 when there is none, 126 when it is no program', {
