@@ -199,7 +199,9 @@ function isGrantedLater(reason: unknown): boolean {
   if (!ConclaveError.is(reason, 'LOCK_LOST')) return false;
   const { delayMs } = reason.details;
   if (typeof delayMs === 'number') return delayMs > 0;
-  return ConclaveError.is(reason.cause, 'SESSION_EXPIRED') && reason.cause.message.endsWith('has ended: revoked');
+  if (!ConclaveError.is(reason.cause, 'SESSION_EXPIRED')) return false;
+  const { cause } = reason.cause.details;
+  return cause === 'revoked';
 }
 
 function messageOf(reason: unknown): string {

@@ -30,7 +30,7 @@ export class ConclaveError extends Error {
   readonly code: ConclaveErrorCode;
   readonly retryable: boolean;
   readonly outcome: Outcome;
-  /** For programs: `limit`, `revision`, `oldest`. */
+  /** For programs: `limit`, `revision`, `oldest`; of a session that the cluster ended, `cause`. */
   readonly details: Readonly<Record<string, number | string>>;
 
   constructor(code: ConclaveErrorCode, message: string, options: ConclaveErrorOptions = {}) {

@@ -16,6 +16,10 @@ export function register(live: Live): void {
 /** Bundlers make a file of its own out of it. Once it is there nobody waits for anything. */
 export async function loadLive(): Promise<Live> {
   if (loaded === null) await import('./live.ts');
-  // The module is loaded once, and registers itself.
-  return loaded as unknown as Live;
+  return registered();
+}
+
+function registered(): Live {
+  if (loaded === null) throw new Error('live.ts was loaded and did not register itself');
+  return loaded;
 }

@@ -52,6 +52,20 @@ test('1,000 mutations over connections that are cut again and again take effect 
   );
 });
 
+test('where the room for idempotency keys is full, sessions are still opened, and whoever has one works', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client } = await harness.client({ identity: 'idempotency-key' });
+  let left = limits.maxIdempotencyKeys;
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await client.put('k', 'v');
+  };
+  await Promise.all(Array.from({ length: 500 }, worker));
+  await assert.rejects(client.put('k', 'v'), { code: 'LIMIT_EXCEEDED', outcome: 'not-applied' });
+  const { client: other } = await harness.client();
+  await using lock = await other.lock('l');
+  assert.equal((await other.txn({ if: [lock.guard()], then: [{ put: 'k', value: 'w' }] })).ok, true);
+});
+
 test('with idempotency keys a resent mutation takes effect once, and there is no session', async (context) => {
   const harness = await Harness.start(context);
   const { client, network } = await harness.client({ identity: 'idempotency-key' });

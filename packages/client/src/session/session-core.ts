@@ -222,7 +222,7 @@ export class SessionCore {
     if (this.#identity === 'over') return;
     const state = cause === 'revoked' ? 'expired' : cause;
     const code = cause === 'fenced' ? 'FENCED' : 'SESSION_EXPIRED';
-    this.#end(state, new ConclaveError(code, `session ${this.#id} has ended: ${cause}`));
+    this.#end(state, new ConclaveError(code, `session ${this.#id} has ended: ${cause}`, { details: { cause } }));
     this.#leave();
   }
 

@@ -1,7 +1,7 @@
 // From sharing to having alone and back, in place: who gets it when, and who would wait for ever.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type LockConvert, type LockConvertResult, type LockDescription } from '@conclave/protocol';
+import { type LockClaim, type LockConvert, type LockConvertResult, type LockDescription } from '@conclave/protocol';
 import { Member } from '../../testing/member.ts';
 import {
   acquire,
@@ -123,6 +123,21 @@ test('a circle through an upgrade and kept holds is found, whoever closes it, al
     // Who does not say that he keeps b may give it back.
     if (upgradesLast) assert.equal(answerOf(member.do(up(2), session(1, 4)))?.outcome, 'queued');
   }
+});
+
+test('an upgrade that goes before somebody who keeps his share of the lock while he waits for it closes a circle itself', () => {
+  const member = withSessions(3);
+  for (const id of [1, 2]) member.do(share(a), session(id, 1));
+  member.do(acquire(lock('b')), session(3, 1));
+  // 2 keeps its share of a, and waits for b and for another share of a: behind the upgrade it would not get that one.
+  const both: readonly LockClaim[] = [
+    { mode: 'shared', name: a },
+    { mode: 'exclusive', name: lock('b') },
+  ];
+  assert.equal(stateOf(member.do(acquireAll(both, { keeping: [1] }), session(2, 2))), 'queued');
+  assert.equal(codeOf(member.do(up(1), session(1, 2))), 'DEADLOCK');
+  // Refused, it stands in nobody's way.
+  assert.deepEqual(granted(member.do(release(1, 3), session(3, 2))), ['2:2 under 4']);
 });
 
 test('who waits in the queue waits for an upgrade, too: the circle goes through it', () => {

@@ -6,7 +6,7 @@ import type { State } from '../state.ts';
 import { refuseDeadlock } from './deadlock.ts';
 import { sessionOfDraft } from './draft-rules.ts';
 import { convert, grantWaiting, stopUpgrading } from './grant.ts';
-import type { Claim, LockRequest } from './lock.ts';
+import type { Claim, Lock, LockRequest } from './lock.ts';
 import { notifyContended } from './lock-acquire.ts';
 
 /** Answered as of its first coming: a repeat that is told `queued` asks where the hold stands, whose fence has grown when it was granted. */
@@ -45,25 +45,28 @@ function toExclusive(
   if (state.crowd.waiting >= limits.maxWaitingRequests) {
     throw limitExceeded('as many requests wait for locks as may', limits.maxWaitingRequests);
   }
-  beginUpgrading(session, hold, keeping);
+  beginUpgrading(session, hold, lock, keeping);
   state.crowd.waiting += 1;
   if (lock.queue.size === 0) notifyContended(draft, lock, hold);
-  lock.upgrading = hold;
   state.ledger.touch(hold);
   return answer(draft, 'queued', hold.fence);
 }
 
 /** Throws DEADLOCK, also when somebody else waits for the same, and changes nothing then. */
-function beginUpgrading({ session }: SessionLease, hold: LockRequest, keeping: readonly number[]): void {
+function beginUpgrading({ session }: SessionLease, hold: LockRequest, lock: Lock, keeping: readonly number[]): void {
   const kept = keeping.flatMap((sequence) => {
     const one = session.requests.get(sequence);
     return one === undefined || one.isWaiting || one === hold ? [] : one;
   });
+  // In its place before it is looked: whoever waits in the queue waits for it from now on, too.
+  const { upgrading } = lock;
   hold.isUpgrading = true;
+  lock.upgrading = hold;
   try {
     refuseDeadlock(hold, kept);
   } catch (error) {
     hold.isUpgrading = false;
+    lock.upgrading = upgrading;
     throw error;
   }
   hold.keeping = kept.map(({ sequence }) => sequence);
