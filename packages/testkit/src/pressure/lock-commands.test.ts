@@ -200,3 +200,15 @@ test('lock --shared, several at once, and permits: as many hold as may, and no m
   const several = await runConclave(['lock', 'c', 'd', ...endpoints, '--', ...program]);
   assert.deepEqual([several.code, several.stdout], [0, 'c\nd']);
 });
+
+test('a name that is none is wrong usage, and one that is too long refused by a limit', { timeout }, async () => {
+  const long = 'x'.repeat(1_025);
+  const codes = await codesOf(
+    ['lock', ''],
+    ['lock', 'a', 'a'],
+    ['elect', '', 'v'],
+    ['lock', long],
+    ['elect', long, 'v'],
+  );
+  assert.deepEqual(codes, [2, 2, 2, 5, 5]);
+});
