@@ -1,5 +1,5 @@
 import type { Client, LockMode } from '@conclave/client';
-import { clientOptions, reasonOption } from '../client.ts';
+import { reasonOption } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
 import { UsageError } from '../exit.ts';
 import { type Holding, holdOptions, holdWhile } from '../hold.ts';
@@ -28,7 +28,7 @@ export const lock: Command = {
     'A lock that is called list, inspect or release can be held with a COMMAND only.',
   ].join('\n'),
   options: {
-    try: { type: 'boolean', help: 'do not wait; exits with 1 when somebody holds it' },
+    try: { type: 'boolean', help: 'do not wait, as --wait-ms 0; exits with 1 when somebody holds it' },
     shared: { type: 'boolean', help: 'together with others that share it' },
     permits: { type: 'string', value: 'N', help: 'NAME is a semaphore of N permits, instead of a lock' },
     count: { type: 'string', value: 'K', help: 'with --permits: so many of them (1)' },
@@ -38,7 +38,6 @@ export const lock: Command = {
     fence: { type: 'string', value: 'F', help: 'release: this hold and no later one' },
     ...reasonOption,
     ...holdOptions,
-    ...clientOptions,
   },
   run: async (parsed) => {
     const [name = ''] = parsed.positionals;
@@ -56,6 +55,7 @@ async function holdNamed(parsed: Arguments): Promise<number> {
   if (name === undefined) throw new UsageError('lock takes a NAME, or several, and the command behind --');
   return holdWhile(parsed, {
     command: 'lock',
+    canTry: true,
     environment: { CONCLAVE_LOCK: names.join('\n') },
     name: names.join(', '),
     ...(names.length > 1 ? { described: { names } } : {}),
@@ -69,32 +69,29 @@ function modeOf(parsed: Arguments): LockMode {
 }
 
 function ofSeveral(parsed: Arguments, names: readonly string[]): Obtain {
-  for (const option of ['permits', 'count', 'try']) {
+  for (const option of ['permits', 'count']) {
     if (parsed.has(option)) throw new UsageError(`--${option} takes one NAME`);
   }
   const mode = modeOf(parsed);
-  return async (client, options) =>
-    client.lockAll(
-      names.map((one) => ({ name: one, mode })),
-      options,
-    );
+  const wanted = names.map((name) => ({ name, mode }));
+  return async (client, { isTry, ...options }) =>
+    isTry ? client.tryLockAll(wanted, options) : client.lockAll(wanted, options);
 }
 
 function ofOne(parsed: Arguments, name: string): Obtain {
   const permits = parsed.number('permits', 1, maxPermits);
   const count = parsed.number('count', 1, maxPermits);
-  const isTry = parsed.flag('try');
   if (permits === undefined) {
     if (count !== undefined) throw new UsageError('--count is of permits: --permits N says how many there are');
     const mode = modeOf(parsed);
-    return async (client, { session, ...waiting }) =>
-      isTry ? client.tryLock(name, { session, mode }) : client.lock(name, { session, mode, ...waiting });
+    return async (client, { isTry, ...options }) =>
+      isTry ? client.tryLock(name, { ...options, mode }) : client.lock(name, { ...options, mode });
   }
   if (parsed.flag('shared')) throw new UsageError('--shared and --permits: a semaphore is shared by its permits');
   if (count !== undefined && count > permits) throw new UsageError(`--count ${count}: there are ${permits} permits`);
   const wanted = count === undefined ? {} : { count };
-  return async (client, { session, ...waiting }) => {
+  return async (client, { isTry, ...options }) => {
     const semaphore = client.semaphore(name, { permits });
-    return isTry ? semaphore.tryAcquire({ session, ...wanted }) : semaphore.acquire({ session, ...wanted, ...waiting });
+    return isTry ? semaphore.tryAcquire({ ...options, ...wanted }) : semaphore.acquire({ ...options, ...wanted });
   };
 }
