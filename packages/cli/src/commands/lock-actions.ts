@@ -13,7 +13,7 @@ import {
 import { reasonOf, timeoutOf, withClient } from '../client.ts';
 import type { Arguments } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
-import { printJson, printTable } from '../output.ts';
+import { complain, printJson, printTable, say } from '../output.ts';
 import { takeNothing, takeOne } from './actions.ts';
 import { who } from './session.ts';
 
@@ -92,7 +92,7 @@ function printInfo(
   { holders, kind, name, past, permits, queue }: LockInfo,
   whose: (of: LockWaiterInfo) => string,
 ): void {
-  console.log(`${kind} ${name}${permits === null ? '' : `, ${permits} permits`}`);
+  say(`${kind} ${name}${permits === null ? '' : `, ${permits} permits`}`);
   const rows: string[][] = [['', 'SESSION', 'MODE', 'FENCE', 'SINCE', '', 'WHO']];
   for (const one of holders) {
     const state = one.delayMs === null ? 'holds' : 'delayed';
@@ -104,7 +104,7 @@ function printInfo(
   for (const { end, fence, session, since, until } of past) {
     rows.push(['held', `${session}`, '', `${fence}`, since.toISOString(), `${end} ${until.toISOString()}`]);
   }
-  if (rows.length === 1) console.log('nobody holds it, and nobody waits');
+  if (rows.length === 1) say('nobody holds it, and nobody waits');
   else printTable(rows);
 }
 
@@ -130,7 +130,7 @@ export async function breakHold(parsed: Arguments): Promise<number> {
     if (parsed.flag('json')) printJson({ name, fence, broken, delayMs });
     else {
       const next = delayMs === 0 ? 'the next one is granted now' : `the next one is granted in ${delayMs} ms`;
-      console.log(`${name}, fence ${fence}, is released; ${next}`);
+      say(`${name}, fence ${fence}, is released; ${next}`);
     }
     return exitCode.ok;
   });
@@ -149,6 +149,6 @@ function theFence(name: string, { holders }: LockInfo): number | null {
 function notHeld(parsed: Arguments, name: string, fence: number | null): number {
   if (parsed.flag('json')) printJson({ name, fence, broken: false, delayMs: 0 });
   const what = fence === null ? 'nobody holds it' : `nobody holds it under fence ${fence}`;
-  console.error(`conclave lock: ${name}: ${what}`);
+  complain(`conclave lock: ${name}: ${what}`);
   return exitCode.negative;
 }
