@@ -260,7 +260,8 @@ export class ClientHandle implements Client {
     try {
       return await work(lock);
     } finally {
-      await lock.release();
+      // What the work came to counts. A release that is not answered in its time is asked for until it is, or the session ends.
+      await lock.release().catch(() => {});
     }
   }
 
