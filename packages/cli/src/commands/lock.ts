@@ -23,8 +23,8 @@ export const lock: Command = {
     'Waits for a lock, first come first served, and holds it while COMMAND runs, or until it is interrupted. COMMAND gets TERM, then KILL, before the lock can be granted to somebody else, and INT, TERM, HUP and QUIT from this process; it ends with this process, however that ends.',
     'Several NAMEs are granted together or not at all. --json: {name,fence}, of several {name,fence,names}; on standard error when there is a COMMAND.',
     '  list     what is held or awaited              --json: {locks:[{name,holder,holding,waiting,delayed}]}',
-    '  inspect  who holds, waits, and held before    --json: {kind,name,permits,holding,holders,waiting,queue,past}; a HOLD has session, sequence, mode, count, since, fence; who: metadata of its session',
-    '  release  ends the hold of somebody else, who is told. The next one is granted after the ttl of the holder, by when its signal has aborted. --json: {name,fence,broken,delayMs}; exits with 1 when nobody holds it',
+    '  inspect  who holds, waits, and held before    --json: {kind,name,permits,holding,holders,waiting,queue,past}; a HOLD has session, sequence, mode, count, since, fence; who: metadata of its session, as long as that lives',
+    '  release  ends the hold of somebody else, who is told. The next one is granted after the ttl of the holder, by when its signal has aborted. --json: {name,fence,broken,delayMs}, with --all {name,released:[{fence,delayMs}]}; exits with 1 when nobody holds it',
     'A lock that is called list, inspect or release can be held with a COMMAND only.',
   ].join('\n'),
   options: {
@@ -36,6 +36,7 @@ export const lock: Command = {
     force: { type: 'boolean', help: 'release: it is meant' },
     now: { type: 'boolean', help: 'release: do not wait out the ttl; only the fence protects what was held' },
     fence: { type: 'string', value: 'F', help: 'release: this hold and no later one' },
+    all: { type: 'boolean', help: 'release: every hold, where several share it' },
     ...reasonOption,
     ...holdOptions,
   },
@@ -47,7 +48,7 @@ export const lock: Command = {
 };
 
 async function holdNamed(parsed: Arguments): Promise<number> {
-  for (const option of ['kind', 'force', 'now', 'fence', 'reason']) {
+  for (const option of ['kind', 'force', 'now', 'fence', 'all', 'reason']) {
     if (parsed.has(option)) throw new UsageError(`--${option} belongs to lock list, inspect or release`);
   }
   const names = parsed.positionals;

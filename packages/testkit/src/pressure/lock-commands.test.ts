@@ -210,6 +210,33 @@ test('lock --shared, several at once, and permits: as many hold as may, and no m
   assert.deepEqual([several.code, several.stdout], [0, 'c\nd']);
 });
 
+test('release --force --all ends every hold of a lock that is shared, and inspect says who of them is still there', {
+  timeout,
+}, async () => {
+  const session = await client.session({ ttlMs: 60_000, metadata: { app: 'reports' } });
+  const holds = await Promise.all([1, 2].map(async () => client.lock('readers', { session, mode: 'shared' })));
+  assert.deepEqual(
+    await codesOf(
+      ['lock', 'release', 'readers', '--force'],
+      ['lock', 'release', 'readers', '--force', '--all', '--fence', '1'],
+    ),
+    [2, 2],
+  );
+  const { released } = await json('lock', 'release', 'readers', '--force', '--all', '--now');
+  const fences = holds.map(({ fence }) => fence).toSorted((a, b) => a - b);
+  assert.deepEqual(
+    released,
+    fences.map((fence) => ({ fence, delayMs: 0 })),
+  );
+  const { past } = (await json('lock', 'inspect', 'readers')) as { past: { who: Record<string, string> }[] };
+  assert.deepEqual(
+    past.map(({ who }) => who),
+    [{ app: 'reports' }, { app: 'reports' }],
+  );
+  assert.deepEqual(await codesOf(['lock', 'release', 'readers', '--force', '--all']), [1]);
+  await session.close();
+});
+
 test('a name that is none is wrong usage, and one that is too long refused by a limit', { timeout }, async () => {
   const long = 'x'.repeat(1_025);
   const codes = await codesOf(
