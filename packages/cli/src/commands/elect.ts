@@ -18,7 +18,7 @@ export const elect: Command = {
       canTry: false,
       environment: { CONCLAVE_ELECTION: name },
       name,
-      obtain: async (client, { isTry: _, ...options }) => client.election(name).campaign(value, options),
+      obtain: async (client, options) => client.election(name).campaign(value, options),
       release: async (leadership, options) => leadership.resign(options),
     });
   },

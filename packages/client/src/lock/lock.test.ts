@@ -366,6 +366,10 @@ test('wrong arguments are refused with a ConclaveError that says which, and noth
     [() => client.election(long).campaign('v'), 'TOO_LARGE'],
   ];
   for (const [call, code] of cases) {
-    await assert.rejects(call, (error) => ConclaveError.is(error, code) && error.outcome === 'not-applied', `${call}`);
+    await assert.rejects(
+      call,
+      (error) => ConclaveError.is(error, code) && error.outcome === 'not-applied',
+      call.toString(),
+    );
   }
 });

@@ -157,10 +157,10 @@ test('Ctrl-Z stops the command with it; continued in time it goes on, and after 
   const beats = (): number => holder.lines.filter(({ text }) => text === 'beat').length;
   holder.signal('SIGTSTP');
   await Promise.all([stopped(pid), stopped(holder.pid)]);
-  const before = beats();
+  const soFar = beats();
   holder.resume();
   await waitFor(
-    () => beats() > before + 1,
+    () => beats() > soFar + 1,
     patienceMs,
     () => holder.output(),
   );
