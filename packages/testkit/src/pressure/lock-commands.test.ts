@@ -281,7 +281,8 @@ test('nothing behind -- is wrong usage, and a hangup while it is held gives it b
 });
 
 test('a reader that goes away ends what it read from, without a word', { timeout }, async () => {
-  const { lease } = await client.perform({ type: 'leaseGrant', ttlMs: 1_000 });
+  // A command may take seconds to start on a busy machine; it prints again after a third of this.
+  const { lease } = await client.perform({ type: 'leaseGrant', ttlMs: 9_000 });
   const words = conclaveArguments(['lease', 'keepalive', `${lease}`, '--json', ...endpoints]);
   const line = [process.execPath, ...words].map((word) => `'${word}'`).join(' ');
   await using piped = new Child(['-c', `{ ${line}; echo "code $?" >&2; } | head -n 1`], { program: 'sh' });
