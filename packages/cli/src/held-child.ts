@@ -88,11 +88,11 @@ class HeldChild {
     const { foreground } = this.#plan;
     const pass = (name: NodeJS.Signals): void => void this.#send(name);
     // A terminal sends these to all of its foreground group.
-    const passed = new Set(endSignals.filter((name) => !(foreground && (name === 'SIGINT' || name === 'SIGQUIT'))));
+    const isPassed = (name: NodeJS.Signals): boolean => !(foreground && (name === 'SIGINT' || name === 'SIGQUIT'));
     const ignore = (): void => {};
     const stop = (): void => this.#stop();
     const goOn = (): void => this.#goOn();
-    for (const name of endSignals) process.on(name, passed.has(name) ? pass : ignore);
+    for (const name of endSignals) process.on(name, isPassed(name) ? pass : ignore);
     process.on('SIGTSTP', stop);
     process.on('SIGCONT', goOn);
     return () => {

@@ -4,6 +4,7 @@ import { ConclaveError, exitCodeOf } from './client.ts';
 import { type Command, helpOf, parse } from './command.ts';
 import { bench } from './commands/bench.ts';
 import { cluster } from './commands/cluster.ts';
+import { config } from './commands/config.ts';
 import { data } from './commands/data.ts';
 import { dev } from './commands/dev.ts';
 import { elect } from './commands/elect.ts';
@@ -33,6 +34,7 @@ const commands: readonly Command[] = [
   list,
   remove,
   watch,
+  config,
   lock,
   elect,
   once,

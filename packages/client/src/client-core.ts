@@ -118,6 +118,11 @@ export class ClientCore {
     this.sessions.check();
   }
 
+  /** Without waiting for anybody. */
+  start(): void {
+    this.link.start();
+  }
+
   /** Resolves with the first welcome. */
   async connect({ signal, timeoutMs = bounds.connectTimeoutMs }: CallOptions): Promise<void> {
     const { timers } = this.environment;

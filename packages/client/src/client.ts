@@ -2,7 +2,7 @@ import { type ClientMutation, type ClusterStatus, isQuery, type Query, type Resu
 import { bounds } from './bounds.ts';
 import { type CallOptions, type WriteOptions, waitingFor } from './call.ts';
 import type { ClientCore, ClientEvents, ResultOf } from './client-core.ts';
-import { type Config, type ConfigOptions, openConfig } from './config/config.ts';
+import type { Config, ConfigDocuments, ConfigOptions, ConfigSetOptions } from './config/config.ts';
 import type { StandardSchema } from './config/standard-schema.ts';
 import { type Election, ElectionHandle } from './election/election.ts';
 import type { Unsubscribe } from './emitter.ts';
@@ -23,16 +23,12 @@ import {
   remove,
 } from './keys/write.ts';
 import type { ClientState } from './link/link.ts';
+import { loadLive } from './load-live.ts';
 import type { Lock } from './lock/lock.ts';
-import {
-  acquireLock,
-  acquireLocks,
-  type HoldOptions,
-  type LockMode,
-  type LockOptions,
-  type WantedLock,
-} from './lock/locks.ts';
+import { acquireLock, acquireLocks, type HoldOptions, type LockOptions, type WantedLock } from './lock/locks.ts';
 import { type Semaphore, SemaphoreHandle, type SemaphoreOptions } from './lock/semaphore.ts';
+import type { LockMode, SingleLock } from './lock/single-lock.ts';
+import type { Mirror, MirrorOptions } from './mirror/mirror.ts';
 import { onAbort } from './on-abort.ts';
 import { openSession, type Session } from './session/session.ts';
 import type { WatchBatch } from './watch/batch.ts';
@@ -47,10 +43,10 @@ export interface SessionCallOptions extends CallOptions {
 
 type KeysOnly<O> = O & { readonly keysOnly: true };
 
-/** A connection to a cluster that is always there: it moves to another member when one goes. */
 /** One of several locks: exclusively, unless it says otherwise. */
 export type LockChoice = Key | { readonly name: Key; readonly mode?: LockMode };
 
+/** A connection to a cluster that is always there: it moves to another member when one goes. */
 export interface Client extends AsyncDisposable {
   readonly state: ClientState;
   on<E extends keyof ClientEvents>(event: E, listener: (...values: ClientEvents[E]) => void): Unsubscribe;
@@ -88,11 +84,14 @@ export interface Client extends AsyncDisposable {
     options?: WatchOptions,
   ): WatchRun;
 
+  /** A copy on this side, kept up to date: read at once, in order, always as all of it was at one revision. Resolves when it is whole. */
+  mirror(selectors: Selector | readonly Selector[], options?: MirrorOptions): Promise<Mirror>;
+
   session(options?: SessionCallOptions): Promise<Session>;
   /** Waits its turn: first come, first served. Without `timeoutMs` for ever. */
-  lock(name: Key, options?: LockOptions): Promise<Lock>;
+  lock(name: Key, options?: LockOptions): Promise<SingleLock>;
   /** Null: somebody else holds it. */
-  tryLock(name: Key, options?: LockOptions): Promise<Lock | null>;
+  tryLock(name: Key, options?: LockOptions): Promise<SingleLock | null>;
   /** Holds it while `work` runs. */
   withLock<T>(name: Key, work: (lock: Lock) => Promise<T>, options?: LockOptions): Promise<T>;
 
@@ -110,6 +109,8 @@ export interface Client extends AsyncDisposable {
     schema: StandardSchema<Input, Output>,
     options?: ConfigOptions<Output>,
   ): Promise<Config<Output>>;
+  /** Several of them, always as they were at one revision: `client.config({ limits: { name: 'payments/limits', schema }, … })`. */
+  config<T>(documents: ConfigDocuments<T>, options?: ConfigSetOptions): Promise<Config<T>>;
 
   /** The same client, for keys, locks, elections and documents whose names begin with `prefix`, which it adds and takes off. */
   namespace(prefix: Key): Client;
@@ -211,6 +212,11 @@ export class ClientHandle implements Client {
     return runWatch(openWatch(this.#core, this.#space, selector, third), second);
   }
 
+  async mirror(selectors: Selector | readonly Selector[], options: MirrorOptions = {}): Promise<Mirror> {
+    const { openMirror } = await loadLive();
+    return openMirror(this.#core, this.#space, selectors, options);
+  }
+
   async session({ metadata = {}, signal, timeoutMs, ttlMs }: SessionCallOptions = {}): Promise<Session> {
     const core = this.#core;
     core.check();
@@ -224,13 +230,13 @@ export class ClientHandle implements Client {
     }
   }
 
-  async lock(name: Key, options: LockOptions = {}): Promise<Lock> {
+  async lock(name: Key, options: LockOptions = {}): Promise<SingleLock> {
     const lock = await acquireLock(this.#core, this.#space.key(name), true, options);
     if (lock === null) throw new ConclaveError('PROTOCOL', 'a waiting acquire was refused');
     return lock;
   }
 
-  async tryLock(name: Key, options: LockOptions = {}): Promise<Lock | null> {
+  async tryLock(name: Key, options: LockOptions = {}): Promise<SingleLock | null> {
     return acquireLock(this.#core, this.#space.key(name), false, options);
   }
 
@@ -269,12 +275,20 @@ export class ClientHandle implements Client {
     return new ElectionHandle(this.#core, this.#space.key(name));
   }
 
-  async config<Input, Output>(
+  config<Input, Output>(
     name: string,
     schema: StandardSchema<Input, Output>,
-    options: ConfigOptions<Output> = {},
-  ): Promise<Config<Output>> {
-    return openConfig(this.#core, this.#space, name, schema, options);
+    options?: ConfigOptions<Output>,
+  ): Promise<Config<Output>>;
+  config<T>(documents: ConfigDocuments<T>, options?: ConfigSetOptions): Promise<Config<T>>;
+  async config<T>(
+    first: string | ConfigDocuments<T>,
+    second: StandardSchema<unknown, T> | ConfigSetOptions = {},
+    options: ConfigOptions<T> = {},
+  ): Promise<Config<T>> {
+    const { openConfig, openConfigs } = await loadLive();
+    if (typeof first !== 'string') return openConfigs(this.#core, this.#space, first, second as ConfigSetOptions);
+    return openConfig(this.#core, this.#space, first, second as StandardSchema<unknown, T>, options);
   }
 
   namespace(prefix: Key): Client {

@@ -1,6 +1,15 @@
 export type { CallOptions, WriteOptions } from './call.ts';
 export type { Client, LockChoice, SessionCallOptions } from './client.ts';
-export type { Config, ConfigChange, ConfigEvents, ConfigOptions } from './config/config.ts';
+export type { ConfigCache } from './config/cache.ts';
+export type {
+  Config,
+  ConfigChange,
+  ConfigDocument,
+  ConfigDocuments,
+  ConfigEvents,
+  ConfigOptions,
+  ConfigSetOptions,
+} from './config/config.ts';
 export type { SchemaIssue, SchemaResult, StandardSchema } from './config/standard-schema.ts';
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './create-client.ts';
@@ -27,10 +36,14 @@ export type { CompareLost, DeleteDone, DeleteOptions, PutDone, PutOptions } from
 export type { ClientState } from './link/link.ts';
 export type { Guard, HoldEvents } from './lock/hold.ts';
 export type { Held, Lock } from './lock/lock.ts';
-export type { HoldOptions, LockMode, LockOptions } from './lock/locks.ts';
+export type { HoldOptions, LockOptions } from './lock/locks.ts';
 export type { PermitOptions, Semaphore, SemaphoreOptions } from './lock/semaphore.ts';
+export type { LockMode, SingleLock, UpgradeOptions } from './lock/single-lock.ts';
+export type { MirrorChange, MirrorEvent } from './mirror/change.ts';
+export type { Mirror, MirrorEvents, MirrorOptions } from './mirror/mirror.ts';
+export type { MirrorListOptions, MirrorView } from './mirror/view.ts';
 export type { Session } from './session/session.ts';
-export type { SessionState } from './session/session-core.ts';
+export type { SessionState } from './session/session-state.ts';
 export type {
   DeleteEvent,
   EventsBatch,

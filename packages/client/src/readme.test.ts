@@ -15,7 +15,7 @@ test('the examples of the README run over real sockets, print what it says, and 
   await runExamples(context, 'readme', examples);
 });
 
-for (const name of ['sessions', 'leases', 'locks', 'elections', 'jobs']) {
+for (const name of ['sessions', 'leases', 'locks', 'elections', 'jobs', 'configuration', 'watches']) {
   test(`the examples of docs/${name}.md run, and print what it says`, async (context) => {
     const found = examplesOf(readFileSync(join(folder, '../../docs', `${name}.md`), 'utf8'));
     assert.ok(found.length > 0);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MemberId } from '@conclave/core';
+import { commandVersion } from '@conclave/protocol';
 import { TestCluster } from '../testing/cluster.ts';
 import { bytes, put, RawClient } from '../testing/raw-client.ts';
 import { type Commands, commandsOf } from './level.ts';
@@ -13,7 +14,8 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 /** A later release, in which a put means something new. */
-const later: Commands = { known: 2, levelOf: (type) => (type === 'put' ? 2 : 1) };
+const next = commandVersion + 1;
+const later: Commands = { known: next, levelOf: (type) => (type === 'put' ? next : 1) };
 
 async function through(cluster: TestCluster, id: number): Promise<RawClient> {
   await until(() => cluster.leader !== null);
@@ -34,6 +36,7 @@ test('the level of a cluster rises by itself when the last member runs a release
     await cluster.restart(id);
   };
   await until(() => cluster.leader !== null);
+  await until(() => levels().every((level) => level === commandVersion));
   await upgrade(1);
   await upgrade(2);
   const [newer, older] = [await through(cluster, 1), await through(cluster, 3)];
@@ -47,20 +50,20 @@ test('the level of a cluster rises by itself when the last member runs a release
     await until(heard);
     await newer.ask(remove);
   }
-  assert.deepEqual(levels(), [1, 1, 1]);
+  assert.deepEqual(levels(), [commandVersion, commandVersion, commandVersion]);
   await assert.rejects(
     newer.ask(put('k', '1')),
-    /UNSUPPORTED_VERSION put needs a cluster at level 2, and this one is at 1/,
+    new RegExp(`UNSUPPORTED_VERSION put needs a cluster at level ${next}, and this one is at ${commandVersion}`),
   );
   await older.ask(put('k', 'as it was'));
 
   await upgrade(3);
-  await until(() => levels().every((level) => level === 2));
+  await until(() => levels().every((level) => level === next));
   for (const id of cluster.ids) await (await through(cluster, id)).ask(put('k', 'as it is now'));
   // Kept over restarts, and by members that replace others.
   await cluster.kill(2);
   await cluster.restart(2);
-  await until(() => cluster.member(2)?.status.level === 2);
+  await until(() => cluster.member(2)?.status.level === next);
 });
 
 test('a release that knows less than the cluster does not start on its state', async (context) => {
@@ -69,7 +72,7 @@ test('a release that knows less than the cluster does not start on its state', a
   cluster.commands.set(1, later);
   await cluster.kill(1);
   await cluster.restart(1);
-  await until(() => cluster.member(1)?.status.level === 2);
+  await until(() => cluster.member(1)?.status.level === next);
   // A backup begins with a checkpoint: the level is in the state, and not only in the log.
   const client = await through(cluster, 1);
   client.send({ type: 'backupRead', id: 1, chunk: 0 });
@@ -78,7 +81,9 @@ test('a release that knows less than the cluster does not start on its state', a
   cluster.commands.delete(1);
   await assert.rejects(
     cluster.restart(1),
-    /the cluster is at level 2, and this release knows level 1: run the release that wrote/,
+    new RegExp(
+      `the cluster is at level ${next}, and this release knows level ${commandVersion}: run the release that wrote`,
+    ),
   );
 });
 

@@ -12,14 +12,14 @@ import { type ClusterStatus, ProtocolError } from '@conclave/protocol';
 import type { Applied, StateMachine } from '@conclave/state-machine';
 import { Applier } from './applier.ts';
 import { Barrier } from './barrier.ts';
-import type { Booted } from './boot.ts';
-import { boot } from './boot.ts';
+import { type Booted, boot } from './boot.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { Attachments } from './client/attachments.ts';
 import type { ClientServices } from './client/client-services.ts';
 import type { ClientConnection } from './client/connection.ts';
 import { Connections } from './client/connections.ts';
 import { Dispatch } from './client/dispatch.ts';
+import { Keepalives } from './client/keepalives.ts';
 import { SessionClaims } from './client/session-claims.ts';
 import { ClusterClock } from './cluster-clock.ts';
 import { type Counts, clusterStatus, clusterView, Reports, reportToAll } from './cluster-status.ts';
@@ -66,6 +66,7 @@ export class Member {
   readonly #queries: Queries;
   readonly #keeper: LeaseKeeper;
   readonly #renewals: Renewals;
+  readonly #keepalives: Keepalives;
   readonly #attachments = new Attachments();
   readonly #claims: SessionClaims;
   readonly #hub: WatchHub;
@@ -141,6 +142,7 @@ export class Member {
       this.#mutations.decideOwn(decide),
     );
     this.#renewals = new Renewals(this.#keeper, this.#links, timers);
+    this.#keepalives = new Keepalives(machine, this.#renewals, this.#barrier, timers);
     this.#claims = new SessionClaims(
       machine,
       this.#mutations,
@@ -277,16 +279,14 @@ export class Member {
   }
 
   #services(): ClientServices {
-    const { clock, hash, log } = this.#environment;
     return {
-      clock,
+      ...this.#environment,
       timers: this.#timers,
       dispatch: this.#dispatch,
-      log,
-      hash,
       mutations: this.#mutations,
       queries: this.#queries,
       renewals: this.#renewals,
+      keepalives: this.#keepalives,
       attachments: this.#attachments,
       claims: this.#claims,
       backups: this.#snapshots.backups,
@@ -442,7 +442,8 @@ export class Member {
     this.#snapshots.stop();
     this.#transfers.abandon();
     this.#membership.office.close();
-    for (const waiting of [this.#mutations, this.#barrier, this.#renewals, this.#queries]) waiting.abandon();
+    const waiting = [this.#mutations, this.#barrier, this.#keepalives, this.#renewals, this.#queries];
+    for (const part of waiting) part.abandon();
     this.#connections.goodbye(why);
   }
 }

@@ -73,6 +73,10 @@ export const bounds = {
   minForwardBytesPerSecond: 131_072,
   /** A renewal that was passed on and not answered for so long counts as not confirmed. */
   renewalPatienceMs: 3_000,
+  /** Keepalives that arrive within this time are passed on together. Far below a tenth of the shortest ttl, and none of it is lost: both sides count from before or after it. */
+  keepaliveGatherMs: 10,
+  /** A keepalive that was confirmed waits so long for this member's state to be new enough to say what is held. */
+  holdsPatienceMs: 100,
   /** Leases that one message asks a leader to renew. */
   maxLeasesPerRenewal: 16_384,
   /** What one client may have unanswered; its socket is not read above it. */

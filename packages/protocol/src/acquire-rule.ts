@@ -1,5 +1,5 @@
-// What the fields of an acquire cannot say one by one.
-import type { LockAcquire, LockClaim } from './operation.ts';
+// What the fields of an acquire, and of a change of mode, cannot say one by one.
+import type { LockAcquire, LockClaim, LockConvert } from './operation.ts';
 import type { Rule } from './schema/structure.ts';
 import { SchemaViolation } from './schema/type.ts';
 
@@ -19,11 +19,24 @@ export const acquireRule: Rule<Fields> = {
     if (campaigns !== (value !== null)) {
       throw new SchemaViolation(campaigns ? 'a campaign needs one' : 'only an election publishes one', false, 'value');
     }
-    if (keeping.length === 0) return;
-    if (!wait) throw new SchemaViolation('what does not wait keeps nothing meanwhile', false, 'keeping');
-    if (new Set(keeping).size < keeping.length) throw new SchemaViolation('a hold stands twice', false, 'keeping');
+    checkKept(keeping, wait);
   },
 };
+
+export const convertRule: Rule<Pick<LockConvert, 'keeping' | 'mode' | 'sequence' | 'wait'>> = {
+  text: 'only what becomes exclusive waits; no hold is kept twice, not the one that is converted, and none unless it waits',
+  check: ({ keeping, mode, sequence, wait }) => {
+    if (wait && mode === 'shared') throw new SchemaViolation('nobody waits to share what he has', false, 'wait');
+    checkKept(keeping, wait);
+    if (keeping.includes(sequence)) throw new SchemaViolation('the hold itself is kept anyway', false, 'keeping');
+  },
+};
+
+function checkKept(keeping: readonly number[], wait: boolean): void {
+  if (keeping.length === 0) return;
+  if (!wait) throw new SchemaViolation('what does not wait keeps nothing meanwhile', false, 'keeping');
+  if (new Set(keeping).size < keeping.length) throw new SchemaViolation('a hold stands twice', false, 'keeping');
+}
 
 function checkClaim(claim: LockClaim): void {
   const { kind } = claim.name;

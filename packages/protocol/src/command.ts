@@ -5,10 +5,10 @@ import type { LeaseId, Mutation } from './operation.ts';
  * The newest commands that this release knows: grows when the meaning of an entry changes, or a new kind of it comes. A member that meets
  * a newer one stops. So nothing newer than the cluster's level is proposed, and that rises only when all members know it.
  */
-export const commandVersion = 1;
+export const commandVersion = 2;
 
 /** Kinds of mutations that came after the first release, and with which version. */
-const since: Readonly<Partial<Record<Mutation['type'], number>>> = {};
+const since: Readonly<Partial<Record<Mutation['type'], number>>> = { lockConvert: 2 };
 
 /** The level that a cluster must have for a mutation to be proposed. */
 export function levelOf(type: Mutation['type']): number {

@@ -21,7 +21,7 @@ export {
   encodeMemberMessage,
   joinFrame,
 } from './client/frame.ts';
-export type { Hello, MemberAddress, SessionClaim, Welcome } from './client/handshake.ts';
+export { type Hello, holdsFeature, type MemberAddress, type SessionClaim, type Welcome } from './client/handshake.ts';
 export type { ClientMessage, MemberMessage } from './client/message.ts';
 export {
   type Consistency,
@@ -37,8 +37,11 @@ export type {
   Broken,
   Contended,
   Granted,
+  HoldProof,
   Keepalive,
   KeepaliveAnswer,
+  KeepaliveHolds,
+  KeepaliveHoldsAnswer,
   LeaseStanding,
   LeaseTimes,
   LeaseTimesAnswer,

@@ -1,12 +1,13 @@
 // The table of operations. Tags and the order of fields are the wire: never renumbered, never reordered.
 
-import { acquireRule } from './acquire-rule.ts';
+import { acquireRule, convertRule } from './acquire-rule.ts';
 import { limits } from './limits.ts';
 import type {
   Compare,
   Delete,
   LeaseRemaining,
   LockClaim,
+  LockConvert,
   LockName,
   Operation,
   Put,
@@ -177,6 +178,16 @@ export const operation: Union<Operation> = union<Operation, 'type'>('operation',
   },
   memberRole: { tag: 15, fields: { member: shared.memberId, role: shared.memberRole } },
   clusterSet: { tag: 16, fields: { leaseReads: nullable(boolean) } },
+  lockConvert: {
+    tag: 17,
+    fields: {
+      sequence: shared.sequence,
+      mode: choice<LockConvert['mode']>('mode', { exclusive: 0, shared: 1 }),
+      wait: boolean,
+      keeping: list(shared.sequence, limits.maxKeptHolds),
+    },
+    rule: convertRule,
+  },
   range: rangeCase,
   lease: { tag: 33, fields: { lease: shared.leaseId } },
   leases: { tag: 34, fields: { after: integer('id or 0', 0), limit: integer('count', 0, limits.maxListEntries) } },

@@ -191,6 +191,22 @@ export interface LockCancel {
   readonly sequence: number;
 }
 
+/**
+ * Changes the mode of a hold of one lock, which gets a new fence with it. Down to `shared` at once; also of one that waits to go up, which then stays shared
+ * under the fence that it has. Up to `exclusive` when nobody shares it any more, before everybody in the queue: they wait for this hold in any case. Two who want up would wait for
+ * each other: the second is refused, DEADLOCK.
+ */
+export interface LockConvert {
+  readonly type: 'lockConvert';
+  /** Of the acquire, in the same session. */
+  readonly sequence: number;
+  readonly mode: 'exclusive' | 'shared';
+  /** If others share it: to be granted when they have given it back. Meanwhile it stays shared. */
+  readonly wait: boolean;
+  /** As in `lockAcquire`; the hold itself is kept in any case, and not named. */
+  readonly keeping: readonly number[];
+}
+
 /** Replaces the value that the leader of an election publishes, while it leads under this fence. */
 export interface Proclaim {
   readonly type: 'proclaim';
@@ -310,6 +326,7 @@ export type Mutation =
   | LockRelease
   | LockBreak
   | LockCancel
+  | LockConvert
   | Proclaim
   | Compact
   | MemberAdd

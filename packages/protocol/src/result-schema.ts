@@ -6,6 +6,7 @@ import type {
   LeaseDescription,
   LockAcquireResult,
   LockCancelResult,
+  LockConvertResult,
   LockDescription,
   LockHolder,
   LockReleaseResult,
@@ -198,6 +199,14 @@ export const resultOnWire: Union<OnWire> = union<OnWire, 'type'>('result', 'type
   memberUpdate: { tag: 14, fields: { changed: boolean } },
   memberRole: { tag: 15, fields: { changed: boolean } },
   clusterSet: { tag: 16, fields: { changed: boolean } },
+  lockConvert: {
+    tag: 17,
+    fields: {
+      revision: shared.revision,
+      outcome: choice<LockConvertResult['outcome']>('outcome', { held: 0, queued: 1, refused: 2, ended: 3 }),
+      fence: nullable(shared.fence),
+    },
+  },
   range: rangeCase,
   lease: { tag: 33, fields: { lease: nullable(leaseDescription) } },
   leases: { tag: 34, fields: { leases: list(leaseDescription, limits.maxListEntries), more: boolean } },

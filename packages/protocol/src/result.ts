@@ -121,6 +121,15 @@ export interface LockCancelResult {
   readonly was: 'queued' | 'held' | 'ended';
 }
 
+export interface LockConvertResult {
+  readonly type: 'lockConvert';
+  readonly revision: Revision;
+  /** `held`: in the mode that was asked for. `queued`: shared until it is granted. `refused`: others share it, and it was not to wait. `ended`: there is no such hold. */
+  readonly outcome: 'held' | 'queued' | 'refused' | 'ended';
+  /** Under which it is held now; null: `ended`. */
+  readonly fence: Fence | null;
+}
+
 export interface ProclaimResult {
   readonly type: 'proclaim';
   readonly revision: Revision;
@@ -276,6 +285,7 @@ export type Result =
   | LockReleaseResult
   | LockBreakResult
   | LockCancelResult
+  | LockConvertResult
   | ProclaimResult
   | CompactResult
   | LeaseQueryResult

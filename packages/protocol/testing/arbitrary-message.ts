@@ -64,6 +64,11 @@ export const clientMessage: fc.Arbitrary<ClientMessage> = fc.oneof<fc.Arbitrary<
   typed('sessionResume', { id: uint32, sessions: fc.array(claim, few) }),
   typed('leaseTimes', { id: uint32, leases: fc.array(id, few) }),
   typed('keepalive', { id: uint32, leases: fc.array(id, few) }),
+  typed('keepaliveHolds', {
+    id: uint32,
+    leases: fc.array(id, few),
+    holds: fc.array(record({ session: id, sequence: id, fence: id }), few),
+  }),
   typed<'watchCreate', Omit<WatchCreate, 'type'>>('watchCreate', {
     watch: uint32,
     selectors: fc.array(keyRange, few),
@@ -132,6 +137,11 @@ export const memberMessage: fc.Arbitrary<MemberMessage> = fc.oneof<fc.Arbitrary<
     leases: fc.array(record({ lease: id, remainingMs: orNull(fc.integer({ min: 1, max: limits.maxTtlMs })) }), few),
   }),
   typed('keepaliveAnswer', { id: uint32, leases: fc.array(record({ lease: id, ttlMs: orNull(ttlMs) }), few) }),
+  typed('keepaliveHoldsAnswer', {
+    id: uint32,
+    leases: fc.array(record({ lease: id, ttlMs: orNull(ttlMs) }), few),
+    lost: orNull(fc.array(fc.integer({ min: 0, max: wireLimits.maxHoldsPerKeepalive - 1 }), few)),
+  }),
   typed('granted', { session: id, sequence: id, fence: id, contended: bool }),
   typed('contended', { session: id, sequence: id }),
   typed('broken', {

@@ -177,6 +177,18 @@ export const operation: fc.Arbitrary<Operation> = fc.oneof<fc.Arbitrary<Operatio
   typed('lockRelease', { sequence: id, fence: id, heir: orNull(requestId) }),
   typed('lockBreak', { name: lockName, fence: id, holder: orNull(requestId), now: bool }),
   typed('lockCancel', { sequence: id }),
+  fc
+    .record({ sequence: id, mode: fc.constantFrom('exclusive' as const, 'shared' as const), wait: bool, keeping })
+    .map(({ keeping: kept, mode, sequence, wait }) => {
+      const waits = wait && mode === 'exclusive';
+      return {
+        type: 'lockConvert' as const,
+        sequence,
+        mode,
+        wait: waits,
+        keeping: waits ? kept.filter((one) => one !== sequence) : [],
+      };
+    }),
   record({ name: bin(1, 40), fence: id, value }).map(({ name, fence, value: published }) => ({
     type: 'proclaim',
     name: { kind: 'election', name },
@@ -292,6 +304,11 @@ export const result: fc.Arbitrary<Result> = fc.oneof<fc.Arbitrary<Result>[]>(
   }),
   typed('lockBreak', { revision, broken: bool, delayMs: fc.integer({ min: 0, max: limits.maxTtlMs }) }),
   typed('lockCancel', { revision, was: fc.constantFrom('queued' as const, 'held' as const, 'ended' as const) }),
+  typed('lockConvert', {
+    revision,
+    outcome: fc.constantFrom('held' as const, 'queued' as const, 'refused' as const, 'ended' as const),
+    fence: orNull(id),
+  }),
   typed('proclaim', { revision, written: bool }),
   typed('compact', { revision }),
   typed('memberAdd', { member: memberId }),
@@ -350,7 +367,7 @@ export const identity: fc.Arbitrary<Identity> = fc.oneof<fc.Arbitrary<Identity>[
 );
 
 export const header: fc.Arbitrary<CommandHeader> = record({
-  version: fc.constant(commandVersion),
+  version: fc.integer({ min: 1, max: commandVersion }),
   clusterTimeMs: revision,
   wallTimeMs: revision,
   identity,

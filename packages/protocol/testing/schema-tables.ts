@@ -3,7 +3,7 @@ import { clusterStatus, memberStatus } from '../src/client/cluster.ts';
 import { memberAddress, sessionClaim } from '../src/client/handshake.ts';
 import { clientMessage, memberMessage } from '../src/client/message.ts';
 import { errorBody } from '../src/client/request.ts';
-import { leaseStanding } from '../src/client/session.ts';
+import { holdProof, leaseStanding } from '../src/client/session.ts';
 import { watchStart } from '../src/client/watch.ts';
 import { wireLimits } from '../src/client/wire-limits.ts';
 import { commandHeader, identity } from '../src/command-schema.ts';
@@ -69,6 +69,7 @@ const structures: readonly Pick<Structure<object>, 'name' | 'fields' | 'rule' | 
   sessionClaim,
   sessionStanding,
   leaseStanding,
+  holdProof,
   errorBody,
   memberStatus,
   clusterStatus,

@@ -292,6 +292,7 @@ function compareLock(found: Result | Refusal, model: Model, name: LockName): voi
   };
   const occupants = model.occupants(name);
   const queue = model.queue(name);
+  const upgrading = occupants.filter((request) => request.upgrading);
   const [first] = [...occupants, ...queue];
   const claim = first === undefined ? null : claimOf(first, name);
   assert.deepEqual(plain(found), {
@@ -305,8 +306,8 @@ function compareLock(found: Result | Refusal, model: Model, name: LockName): voi
         fence: request.fence,
         delayMs: request.delayMs > 0 ? request.delayMs : null,
       })),
-      waiting: queue.length,
-      queue: queue.map(waiter),
+      waiting: upgrading.length + queue.length,
+      queue: [...upgrading.map((request) => ({ ...waiter(request), mode: 'exclusive' })), ...queue.map(waiter)],
       past: model.past.find(({ lock }) => lock === nameText(name))?.holds ?? [],
     }),
   });

@@ -1,4 +1,12 @@
-import { type LeaseId, ProtocolError, type Query, type Result, type Revision, type Txn } from '@conclave/protocol';
+import {
+  type HoldProof,
+  type LeaseId,
+  ProtocolError,
+  type Query,
+  type Result,
+  type Revision,
+  type Txn,
+} from '@conclave/protocol';
 import { type Applied, applyCommand, nothingApplied } from './apply/apply.ts';
 import { flush } from './checkpoint/flush.ts';
 import type { Change, Digest } from './checkpoint/ledger.ts';
@@ -168,6 +176,13 @@ export class StateMachine {
     const lease = this.#state.leases.get(id);
     if (!isSession(lease)) return null;
     return { session: id, epoch: lease.session.epoch };
+  }
+
+  /** Whether the request that is meant holds: under this fence, or a later one of the same hold. */
+  isHeld({ fence, sequence, session }: HoldProof): boolean {
+    const lease = this.#state.leases.get(session);
+    const request = isSession(lease) ? lease.session.requests.get(sequence) : undefined;
+    return request !== undefined && !request.isWaiting && request.fence >= fence;
   }
 
   deadlines(): Deadlines {

@@ -4,6 +4,7 @@ import {
   type HoldEnd,
   type LockAcquire,
   type LockClaim,
+  type LockConvert,
   type LockName,
   type LockRequestId,
   type LockState,
@@ -17,7 +18,7 @@ import { claimOf, nameText, sameLock } from './model-claims.ts';
 
 type LockOperation = Extract<
   Operation,
-  { type: 'lockAcquire' | 'lockRelease' | 'lockBreak' | 'lockCancel' | 'lockDelayEnd' | 'proclaim' }
+  { type: 'lockAcquire' | 'lockRelease' | 'lockBreak' | 'lockCancel' | 'lockConvert' | 'lockDelayEnd' | 'proclaim' }
 >;
 
 export function runOnLocks(model: Model, operation: LockOperation): Result | null {
@@ -50,6 +51,14 @@ export function runOnLocks(model: Model, operation: LockOperation): Result | nul
     }
     case 'lockCancel':
       return { type: 'lockCancel', was: cancel(model, operation.sequence), revision: model.reached };
+    case 'lockConvert': {
+      const hold = model.request(mustHaveSession(model), operation.sequence);
+      if (hold === null || hold.fence === 0) {
+        return { type: 'lockConvert', revision: model.reached, outcome: 'ended', fence: null };
+      }
+      const outcome = convert(model, hold, operation);
+      return { type: 'lockConvert', revision: model.reached, outcome, fence: hold.fence };
+    }
     case 'lockDelayEnd': {
       const { session, sequence } = operation;
       const isMeant = (one: ModelRequest): boolean => one.session === session && one.sequence === sequence;
@@ -88,6 +97,7 @@ function keptPlaces(model: Model, name: LockName, fence: number, holder: LockReq
 /** Queues are left first, so that nothing is granted to the session that ends. */
 export function endRequests(model: Model, { id, ttlMs }: ModelLease, cause: 'closed' | 'revoked' | 'expired'): void {
   model.requests = model.requests.filter((request) => request.session !== id || request.fence > 0);
+  for (const request of model.requests) if (request.session === id) request.upgrading = false;
   grantWaiting(model);
   const held = model.requests.filter((request) => request.session === id && request.delayMs === 0);
   for (const hold of held.toSorted((a, b) => a.fence - b.fence || a.order - b.order)) {
@@ -125,6 +135,7 @@ function acquire(model: Model, operation: LockAcquire): LockState {
     value,
     lockDelayMs,
     keeping: keeping.filter((one) => (model.request(session, one)?.fence ?? 0) > 0),
+    upgrading: false,
     fence: 0,
     sinceWallMs: header!.wallTimeMs,
     delayMs: 0,
@@ -168,7 +179,56 @@ function fits(model: Model, claim: LockClaim): boolean {
   return taken + claim.count <= claim.limit;
 }
 
+function upgraderOf(model: Model, name: LockName): ModelRequest | null {
+  return model.occupants(name).find(({ upgrading }) => upgrading) ?? null;
+}
+
+/** Tried out, and taken back if nothing comes of it. */
+function convert(
+  model: Model,
+  hold: ModelRequest,
+  { keeping, mode, wait }: LockConvert,
+): 'held' | 'queued' | 'refused' {
+  const [claim, ...others] = hold.claims;
+  if (others.length > 0 || claim?.name.kind !== 'lock') throw new ProtocolError('INVALID_ARGUMENT', '');
+  const { name } = claim;
+  if (mode === 'shared') {
+    hold.upgrading = false;
+    if (claim.mode === 'exclusive') become(model, hold, { mode, name });
+    grantWaiting(model);
+    return 'held';
+  }
+  if (claim.mode === 'exclusive') return 'held';
+  if (hold.upgrading) return 'queued';
+  const sharing = model.occupants(name).filter((one) => one !== hold);
+  if (sharing.length === 0) {
+    become(model, hold, { mode, name });
+    return 'held';
+  }
+  if (!wait) return 'refused';
+  const before = hold.keeping;
+  hold.upgrading = true;
+  hold.keeping = keeping.filter((one) => one !== hold.sequence && (model.request(hold.session, one)?.fence ?? 0) > 0);
+  if (waitsForItself(model, hold)) {
+    Object.assign(hold, { upgrading: false, keeping: before });
+    throw new ProtocolError('DEADLOCK', '');
+  }
+  if (model.queue(name).length > 0) return 'queued';
+  for (const { delayMs, sequence, session } of sharing) {
+    if (delayMs === 0) model.notifications.push({ type: 'contended', session, sequence });
+  }
+  return 'queued';
+}
+
+function become(model: Model, hold: ModelRequest, claim: LockClaim): void {
+  model.granted = true;
+  hold.upgrading = false;
+  hold.claims = [claim];
+  hold.fence = model.revision + 1;
+}
+
 function isNext(model: Model, request: ModelRequest): boolean {
+  if (request.claims.some(({ name }) => upgraderOf(model, name) !== null)) return false;
   return request.claims.every((claim) => model.queue(claim.name)[0] === request && fits(model, claim));
 }
 
@@ -176,6 +236,14 @@ function isNext(model: Model, request: ModelRequest): boolean {
 function grantWaiting(model: Model): void {
   const granted: ModelRequest[] = [];
   for (;;) {
+    const upgraded = model.requests.find(
+      ({ claims, upgrading }) => upgrading && model.occupants(claims[0]!.name).length === 1,
+    );
+    if (upgraded !== undefined) {
+      become(model, upgraded, { mode: 'exclusive', name: upgraded.claims[0]!.name });
+      granted.push(upgraded);
+      continue;
+    }
     const next = model.requests.find((request) => request.fence === 0 && isNext(model, request));
     if (next === undefined) break;
     grant(model, next);
@@ -210,6 +278,13 @@ function waitsForItself(model: Model, start: ModelRequest): boolean {
 }
 
 function waitsFor(model: Model, request: ModelRequest): ModelRequest[] {
+  if (request.upgrading) {
+    const { name } = request.claims[0]!;
+    return keepersOf(
+      model,
+      model.holders(name).filter((one) => one !== request),
+    );
+  }
   return request.claims.flatMap((claim) => {
     const ahead = model.queue(claim.name).filter(({ order }) => order < request.order);
     const occupants = model.occupants(claim.name);
@@ -218,11 +293,19 @@ function waitsFor(model: Model, request: ModelRequest): ModelRequest[] {
       (claim.mode === 'permits' && occupants.length === 1) ||
       (claim.mode === 'shared' && occupants.some((one) => claimOf(one, claim.name)?.mode === 'exclusive'));
     const holders = isCertain ? occupants.filter(({ delayMs }) => delayMs === 0) : [];
-    const keepers = model.requests.filter(({ fence, keeping, session }) =>
-      holders.some((hold) => fence === 0 && session === hold.session && keeping.includes(hold.sequence)),
-    );
-    return [...ahead, ...keepers];
+    const upgrader = upgraderOf(model, claim.name);
+    return [...ahead, ...(upgrader === null ? [] : [upgrader]), ...keepersOf(model, holders)];
   });
+}
+
+/** Who waits while one of these holds is kept. */
+function keepersOf(model: Model, holds: readonly ModelRequest[]): ModelRequest[] {
+  return model.requests.filter(({ fence, keeping, sequence, session, upgrading }) =>
+    holds.some((hold) => {
+      if (session !== hold.session || !(fence === 0 || upgrading)) return false;
+      return keeping.includes(hold.sequence) || (upgrading && sequence === hold.sequence);
+    }),
+  );
 }
 
 function endHold(
@@ -235,6 +318,7 @@ function endHold(
 ): void {
   notePast(model, hold, end);
   conclude(model, hold, { state: 'released', fence: hold.fence });
+  hold.upgrading = false;
   if (delayMs > 0) {
     hold.delayMs = delayMs;
     hold.sinceWallMs = model.header!.wallTimeMs;

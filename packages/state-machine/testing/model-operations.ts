@@ -31,6 +31,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     case 'sessionOpen': {
       const secret = hex(operation.secretHash);
       const known = model.leases.find((lease) => lease.session?.secret === secret);
+      model.isRepeat = known !== undefined;
       if (known !== undefined) return { type: 'sessionOpen', session: known.id, ttlMs: known.ttlMs };
       const session = { secret, acknowledgedBelow: 1, epoch: 0, metadata: operation.metadata, answers: new Map() };
       model.leases = [...model.leases, { id: model.nextLease, ttlMs: operation.ttlMs, remainingMs: null, session }];
@@ -73,6 +74,7 @@ export function runInModel(model: Model, operation: Operation): Result | null {
     case 'lockRelease':
     case 'lockBreak':
     case 'lockCancel':
+    case 'lockConvert':
     case 'lockDelayEnd':
     case 'proclaim':
       return runOnLocks(model, operation);

@@ -47,11 +47,13 @@ export interface ModelLease {
 export interface ModelRequest {
   readonly session: number;
   readonly sequence: number;
-  readonly claims: readonly LockClaim[];
+  claims: readonly LockClaim[];
   readonly order: number;
   readonly value: Uint8Array | null;
   readonly lockDelayMs: number;
-  readonly keeping: readonly number[];
+  keeping: readonly number[];
+  /** It shares its only lock, and wants it alone. */
+  upgrading: boolean;
   /** 0 while it waits. */
   fence: number;
   sinceWallMs: number;
@@ -112,6 +114,8 @@ export class Model {
   events: ModelEvent[] = [];
   notifications: object[] = [];
   granted = false;
+  /** Of an open that finds its session. */
+  isRepeat = false;
 
   get revision(): number {
     return this.revisions.at(-1)?.revision ?? 0;
@@ -132,6 +136,7 @@ export class Model {
     this.events = [];
     this.notifications = [];
     this.granted = false;
+    this.isRepeat = false;
     if (data === null) return this.#outcome(null, false);
     const { header, operation } = decodeCommand(data);
     this.header = header;
@@ -141,7 +146,7 @@ export class Model {
     const response = this.#run(operation);
     if (this.reached > this.revision) this.#commit(header);
     if (response !== null) this.#remember(header.identity, response);
-    return this.#outcome(response, false);
+    return this.#outcome(response, this.isRepeat);
   }
 
   session(id: number): ModelSession | null {

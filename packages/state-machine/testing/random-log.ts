@@ -238,6 +238,18 @@ const onLocks: readonly { weight: number; arbitrary: fc.Arbitrary<Resolve<Operat
     ),
   },
   {
+    weight: 5,
+    arbitrary: fc
+      .tuple(name, fc.nat({ max: 9 }), fc.boolean(), rarely, fc.nat({ max: 9 }))
+      .map(([of, at, down, tries, keep]) => (model: Model): Operation => {
+        const holders = model.holders(of);
+        const sequence = holders[at % Math.max(1, holders.length)]?.sequence ?? at + 1;
+        const wait = !down && !tries;
+        const keeping = keptIn(model, keep, wait).filter((kept) => kept !== sequence);
+        return { type: 'lockConvert', sequence, mode: down ? 'shared' : 'exclusive', wait, keeping };
+      }),
+  },
+  {
     weight: 2,
     arbitrary: fc.tuple(value, rarely).map(
       ([of, miss]) =>
@@ -486,6 +498,12 @@ export class Writer {
       return this.#model.requests.find(({ sequence }) => sequence === wanted.sequence)?.session ?? null;
     }
     if (wanted.type === 'proclaim') return this.#model.holders(wanted.name)[0]?.session ?? null;
+    if (wanted.type === 'lockConvert') {
+      // Of those that share, so that two of them want the same.
+      const isMeant = ({ fence, sequence, upgrading }: ModelRequest): boolean =>
+        fence > 0 && sequence === wanted.sequence && !upgrading;
+      return this.#model.requests.findLast(isMeant)?.session ?? null;
+    }
     const sequence =
       wanted.type === 'lockAcquire' ? wanted.keeping[0] : wanted.type === 'lockRelease' && wanted.sequence;
     const hold = this.#model.requests.find((request) => request.fence > 0 && request.sequence === sequence);

@@ -14,7 +14,7 @@ const actions: Readonly<Record<string, (parsed: Arguments) => Promise<number>>> 
   release: breakHold,
 };
 
-type Obtain = Holding<Awaited<ReturnType<Client['lock']>>>['obtain'];
+type Obtain = Holding<Awaited<ReturnType<Client['lockAll']>>>['obtain'];
 
 export const lock: Command = {
   name: 'lock',

@@ -1,22 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Limits, limitsSchema as schema, slowLimitsSchema } from '../../testing/documents.ts';
 import { Harness, until } from '../../testing/harness.ts';
-import type { StandardSchema } from './standard-schema.ts';
-
-interface Limits {
-  readonly perSecond: number;
-}
-
-const schema: StandardSchema<Limits> = {
-  '~standard': {
-    version: 1,
-    vendor: 'test',
-    validate: (value) =>
-      typeof value === 'object' && value !== null && 'perSecond' in value && typeof value.perSecond === 'number'
-        ? { value: { perSecond: value.perSecond } }
-        : { issues: [{ message: 'a number is expected', path: ['perSecond'] }] },
-  },
-};
 
 test('a document is typed and live, and an invalid one leaves the last valid value in place', async (context) => {
   const harness = await Harness.start(context);
@@ -76,4 +61,45 @@ test('updates of many writers all take effect, and an invalid one is refused bef
     { code: 'INVALID_ARGUMENT' },
   );
   assert.equal((await client.get('config/count'))?.text(), '{"perSecond":6}');
+});
+
+test('a change says who and why; an update is seen here when it is answered, and what is the same is not written', async (context) => {
+  const harness = await Harness.start(context);
+  const { client } = await harness.client({ author: 'ann' });
+  await using limits = await client.config('l', slowLimitsSchema, { default: { perSecond: 1 } });
+  const changes: unknown[] = [];
+  limits.on('change', ({ author, previous, reason, value }) =>
+    changes.push([previous.perSecond, value.perSecond, author, reason]),
+  );
+  // A default that is written is a document.
+  const first = await limits.update((now) => now, { reason: 'begin' });
+  assert.deepEqual([limits.revision, (await client.get('config/l'))?.text()], [first, '{"perSecond":1}']);
+  const second = await limits.update(() => ({ perSecond: 2 }), { reason: 'more' });
+  assert.deepEqual([limits.value.perSecond, limits.revision], [2, second]);
+  assert.equal(await limits.update((now) => now), second);
+  assert.equal((await client.get('config/l'))?.version, 2);
+  assert.deepEqual(changes, [
+    [1, 1, 'ann', 'begin'],
+    [1, 2, 'ann', 'more'],
+  ]);
+  await assert.rejects(
+    limits.update(() => undefined as unknown as Limits),
+    { code: 'INVALID_ARGUMENT' },
+  );
+});
+
+test('opening is given up at its time and by its signal, and the end of the client is the end of it', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const limits = await client.config('l', schema, { default: { perSecond: 1 } });
+  network.cutOff();
+  await assert.rejects(client.config('l', schema, { timeoutMs: 20 }), { code: 'DEADLINE_EXCEEDED' });
+  const signal = AbortSignal.abort('enough');
+  await assert.rejects(client.config('l', schema, { signal }), { code: 'CANCELLED' });
+  const next = assert.rejects(limits.changes()[Symbol.asyncIterator]().next(), { code: 'CLIENT_CLOSED' });
+  await client.close();
+  await next;
+  assert.ok(limits.signal.aborted);
+  assert.equal(limits.value.perSecond, 1);
+  assert.equal(network.timersRunning, 0);
 });

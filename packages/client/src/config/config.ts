@@ -1,20 +1,34 @@
 import type { Revision } from '@conclave/protocol';
-import { bounds } from '../bounds.ts';
 import { type CallOptions, type WriteOptions, waitingFor } from '../call.ts';
 import type { ClientCore } from '../client-core.ts';
-import { Emitter, type Unsubscribe } from '../emitter.ts';
-import { ConclaveError, cancelled } from '../error.ts';
-import type { Entry } from '../keys/entry.ts';
+import type { Unsubscribe } from '../emitter.ts';
+import { ConclaveError } from '../error.ts';
 import type { KeySpace } from '../keys/key-space.ts';
-import { read } from '../keys/read.ts';
-import { put } from '../keys/write.ts';
-import { onAbort } from '../on-abort.ts';
-import { openWatch, type WatchHandle } from '../watch/watcher.ts';
-import { type Document, documentKey, explained, readDocument } from './document.ts';
+import type { ConfigCache } from './cache.ts';
+import { ConfigHandle } from './config-handle.ts';
+import { type DocumentSpec, documentKey, type Shape } from './document.ts';
 import type { SchemaIssue, Validates } from './standard-schema.ts';
 
-export interface ConfigOptions<T> extends CallOptions {
-  /** While there is no valid document. Without it, `config` rejects then. */
+/** Several of them are one `Config`: name, schema and default of each, under the field of `value` that is to have it. */
+export interface ConfigDocument<T> {
+  /** It stands under the key `config/NAME`. */
+  readonly name: string;
+  readonly schema: Validates<T>;
+  /** As `ConfigOptions.default`. */
+  readonly default?: NoInfer<T>;
+}
+
+export type ConfigDocuments<T> = { readonly [Field in keyof T]: ConfigDocument<T[Field]> };
+
+export interface ConfigSetOptions extends CallOptions {
+  /** Valid documents are saved there, and had from there when the cluster is away at the start, or has no valid ones: see `docs/configuration.md`. */
+  readonly cache?: ConfigCache;
+  /** How long the cluster is waited for before the cache is used, in milliseconds. 1,000, if not given. */
+  readonly cacheAfterMs?: number;
+}
+
+export interface ConfigOptions<T> extends ConfigSetOptions {
+  /** As long as there never was a valid document. Without it, `config` rejects then. */
   readonly default?: T;
 }
 
@@ -23,32 +37,43 @@ export interface ConfigChange<T> {
   /** What was given before this; changes in between are left out. */
   readonly previous: T;
   readonly revision: Revision;
+  /** Who and why, as the writer said. Null also when several changes came as one. */
+  readonly author: string | null;
+  readonly reason: string | null;
 }
 
 export type ConfigEvents<T> = {
   readonly change: readonly [ConfigChange<T>];
-  /** What is there now is not valid; the value stays as it was. */
-  readonly invalid: readonly [readonly SchemaIssue[], Revision];
+  /** What is there now is not valid, or there is nothing any more; the value stays as it was. The last: the name of the document. */
+  readonly invalid: readonly [readonly SchemaIssue[], Revision, string];
+  /** The cache could not be read, or not be written, and was left alone. */
+  readonly cacheFailed: readonly [unknown];
 };
 
-/** A document that is always at hand, always valid, and follows what is written to it. */
+/** A document, or several at one revision, that is always at hand, always valid, and follows what is written to it. */
 export interface Config<T> extends AsyncDisposable {
-  /** The last valid one. */
+  /** The last valid one. Of several documents: as they were when all of them were valid. */
   readonly value: T;
-  /** Of `value`. 0: it is the default. */
+  /** At which the newest of `value` was written. 0: it is the default. */
   readonly revision: Revision;
-  /** Since a member last said that nothing is missing. */
+  /** Since a member last said that nothing is missing. From the cache: since it was saved, by the wall clock. */
   readonly staleMs: number;
+  /** The cluster has not been heard of since the start, or has nothing valid: `value` is what was saved. */
+  readonly fromCache: boolean;
   /** Aborts when it follows no longer: it was closed, or its client. */
   readonly signal: AbortSignal;
   /** The changes from now on. A slow reader sees the latest, not each. */
   changes(options?: { readonly signal?: AbortSignal }): AsyncIterable<ConfigChange<T>>;
   on<E extends keyof ConfigEvents<T>>(event: E, listener: (...values: ConfigEvents<T>[E]) => void): Unsubscribe;
-  /** Reads, changes and writes what `change` returns, again until nobody else wrote in between. Answers the revision. */
+  /**
+   * Reads, changes and writes what `change` returns, again until nobody else wrote in between: at one revision, also several documents. What is the
+   * same as before is not written. Answers the revision; `value` has it by then, unless the time was over.
+   */
   update(change: (current: T) => T | Promise<T>, options?: WriteOptions): Promise<Revision>;
   close(): Promise<void>;
 }
 
+/** Resolves when there is a valid value. */
 export async function openConfig<T>(
   core: ClientCore,
   space: KeySpace,
@@ -56,211 +81,51 @@ export async function openConfig<T>(
   schema: Validates<T>,
   options: ConfigOptions<T>,
 ): Promise<Config<T>> {
-  const key = documentKey(name);
-  const { deadlineMs, signal } = waitingFor(core, options);
-  const watcher = openWatch(core, space, key, { initial: 'snapshot', onCompacted: 'resync' });
-  const leftMs = deadlineMs - core.environment.clock.nowMs();
-  let failure: ConclaveError | null = null;
-  const giveUp = (error: ConclaveError): void => {
-    failure = error;
-    void watcher.close();
+  const fallback = 'default' in options ? { value: options.default } : null;
+  const shape: Shape<T> = {
+    documents: [{ name, key: documentKey(name), schema, fallback }],
+    assemble: ([value]) => value as T,
+    split: (value) => [value],
   };
-  const abort = (): void => giveUp(cancelled(signal as AbortSignal, `config ${name}`));
-  const stopListening = onAbort(signal, abort);
-  const stop = core.environment.timers.after(Math.max(0, leftMs), () =>
-    giveUp(new ConclaveError('DEADLINE_EXCEEDED', `config ${name}: it could not be read within its time`)),
-  );
+  return open(core, space, shape, options);
+}
+
+/** Resolves when all of them are valid. */
+export async function openConfigs<T>(
+  core: ClientCore,
+  space: KeySpace,
+  documents: ConfigDocuments<T>,
+  options: ConfigSetOptions,
+): Promise<Config<T>> {
+  const fields = Object.entries<ConfigDocument<unknown>>(documents);
+  if (new Set(fields.map(([, { name }]) => name)).size < fields.length) {
+    throw new ConclaveError('INVALID_ARGUMENT', 'config: a document is named twice');
+  }
+  const shape: Shape<T> = {
+    documents: fields.map(([, document]): DocumentSpec => {
+      const { name, schema } = document;
+      const fallback = 'default' in document ? { value: document.default } : null;
+      return { name, key: documentKey(name), schema, fallback };
+    }),
+    assemble: (values) => Object.fromEntries(fields.map(([field], at) => [field, values[at]])) as T,
+    split: (value) => fields.map(([field]) => value[field as keyof T]),
+  };
+  return open(core, space, shape, options);
+}
+
+async function open<T>(
+  core: ClientCore,
+  space: KeySpace,
+  shape: Shape<T>,
+  options: ConfigSetOptions,
+): Promise<Config<T>> {
+  const waiting = waitingFor(core, options);
+  const config = new ConfigHandle(core, space, shape, options.cache ?? null);
   try {
-    if (signal?.aborted === true) abort();
-    const entry = await firstEntry(watcher);
-    const document = await readDocument(entry, schema, entry?.modRevision ?? 0);
-    return new ConfigHandle(core, space, name, schema, watcher, begin(name, document, entry, options));
+    await config.begin(waiting, options.cacheAfterMs);
+    return config;
   } catch (error) {
-    await watcher.close();
-    throw failure ?? error;
-  } finally {
-    stop();
-    stopListening();
-  }
-}
-
-async function firstEntry(watcher: WatchHandle): Promise<Entry | null> {
-  for (;;) {
-    const { done, value: batch } = await watcher.next();
-    if (done === true) throw new ConclaveError('CANCELLED', 'config: it was closed');
-    if (batch.type === 'snapshot') return batch.entries[0] ?? null;
-  }
-}
-
-interface Valid<T> {
-  readonly value: T;
-  readonly revision: Revision;
-}
-
-function begin<T>(name: string, document: Document<T>, entry: Entry | null, options: ConfigOptions<T>): Valid<T> {
-  if (document.issues === null) return document;
-  if ('default' in options) return { value: options.default, revision: 0 };
-  const code = entry === null ? 'NOT_FOUND' : 'INVALID_ARGUMENT';
-  throw new ConclaveError(code, `config ${name}: ${explained(document.issues)}, and there is no default`);
-}
-
-class ConfigHandle<T> implements Config<T> {
-  readonly #core: ClientCore;
-  readonly #space: KeySpace;
-  readonly #name: string;
-  readonly #schema: Validates<T>;
-  readonly #watcher: WatchHandle;
-  readonly #events: Emitter<ConfigEvents<T>>;
-  readonly #ended = new AbortController();
-  readonly #readers = new Set<() => void>();
-  #current: Valid<T>;
-  /** The newest state that was looked at, valid or not. */
-  #seen: Revision;
-
-  constructor(
-    core: ClientCore,
-    space: KeySpace,
-    name: string,
-    schema: Validates<T>,
-    watcher: WatchHandle,
-    current: Valid<T>,
-  ) {
-    this.#core = core;
-    this.#space = space;
-    this.#name = name;
-    this.#schema = schema;
-    this.#watcher = watcher;
-    this.#current = current;
-    this.#seen = current.revision;
-    this.#events = new Emitter(core.environment.report);
-    void this.#follow();
-  }
-
-  get value(): T {
-    return this.#current.value;
-  }
-
-  get revision(): Revision {
-    return this.#current.revision;
-  }
-
-  get staleMs(): number {
-    return Math.max(0, this.#core.environment.clock.nowMs() - this.#watcher.heardMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#ended.signal;
-  }
-
-  on<E extends keyof ConfigEvents<T>>(event: E, listener: (...values: ConfigEvents<T>[E]) => void): Unsubscribe {
-    return this.#events.on(event, listener);
-  }
-
-  async *changes({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<ConfigChange<T>, void, void> {
-    let given = this.#current;
-    for (;;) {
-      while (given === this.#current) await this.#news(signal);
-      const previous = given.value;
-      given = this.#current;
-      yield { value: given.value, previous, revision: given.revision };
-    }
-  }
-
-  async update(change: (current: T) => T | Promise<T>, options: WriteOptions = {}): Promise<Revision> {
-    const key = documentKey(this.#name);
-    const { deadlineMs } = waitingFor(this.#core, options);
-    for (let attempt = 1; attempt <= bounds.maxUpdateAttempts; attempt++) {
-      const timeoutMs = Math.max(0, deadlineMs - this.#core.environment.clock.nowMs());
-      const limited = { ...options, timeoutMs };
-      const { entry } = await read(this.#core, this.#space, key, limited);
-      const document = await readDocument(entry, this.#schema, entry?.modRevision ?? 0);
-      const next = await change(document.issues === null ? document.value : this.value);
-      const text = JSON.stringify(next);
-      await this.#assertValid(text);
-      const written = await put(this.#core, this.#space, key, text, {
-        ...limited,
-        ifRevision: entry?.modRevision ?? 0,
-      });
-      if (written.ok) return written.revision;
-    }
-    const limit = bounds.maxUpdateAttempts;
-    const message = `config ${this.#name}: others wrote ${limit} times in between`;
-    throw new ConclaveError('OVERLOADED', message, { details: { limit } });
-  }
-
-  /** As it will be read: what cannot be read again must not be written. */
-  async #assertValid(text: string): Promise<void> {
-    const result = await this.#schema['~standard'].validate(JSON.parse(text));
-    if (result.issues === undefined) return;
-    throw new ConclaveError('INVALID_ARGUMENT', `config ${this.#name}: ${explained(result.issues)}`);
-  }
-
-  async close(): Promise<void> {
-    await this.#watcher.close();
-    this.#end(new ConclaveError('CANCELLED', `config ${this.#name}: it was closed`));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  async #follow(): Promise<void> {
-    try {
-      for await (const batch of this.#watcher) {
-        if (batch.type === 'snapshot') await this.#look(batch.entries[0] ?? null, batch.revision);
-        if (batch.type !== 'events') continue;
-        const last = batch.events.at(-1);
-        if (last !== undefined) await this.#look(last.type === 'put' ? last.entry : null, batch.revision);
-      }
-      this.#end(new ConclaveError('CANCELLED', `config ${this.#name}: it was closed`));
-    } catch (error) {
-      this.#end(error);
-    }
-  }
-
-  async #look(entry: Entry | null, revision: Revision): Promise<void> {
-    const changed = entry?.modRevision ?? revision;
-    // A snapshot after a gap shows what we have, most often.
-    if (changed === this.#seen) return;
-    this.#seen = changed;
-    const document = await readDocument(entry, this.#schema, changed);
-    if (document.issues !== null) {
-      this.#events.emit('invalid', document.issues, changed);
-      return;
-    }
-    const previous = this.#current.value;
-    this.#current = document;
-    this.#events.emit('change', { value: document.value, previous, revision: changed });
-    this.#wake();
-  }
-
-  #end(reason: unknown): void {
-    if (this.#ended.signal.aborted) return;
-    this.#ended.abort(reason);
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const wake of this.#readers) wake();
-    this.#readers.clear();
-  }
-
-  async #news(signal: AbortSignal | undefined): Promise<void> {
-    const ended = this.#ended.signal;
-    const goOn = (): void => {
-      if (signal?.aborted === true) throw cancelled(signal, `config ${this.#name}`);
-      ended.throwIfAborted();
-    };
-    goOn();
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        stopListening();
-        this.#readers.delete(wake);
-        resolve();
-      };
-      const stopListening = onAbort(signal, wake);
-      this.#readers.add(wake);
-    });
-    goOn();
+    await config.close();
+    throw error;
   }
 }

@@ -66,6 +66,11 @@ export class Exchange implements LinkUser {
     return this.#sent.size > 0 || this.#resting.size > 0 || this.#queued > 0;
   }
 
+  /** What is asked now leaves at once. */
+  get isConnected(): boolean {
+    return this.#link.isReady;
+  }
+
   openLane(lane: Lane): void {
     this.#lanes.add(lane);
   }

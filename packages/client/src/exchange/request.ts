@@ -4,6 +4,7 @@ import type {
   ErrorBody,
   ErrorMessage,
   KeepaliveAnswer,
+  KeepaliveHoldsAnswer,
   LeaseTimesAnswer,
   MemberMessage,
   Outcome,
@@ -19,6 +20,7 @@ import type { Lane } from './lane.ts';
 export type AnswerMessage =
   | ResultMessage
   | KeepaliveAnswer
+  | KeepaliveHoldsAnswer
   | LeaseTimesAnswer
   | SessionsResumed
   | StatusMessage
@@ -179,6 +181,7 @@ const replies: ReadonlySet<string> = new Set<Reply['type']>([
   'result',
   'error',
   'keepaliveAnswer',
+  'keepaliveHoldsAnswer',
   'leaseTimesAnswer',
   'sessionsResumed',
   'status',

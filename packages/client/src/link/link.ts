@@ -1,6 +1,7 @@
 import {
   type ClientMessage,
   encodeClientMessage,
+  holdsFeature,
   type MemberMessage,
   minProtocolVersion,
   protocolVersion,
@@ -130,7 +131,7 @@ export class Link {
         type: 'hello',
         minVersion: minProtocolVersion,
         maxVersion: protocolVersion,
-        features: [],
+        features: [holdsFeature],
         author: this.#options.author,
         clusterId: this.#clusterId,
         sessions: this.#options.claims(),

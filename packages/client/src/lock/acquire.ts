@@ -1,12 +1,13 @@
 import { type Broken, decodeResult, encodeOperation, type LockAcquire, type LockState } from '@conclave/protocol';
 import type { Environment } from '../environment.ts';
-import { asConclaveError, ConclaveError, cancelled } from '../error.ts';
+import { asConclaveError, ConclaveError } from '../error.ts';
 import type { Exchange, Waiting } from '../exchange/exchange.ts';
-import { onAbort } from '../on-abort.ts';
 import type { SessionCore } from '../session/session-core.ts';
 import { areHeld } from './confirm-holds.ts';
 import type { GrantListener } from './grant-listener.ts';
 import { type Guard, Hold } from './hold.ts';
+import { standingOf } from './standing.ts';
+import { awaken } from './waiting.ts';
 
 export type Acquisition = { readonly hold: Hold } | 'refused' | 'again';
 
@@ -149,29 +150,9 @@ export class Acquire implements GrantListener {
   /** The acquire itself, if the session's window let it stay unacknowledged; else what became of it is asked. */
   async #askAgain(): Promise<Standing> {
     if (this.#sequence !== null && this.#core.ledger.isOpen(this.#sequence)) return this.#ask();
-    const session = this.#core.id ?? 0;
-    const operation = encodeOperation({ type: 'lockRequest', session, sequence: this.#taken });
-    const { message, sentMs } = await this.#exchange.ask(
-      {
-        what: this.#what,
-        lane: this.#exchange.common,
-        changes: false,
-        repeatable: true,
-        bytes: operation.length,
-        message: (id, deadlineMs) => ({
-          type: 'query',
-          id,
-          consistency: 'linearizable',
-          minRevision: 0,
-          deadlineMs,
-          operation,
-        }),
-      },
-      this.#waiting,
-    );
-    const result = message.type === 'result' ? decodeResult(message.result) : null;
-    if (result?.type !== 'lockRequest') throw new Error('a query for a request was answered by something else');
-    return result.request === null ? { state: 'cancelled', sentMs } : { ...result.request, sentMs };
+    const id = { session: this.#core.id ?? 0, sequence: this.#taken };
+    const { sentMs, standing } = await standingOf(this.#exchange, id, this.#what, this.#waiting);
+    return standing === null ? { state: 'cancelled', sentMs } : { ...standing, sentMs };
   }
 
   #guard(fence: number): Guard {
@@ -199,33 +180,15 @@ export class Acquire implements GrantListener {
   /** Resolves when there is something to be looked at: a grant, another connection. */
   async #news(): Promise<void> {
     if (this.#pushedFence !== null || this.#mustAsk) return;
-    const { deadlineMs, signal } = this.#waiting;
-    const { signal: lost } = this.#core;
-    await new Promise<void>((resolve, reject) => {
-      if (lost.aborted) return reject(this.#core.lostError());
-      if (signal?.aborted === true) return reject(cancelled(signal, this.#what));
-      const leftMs = deadlineMs - this.#environment.clock.nowMs();
-      const stopTimer =
-        deadlineMs === Number.POSITIVE_INFINITY
-          ? () => {}
-          : this.#environment.timers.after(Math.max(0, leftMs), () => finish(() => reject(this.#timedOut())));
-      const abort = (): void => finish(() => reject(cancelled(signal as AbortSignal, this.#what)));
-      const end = (): void => finish(() => reject(this.#core.lostError()));
-      const finish = (then: () => void): void => {
-        this.#wake = null;
-        stopTimer();
-        stopAborting();
-        stopLosing();
-        then();
-      };
-      const stopAborting = onAbort(signal, abort);
-      const stopLosing = onAbort(lost, end);
-      this.#wake = () => finish(resolve);
+    const ends = {
+      what: this.#what,
+      lost: this.#core.signal,
+      lostError: () => this.#core.lostError(),
+      timedOut: () => new ConclaveError('DEADLINE_EXCEEDED', `${this.#what}: its turn did not come within its time`),
+    };
+    await awaken(this.#environment, this.#waiting, ends, (wake) => {
+      this.#wake = wake;
     });
-  }
-
-  #timedOut(): ConclaveError {
-    return new ConclaveError('DEADLINE_EXCEEDED', `${this.#what}: its turn did not come within its time`);
   }
 
   /** Sent until it is answered or the session ends, which takes the request back as well. */

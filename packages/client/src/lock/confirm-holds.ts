@@ -45,15 +45,14 @@ export async function confirmHolds(exchange: Exchange, holds: readonly Hold[], u
   if (chunk.length === 0) return;
   const rest = confirmHolds(exchange, holds.slice(chunk.length), untilMs);
   try {
-    const { held, sentMs } = await areHeld(
-      exchange,
-      chunk.map(({ guard }) => guard),
-      untilMs,
-    );
+    const guards = chunk.map(({ guard }) => guard);
+    const { held, sentMs } = await areHeld(exchange, guards, untilMs);
     if (held) {
       for (const hold of chunk) hold.confirmed(sentMs);
     } else if (chunk.length === 1) {
-      chunk[0]?.end('it was broken', undefined);
+      const [hold] = chunk;
+      // One whose mode is being changed may be held under a fence that is not known here yet.
+      if (hold?.isConverting === false && hold.fence === guards[0]?.fence) hold.end('it was broken', undefined);
     } else {
       const half = chunk.length >> 1;
       await confirmHolds(exchange, chunk.slice(0, half), untilMs);

@@ -1,4 +1,4 @@
-import type { Broken, Fence, LockName, LockRequestId } from '@conclave/protocol';
+import type { Broken, Fence, HoldProof, LockName, LockRequestId } from '@conclave/protocol';
 import { Emitter } from '../emitter.ts';
 import { ConclaveError } from '../error.ts';
 import { driftMarginMs } from '../session/liveness.ts';
@@ -21,12 +21,14 @@ export type HoldEvents = { readonly contended: readonly [] };
  */
 export class Hold {
   readonly names: readonly LockName[];
-  readonly fence: Fence;
   readonly core: SessionCore;
   readonly events: Emitter<HoldEvents>;
   /** Of the acquire. */
   readonly sequence: number;
   #isContended = false;
+  /** Its mode is being changed: the cluster may have it under a later fence than is known here. */
+  isConverting = false;
+  #fence: Fence;
 
   readonly #controller = new AbortController();
   #confirmedMs: number;
@@ -36,10 +38,19 @@ export class Hold {
     this.sequence = sequence;
     this.names = names;
     this.events = new Emitter(core.report);
-    this.fence = fence;
+    this.#fence = fence;
     this.#confirmedMs = confirmedMs;
     core.holds.add(this);
     if (core.isFinal) this.end('its session has ended', core.signal.reason);
+  }
+
+  /** Of the last grant: a change of mode is one. */
+  get fence(): Fence {
+    return this.#fence;
+  }
+
+  converted(fence: Fence): void {
+    this.#fence = Math.max(this.#fence, fence);
   }
 
   get signal(): AbortSignal {
@@ -86,6 +97,11 @@ export class Hold {
     if (this.#isContended || this.isOver) return;
     this.#isContended = true;
     this.events.emit('contended');
+  }
+
+  /** For a keepalive. */
+  get proof(): HoldProof {
+    return { ...this.#id, fence: this.fence };
   }
 
   /** This hold and no other, in a transaction or a question to the cluster. */

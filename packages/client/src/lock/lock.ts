@@ -3,6 +3,7 @@ import { bounds } from '../bounds.ts';
 import type { Unsubscribe } from '../emitter.ts';
 import type { Environment } from '../environment.ts';
 import { ConclaveError } from '../error.ts';
+import type { SessionCore } from '../session/session-core.ts';
 import type { Guard, Hold, HoldEvents } from './hold.ts';
 
 /** What is held, and for as long as `signal` has not aborted. */
@@ -32,14 +33,29 @@ export interface Lock extends Held {
 const holds = new WeakMap<Held, Hold>();
 
 /** Of a handle that this client gave out. */
-export function holdOf(held: Held): Hold | null {
+function holdOf(held: Held): Hold | null {
   return holds.get(held) ?? null;
+}
+
+/** This handle stands for the same hold as that one. */
+export function holdsAs(handle: Held, of: Held): void {
+  const hold = holdOf(of);
+  if (hold !== null) holds.set(handle, hold);
+}
+
+/** Their sequences. Throws INVALID_ARGUMENT for what hangs on another session, LOCK_LOST for what is not held. */
+export function keptBy(owner: SessionCore, keeping: readonly Held[]): readonly number[] {
+  return keeping.map((held) => {
+    held.assertHeld();
+    const hold = holdOf(held);
+    if (hold?.core === owner) return hold.sequence;
+    throw new ConclaveError('INVALID_ARGUMENT', `keeping: ${held.name} hangs on another session`);
+  });
 }
 
 /** What lock and leadership have in common. */
 export class HeldHandle implements Lock {
   readonly name: string;
-  readonly fence: Fence;
   protected readonly hold: Hold;
   protected readonly environment: Environment;
   readonly #check: () => void;
@@ -50,8 +66,11 @@ export class HeldHandle implements Lock {
     this.hold = hold;
     holds.set(this, hold);
     this.name = name;
-    this.fence = hold.fence;
     this.#check = check;
+  }
+
+  get fence(): Fence {
+    return this.hold.fence;
   }
 
   get signal(): AbortSignal {
@@ -115,12 +134,15 @@ export class HeldHandle implements Lock {
   }
 
   async #askRelease(heir: LockRequestId | null): Promise<LockReleaseResult['outcome']> {
-    const { core, fence, sequence } = this.hold;
+    const { core, fence, isConverting, sequence } = this.hold;
     if (core.isFinal) return 'ended';
-    const operation = encodeOperation({ type: 'lockRelease', sequence, fence, heir });
+    // Whatever its fence is there by now.
+    const ending = { type: 'lockCancel', sequence } as const;
+    const operation = encodeOperation(isConverting ? ending : { type: 'lockRelease', sequence, fence, heir });
     const mutation = { what: `release of ${this.name}`, operation, reason: null, givesBack: true } as const;
     try {
       const result = await core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY });
+      if (result.type === 'lockCancel') return 'released';
       return result.type === 'lockRelease' ? result.outcome : 'ended';
     } catch {
       // Its session has ended, or the client is closed.

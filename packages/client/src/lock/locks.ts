@@ -1,4 +1,5 @@
 import type { LockAcquire, LockClaim } from '@conclave/protocol';
+import { bounds } from '../bounds.ts';
 import { type CallOptions, waitingFor } from '../call.ts';
 import type { ClientCore } from '../client-core.ts';
 import { ConclaveError } from '../error.ts';
@@ -7,7 +8,9 @@ import type { SessionCore } from '../session/session-core.ts';
 import { toText } from '../text.ts';
 import { Acquire } from './acquire.ts';
 import type { Hold } from './hold.ts';
-import { type Held, HeldHandle, holdOf, type Lock } from './lock.ts';
+import { type Held, HeldHandle, keptBy, type Lock } from './lock.ts';
+import { enter } from './reentrant.ts';
+import { type LockMode, type SingleLock, SingleLockHandle } from './single-lock.ts';
 
 export interface HoldOptions extends CallOptions {
   /** It hangs on this session. Without one, on the client's own. */
@@ -23,11 +26,14 @@ export interface HoldOptions extends CallOptions {
   readonly keeping?: readonly Held[];
 }
 
-export type LockMode = 'exclusive' | 'shared';
-
 export interface LockOptions extends HoldOptions {
   /** `shared`: together with others that share it. `exclusive` without a word. */
   readonly mode?: LockMode;
+  /**
+   * Reentrancy, on request: whoever names the same object has the lock together, in this client and under one session. Asked for again it is there at once, under the same fence, and it
+   * is released with the last of its handles. Without it two callers of one process exclude each other like any two.
+   */
+  readonly owner?: object;
 }
 
 export interface AcquireRequest {
@@ -66,15 +72,6 @@ function operationOf(
   return { type: 'lockAcquire', claims, wait, value, lockDelayMs, keeping: wait ? keptBy(owner, keeping) : [] };
 }
 
-function keptBy(owner: SessionCore, keeping: readonly Held[]): readonly number[] {
-  return keeping.map((held) => {
-    held.assertHeld();
-    const hold = holdOf(held);
-    if (hold?.core === owner) return hold.sequence;
-    throw new ConclaveError('INVALID_ARGUMENT', `keeping: ${held.name} hangs on another session`);
-  });
-}
-
 async function attempt(
   core: ClientCore,
   owner: SessionCore,
@@ -90,8 +87,15 @@ export async function acquireLock(
   name: Uint8Array,
   wait: boolean,
   options: LockOptions,
-): Promise<Lock | null> {
-  return acquireLocks(core, [{ name, mode: options.mode ?? 'exclusive' }], wait, options);
+): Promise<SingleLock | null> {
+  const { mode = 'exclusive', owner, session, ttlMs } = options;
+  const ask = async (): Promise<SingleLock | null> => {
+    const { hold, shown } = await obtainLocks(core, [{ name, mode }], wait, options);
+    return hold === null ? null : new SingleLockHandle(core, hold, shown, mode);
+  };
+  if (owner === undefined) return ask();
+  const under = session === undefined ? `ttl ${ttlMs ?? bounds.defaultSessionTtlMs}` : `session ${session.id}`;
+  return enter(core, owner, `${toText(name)} under ${under}`, mode, wait, options, ask);
 }
 
 export interface WantedLock {
@@ -106,8 +110,18 @@ export async function acquireLocks(
   wait: boolean,
   options: HoldOptions,
 ): Promise<Lock | null> {
+  const { hold, shown } = await obtainLocks(core, wanted, wait, options);
+  return hold === null ? null : new HeldHandle(core.environment, hold, shown, () => core.check());
+}
+
+async function obtainLocks(
+  core: ClientCore,
+  wanted: readonly WantedLock[],
+  wait: boolean,
+  options: HoldOptions,
+): Promise<{ readonly hold: Hold | null; readonly shown: string }> {
   const shown = wanted.map(({ name }) => toText(name)).join(', ');
   const claims = wanted.map(({ mode, name }): LockClaim => ({ mode, name: { kind: 'lock', name } }));
   const hold = await obtain(core, { what: `lock ${shown}`, claims, wait, value: null }, options);
-  return hold === null ? null : new HeldHandle(core.environment, hold, shown, () => core.check());
+  return { hold, shown };
 }

@@ -9,6 +9,7 @@ import {
   type SessionOpenRequest,
   wireLimits,
 } from '@conclave/protocol';
+import { bounds } from '../bounds.ts';
 import { Emitter } from '../emitter.ts';
 import type { Environment } from '../environment.ts';
 import { asConclaveError, ConclaveError } from '../error.ts';
@@ -19,28 +20,8 @@ import type { GrantListener } from '../lock/grant-listener.ts';
 import type { Hold } from '../lock/hold.ts';
 import { Liveness } from './liveness.ts';
 import { SequenceLedger } from './sequence-ledger.ts';
-
-/**
- * `jeopardy`: nothing was confirmed for half the ttl; nothing is lost yet. `expired`: its time was up, here or there. `fenced`: it goes on, on
- * somebody else's connection. The last three are final.
- */
-export type SessionState = 'active' | 'jeopardy' | 'expired' | 'closed' | 'fenced';
-
-export type SessionEvents = { readonly state: readonly [SessionState, ConclaveError | null] };
-
-/** What one mutation asks of its session. */
-export interface SessionMutation {
-  readonly what: string;
-  readonly operation: Uint8Array;
-  readonly reason: string | null;
-  /** What the session holds or waits for: asked until the log has answered it, or the session ends, which gives it back too. */
-  readonly givesBack?: true;
-}
-
-export interface SessionOptions {
-  readonly ttlMs: number;
-  readonly metadata: Readonly<Record<string, string>>;
-}
+import type { SessionMutation } from './session-mutation.ts';
+import type { SessionEvents, SessionOptions, SessionState } from './session-state.ts';
 
 /**
  * One session: its life as this side knows it, and its identity at the cluster. The two end apart. At the local deadline all holds
@@ -62,6 +43,9 @@ export class SessionCore {
   readonly #over: (core: SessionCore) => void;
   readonly #controller = new AbortController();
   #opened: Promise<void> | null = null;
+  /** Why the cluster did not open it. */
+  #refusal: ConclaveError | null = null;
+  readonly #givenUp = new AbortController();
   #id: number | null = null;
   #secret: Uint8Array;
   #epoch = 0;
@@ -142,11 +126,19 @@ export class SessionCore {
     try {
       while (!(await this.#openOnce())) this.#secret = this.#environment.random.bytes(wireLimits.sessionSecretBytes);
     } catch (error) {
-      this.#end('closed', error instanceof ConclaveError ? error : null);
+      if (error instanceof ConclaveError && !this.isFinal) this.#refusal = error;
+      this.#end('closed', this.#refusal);
       this.#leave();
       throw error;
     }
     this.#exchange.pump();
+  }
+
+  /** Nobody waits for it any more. What may have left ends by itself, when its time to live is over. */
+  #giveUpOpening(): void {
+    if (!this.#exchange.isConnected) return this.#givenUp.abort();
+    const stop = this.#environment.timers.after(bounds.closeTimeoutMs, () => this.#givenUp.abort());
+    void this.#gone.then(stop);
   }
 
   /** False: it was opened so slowly that it ended meanwhile. */
@@ -194,7 +186,9 @@ export class SessionCore {
       message,
       refused,
     };
-    const answered = await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY });
+    // Once it is open it is claimed for as long as it lives.
+    const signal = this.#id === null ? this.#givenUp.signal : undefined;
+    const answered = await this.#exchange.ask(spec, { deadlineMs: Number.POSITIVE_INFINITY, signal });
     this.lane.obstacle = null;
     return answered;
   }
@@ -325,8 +319,11 @@ export class SessionCore {
     return { by: 'session', session: this.#id ?? 0, sequence, acknowledgedBelow, epoch: this.#epoch };
   }
 
+  /** Code `SESSION_EXPIRED`: it was open, and another one may take its place. */
   lostError(): ConclaveError {
     const { reason } = this.#controller.signal;
+    const cause = this.#refusal;
+    if (cause !== null) return new ConclaveError(cause.code, cause.message, { details: cause.details, cause });
     const code = this.#state === 'fenced' ? 'FENCED' : 'SESSION_EXPIRED';
     return new ConclaveError(code, `session ${this.#id} has ended (${this.#state})`, { cause: reason });
   }
@@ -388,6 +385,7 @@ export class SessionCore {
     if (!this.isFinal) {
       this.#end('closed', null);
       if (this.#identity === 'opening' && this.#opened === null) this.#leave();
+      else if (this.#identity === 'opening') this.#giveUpOpening();
       this.#endIdentityWhenIdle();
     }
     await this.#gone;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ErrorBody } from '@conclave/protocol';
 import { Harness, until } from '../../testing/harness.ts';
 import { ConclaveError } from '../error.ts';
 import { driftMarginMs, Liveness } from './liveness.ts';
@@ -221,4 +222,59 @@ test('a session and its ttl are checked before anything leaves', async (context)
   await assert.rejects(client.session({ ttlMs: 10 }), { code: 'INVALID_ARGUMENT' });
   await assert.rejects(client.lock('l', { ttlMs: 1e9 }), { code: 'INVALID_ARGUMENT' });
   await assert.rejects(client.session({ signal: AbortSignal.abort() }), { code: 'CANCELLED' });
+});
+
+test('a session that lives shorter than the others of its client is kept alive in its own time', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  await client.put('k', 'under the session of 15 s');
+  const keepalives = (): number => network.framesSent.flat().filter(({ type }) => type.startsWith('keepalive')).length;
+  await until(() => keepalives() > 0);
+  const before = keepalives();
+  await using lock = await client.lock('l', { ttlMs: 1_000 });
+  await until(() => lock.signal.aborted || keepalives() > before + 2);
+  assert.equal(lock.signal.aborted, false);
+});
+
+const full: ErrorBody = {
+  code: 'LIMIT_EXCEEDED',
+  message: '100000 sessions, the limit is 100000',
+  outcome: 'not-applied',
+  details: { limit: 100_000 },
+};
+
+test('a session that the cluster refuses for good is asked for once a call, and the caller is told why', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  network.filters = { refuse: ({ type }) => (type === 'sessionOpen' ? full : null) };
+  const refused = { code: 'LIMIT_EXCEEDED', message: full.message, outcome: 'not-applied', details: full.details };
+  await assert.rejects(client.put('k', 'v'), refused);
+  await assert.rejects(client.lock('l'), refused);
+  await assert.rejects(client.session(), refused);
+  assert.equal(network.framesSent.flat().filter(({ type }) => type === 'sessionOpen').length, 3);
+  network.filters = {};
+  assert.equal((await client.put('k', 'v')).ok, true);
+});
+
+test('what no session can bear is refused by name, when the client connects or the session is asked for', async (context) => {
+  const harness = await Harness.start(context);
+  const invalid = (message: RegExp) => ({ code: 'INVALID_ARGUMENT', message, outcome: 'not-applied' });
+  await assert.rejects(harness.client({ metadata: { app: 'x'.repeat(2_000) } }), invalid(/metadata/));
+  await assert.rejects(harness.client({ metadata: { pid: 5 as unknown as string } }), invalid(/metadata/));
+  await assert.rejects(harness.client({ author: 'x'.repeat(129) }), invalid(/author.*128/));
+  const { client } = await harness.client();
+  await assert.rejects(client.session({ metadata: { app: 'x'.repeat(2_000) } }), { message: /metadata/ });
+});
+
+test('sessions that nobody waits for any more take no room while no member answers', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  network.cutOff();
+  network.current?.cut();
+  await until(() => client.state !== 'ready');
+  const late = { code: 'DEADLINE_EXCEEDED' };
+  for (let nth = 0; nth < 300; nth++) await assert.rejects(client.session({ timeoutMs: 1 }), late);
+  network.down.clear();
+  await using session = await client.session();
+  assert.equal(session.state, 'active');
 });

@@ -1,7 +1,8 @@
 import type { ClientCore } from '../client-core.ts';
 import type { Unsubscribe } from '../emitter.ts';
 import { ConclaveError } from '../error.ts';
-import type { SessionCore, SessionEvents, SessionState } from './session-core.ts';
+import type { SessionCore } from './session-core.ts';
+import type { SessionEvents, SessionState } from './session-state.ts';
 
 /** A life at the cluster: locks and keys hang on it, and end when it ends. Kept alive by itself, over every connection. */
 export interface Session extends AsyncDisposable {

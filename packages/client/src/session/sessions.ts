@@ -1,4 +1,6 @@
 import {
+  holdsFeature,
+  type KeepaliveHoldsAnswer,
   type MemberMessage,
   type SessionClaim,
   type SessionStanding,
@@ -11,8 +13,10 @@ import { ConclaveError, clientClosed } from '../error.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Link, LinkUser } from '../link/link.ts';
 import { confirmHolds } from '../lock/confirm-holds.ts';
+import type { Hold } from '../lock/hold.ts';
 import { checkTtl } from './check-ttl.ts';
-import { SessionCore, type SessionOptions } from './session-core.ts';
+import { SessionCore } from './session-core.ts';
+import type { SessionOptions } from './session-state.ts';
 
 /** All sessions of a client: opened, claimed at each new connection, kept alive together, watched over. */
 export class Sessions implements LinkUser {
@@ -31,6 +35,8 @@ export class Sessions implements LinkUser {
   #keepaliveAtMs = 0;
   /** The last keepalive was confirmed: this member is of use. */
   #isConfirmed = true;
+  /** The member of this connection says with a keepalive what is held. */
+  #asksWithKeepalive = false;
   #isClosed = false;
 
   /** `created`: there is more at stake now. */
@@ -80,6 +86,8 @@ export class Sessions implements LinkUser {
       this.#cores.delete(core);
     });
     this.#cores.add(core);
+    // The next one is due by the ttls that there were when the last one left.
+    this.#keepaliveAtMs = Math.min(this.#keepaliveAtMs, this.#environment.clock.nowMs() + this.#keepaliveMs());
     this.#created();
     this.#watch();
     return core;
@@ -123,6 +131,7 @@ export class Sessions implements LinkUser {
     const claimed = this.#claimed;
     this.#claimed = [];
     this.#isConfirmed = true;
+    this.#asksWithKeepalive = welcome.features.includes(holdsFeature);
     claimed.forEach((core, at) => {
       const standing: SessionStanding | undefined = welcome.sessions[at];
       core.resumed(standing?.ttlMs ?? null, helloSentMs);
@@ -214,12 +223,30 @@ export class Sessions implements LinkUser {
     if (cores.length === 0) return;
     this.#isConfirmed = false;
     void this.#renew(cores, nowMs);
+  }
+
+  /** Of all that these sessions hold, what the keepalive confirms itself; the rest is asked for beside it. */
+  #divideHolds(cores: readonly SessionCore[], untilMs: number): readonly Hold[] {
     const holds = cores.flatMap((core) => [...core.holds]);
-    void confirmHolds(this.#exchange, holds, nowMs + this.shortestTtlMs);
+    const withIt = this.#asksWithKeepalive ? holds.slice(0, wireLimits.maxHoldsPerKeepalive) : [];
+    void confirmHolds(this.#exchange, holds.slice(withIt.length), untilMs);
+    return withIt;
+  }
+
+  #confirmHolds(holds: readonly Hold[], lost: KeepaliveHoldsAnswer['lost'], sentMs: number, untilMs: number): void {
+    if (lost === null) return void confirmHolds(this.#exchange, holds, untilMs);
+    const isLost = new Set(lost);
+    holds.forEach((hold, place) => {
+      if (isLost.has(place)) hold.end('it was broken', undefined);
+      else hold.confirmed(sentMs);
+    });
   }
 
   async #renew(cores: readonly SessionCore[], nowMs: number): Promise<void> {
     const leases = cores.map(({ id }) => id).filter((id) => id !== null);
+    const untilMs = nowMs + this.shortestTtlMs;
+    const holds = this.#divideHolds(cores, untilMs);
+    const proofs = holds.map(({ proof }) => proof);
     try {
       const { message, sentMs } = await this.#exchange.ask(
         {
@@ -228,17 +255,21 @@ export class Sessions implements LinkUser {
           changes: false,
           repeatable: false,
           bytes: 0,
-          message: (id) => ({ type: 'keepalive', id, leases }),
+          message: (id) =>
+            proofs.length === 0
+              ? { type: 'keepalive', id, leases }
+              : { type: 'keepaliveHolds', id, leases, holds: proofs },
         },
-        { deadlineMs: nowMs + this.shortestTtlMs },
+        { deadlineMs: untilMs },
       );
-      if (message.type !== 'keepaliveAnswer') return;
+      if (message.type !== 'keepaliveAnswer' && message.type !== 'keepaliveHoldsAnswer') return;
       this.#isConfirmed = true;
       for (const { lease, ttlMs } of message.leases) {
         const core = this.#byId(lease);
         if (ttlMs === null) core?.ended('expired');
         else core?.confirmed(sentMs);
       }
+      if (message.type === 'keepaliveHoldsAnswer') this.#confirmHolds(holds, message.lost, sentMs, untilMs);
     } catch {
       // Asked again soon; the deadline does not move.
       this.#keepaliveAtMs = Math.min(this.#keepaliveAtMs, this.#environment.clock.nowMs() + this.#keepaliveMs() / 4);

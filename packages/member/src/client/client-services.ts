@@ -9,6 +9,7 @@ import type { WatchClient } from '../watch/watch-client.ts';
 import type { Attachments } from './attachments.ts';
 import type { ClientConnection } from './connection.ts';
 import type { Dispatch } from './dispatch.ts';
+import type { Keepalives } from './keepalives.ts';
 import type { Outbox } from './outbox.ts';
 import type { SessionClaims } from './session-claims.ts';
 
@@ -32,6 +33,7 @@ export interface ClientServices {
   readonly mutations: Mutations;
   readonly queries: Queries;
   readonly renewals: Renewals;
+  readonly keepalives: Keepalives;
   readonly attachments: Attachments;
   readonly claims: SessionClaims;
   readonly backups: Backups;

@@ -11,11 +11,12 @@ import {
   foundedClusterId,
   type Granted,
   type Hello,
+  holdsFeature,
   isReadOnly,
   type Keepalive,
+  type KeepaliveHolds,
   type LeaseId,
   type LeaseTimes,
-  limits,
   type MemberMessage,
   type Mutate,
   minProtocolVersion,
@@ -40,6 +41,7 @@ import { TransferError } from '../transfer-refusal.ts';
 import type { WatchClient } from '../watch/watch-client.ts';
 import type { Attached } from './attachments.ts';
 import type { ClientServices } from './client-services.ts';
+import type { KeptAlive } from './keepalives.ts';
 import { Outbox } from './outbox.ts';
 import { RequestWindow } from './request-window.ts';
 
@@ -180,6 +182,7 @@ export class ClientConnection implements Attached {
       case 'sessionResume':
         return this.#resumeSessions(message, bytes);
       case 'keepalive':
+      case 'keepaliveHolds':
         return this.#keepalive(message, bytes);
       case 'leaseTimes':
         return this.#leaseTimes(message, bytes);
@@ -222,7 +225,7 @@ export class ClientConnection implements Attached {
       .catch((error: unknown) => this.#services.failed(asError(error)));
   }
 
-  #hello({ author, clusterId, maxVersion, minVersion, sessions }: Hello): void {
+  #hello({ author, clusterId, features, maxVersion, minVersion, sessions }: Hello): void {
     if (this.#state !== 'new') throw new ProtocolError('PROTOCOL', 'hello: it was said before');
     const version = commonVersion(minVersion, maxVersion);
     if (version === null) {
@@ -250,7 +253,7 @@ export class ClientConnection implements Attached {
       this.#outbox.add({
         type: 'welcome',
         version,
-        features: [],
+        features: features.filter((feature) => feature === holdsFeature),
         ...this.#services.cluster(),
         windowRequests: bounds.windowRequests,
         windowBytes: bounds.windowBytes,
@@ -339,9 +342,15 @@ export class ClientConnection implements Attached {
       if (settled.repeated) this.#renewed(id, settled, settled.response.session);
       else this.#answer(id, settled, null);
     };
-    // The secret's hash is identity enough: opened twice with the same secret, it is one session.
-    const identity = { by: 'key', key: secretHash.subarray(0, limits.maxIdempotencyKeyBytes) } as const;
-    const intent = { identity, author: this.#author, reason: null, operation };
+    // The secret's hash is identity enough: opened twice with the same secret, it is one session. It takes none of the room for idempotency
+    // keys: where that is full, sessions are still opened.
+    const intent = {
+      identity: { by: 'none' },
+      isIdempotent: true,
+      author: this.#author,
+      reason: null,
+      operation,
+    } as const;
     const origin = { from: 'client', lane: this.#lane, settle } as const;
     this.#services.mutations.submit(new Mutation(intent, origin, this.#deadline(null)));
   }
@@ -372,18 +381,23 @@ export class ClientConnection implements Attached {
     });
   }
 
-  #keepalive({ id, leases }: Keepalive, bytes: number): void {
+  #keepalive(message: Keepalive | KeepaliveHolds, bytes: number): void {
+    const { id, leases } = message;
     const answered = this.#window.enter(bytes);
     // Renewed over a connection that it has left, it would live on although whoever has it now is gone.
     const elsewhere = new Set(leases.filter((lease) => this.#services.claims.isElsewhere(lease, this)));
     for (const session of elsewhere) this.#push({ type: 'sessionEnded', session, cause: 'fenced' });
     const renewed = elsewhere.size === 0 ? leases : leases.filter((lease) => !elsewhere.has(lease));
-    this.#services.renewals.renew(renewed, (ttlsMs) => {
+    const holds = message.type === 'keepalive' ? [] : message.holds;
+    const done = (answer: KeptAlive | null): void => {
       answered();
-      if (ttlsMs === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it'));
+      if (answer === null) return this.#refuse(id, new ProtocolError('UNAVAILABLE', 'no leader could confirm it'));
+      const { lost, ttlsMs } = answer;
       const standing = renewed.map((lease, at) => ({ lease, ttlMs: ttlsMs[at] ?? null }));
-      this.#outbox.add({ type: 'keepaliveAnswer', id, leases: standing });
-    });
+      if (message.type === 'keepalive') this.#outbox.add({ type: 'keepaliveAnswer', id, leases: standing });
+      else this.#outbox.add({ type: 'keepaliveHoldsAnswer', id, leases: standing, lost });
+    };
+    this.#services.keepalives.take({ leases: renewed, holds, done });
   }
 
   #leaseTimes({ id, leases }: LeaseTimes, bytes: number): void {

@@ -72,6 +72,8 @@ function elementsOf(message: MemberMessage): number {
     case 'keepaliveAnswer':
     case 'leaseTimesAnswer':
       return message.leases.length;
+    case 'keepaliveHoldsAnswer':
+      return message.leases.length + (message.lost?.length ?? 0) / valuesPerElement;
     case 'sessionsResumed':
       return message.sessions.length;
     case 'welcome':

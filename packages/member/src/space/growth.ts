@@ -17,6 +17,7 @@ const grows: Readonly<Record<Exclude<Operation['type'], 'txn'>, boolean>> = {
   lockRelease: false,
   lockBreak: false,
   lockCancel: false,
+  lockConvert: false,
   compact: false,
   memberAdd: false,
   memberUpdate: false,

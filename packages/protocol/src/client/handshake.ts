@@ -59,6 +59,9 @@ export interface Welcome {
   readonly sessions: readonly SessionStanding[];
 }
 
+/** Feature: `keepaliveHolds` and its answer. */
+export const holdsFeature = 'holds';
+
 const version = integer('version', 1, 0xffff);
 const features = list(text('feature', wireLimits.maxNameBytes), wireLimits.maxFeatures);
 export const clusterId: Type<string> = text('cluster id', wireLimits.maxNameBytes);

@@ -35,8 +35,12 @@ import {
   grantedCase,
   type Keepalive,
   type KeepaliveAnswer,
+  type KeepaliveHolds,
+  type KeepaliveHoldsAnswer,
   keepaliveAnswerCase,
   keepaliveCase,
+  keepaliveHoldsAnswerCase,
+  keepaliveHoldsCase,
   type LeaseTimes,
   type LeaseTimesAnswer,
   leaseTimesAnswerCase,
@@ -78,6 +82,7 @@ export type ClientMessage =
   | SessionOpenRequest
   | SessionResume
   | Keepalive
+  | KeepaliveHolds
   | LeaseTimes
   | WatchCreate
   | WatchCredit
@@ -92,6 +97,7 @@ export type MemberMessage =
   | ErrorMessage
   | SessionsResumed
   | KeepaliveAnswer
+  | KeepaliveHoldsAnswer
   | LeaseTimesAnswer
   | Granted
   | Broken
@@ -116,6 +122,7 @@ export const clientMessage: Union<ClientMessage> = union<ClientMessage, 'type'>(
   sessionOpen: sessionOpenCase,
   sessionResume: sessionResumeCase,
   keepalive: keepaliveCase,
+  keepaliveHolds: keepaliveHoldsCase,
   leaseTimes: leaseTimesCase,
   watchCreate: watchCreateCase,
   watchCredit: watchCreditCase,
@@ -131,6 +138,7 @@ export const memberMessage: Union<MemberMessage> = union<MemberMessage, 'type'>(
   error: errorCase,
   sessionsResumed: sessionsResumedCase,
   keepaliveAnswer: keepaliveAnswerCase,
+  keepaliveHoldsAnswer: keepaliveHoldsAnswerCase,
   leaseTimesAnswer: leaseTimesAnswerCase,
   granted: grantedCase,
   broken: brokenCase,

@@ -61,6 +61,37 @@ export interface KeepaliveAnswer {
   readonly leases: readonly LeaseStanding[];
 }
 
+/** A hold: the acquire that has it, and its fence. */
+export interface HoldProof {
+  readonly session: LeaseId;
+  /** Of the acquire. */
+  readonly sequence: number;
+  readonly fence: Fence;
+}
+
+/**
+ * A keepalive that asks, too, which of these holds are lost. Only to members that have the feature `holds`. Answered by `keepaliveHoldsAnswer` or
+ * `error`.
+ */
+export interface KeepaliveHolds {
+  readonly type: 'keepaliveHolds';
+  readonly id: number;
+  readonly leases: readonly LeaseId[];
+  readonly holds: readonly HoldProof[];
+}
+
+export interface KeepaliveHoldsAnswer {
+  readonly type: 'keepaliveHoldsAnswer';
+  readonly id: number;
+  /** As in `keepaliveAnswer`. */
+  readonly leases: readonly LeaseStanding[];
+  /**
+   * Places in the request, from 0, of what is not held any more: of a state that has everything acknowledged before the keepalive arrived. All others
+   * are held, under that fence or a later one. Null: this member's state is not that new, and nothing is known.
+   */
+  readonly lost: readonly number[] | null;
+}
+
 /** How much time leases and sessions have left, anybody's; renews nothing. Answered by `leaseTimesAnswer` or `error`. */
 export interface LeaseTimes {
   readonly type: 'leaseTimes';
@@ -145,6 +176,21 @@ export const keepaliveCase: CaseTable<Keepalive, 'type'> = {
   fields: { id: requestId, leases: list(shared.leaseId, wireLimits.maxLeasesPerKeepalive) },
 };
 
+export const holdProof: Structure<HoldProof> = structure<HoldProof>('HoldProof', {
+  session: shared.leaseId,
+  sequence: shared.sequence,
+  fence: shared.fence,
+});
+
+export const keepaliveHoldsCase: CaseTable<KeepaliveHolds, 'type'> = {
+  tag: 14,
+  fields: {
+    id: requestId,
+    leases: list(shared.leaseId, wireLimits.maxLeasesPerKeepalive),
+    holds: list(holdProof, wireLimits.maxHoldsPerKeepalive),
+  },
+};
+
 export const leaseTimesCase: CaseTable<LeaseTimes, 'type'> = {
   tag: 13,
   fields: { id: requestId, leases: list(shared.leaseId, wireLimits.maxLeasesPerKeepalive) },
@@ -163,6 +209,15 @@ export const sessionsResumedCase: CaseTable<SessionsResumed, 'type'> = {
 export const keepaliveAnswerCase: CaseTable<KeepaliveAnswer, 'type'> = {
   tag: 68,
   fields: { id: requestId, leases: list(leaseStanding, wireLimits.maxLeasesPerKeepalive) },
+};
+
+export const keepaliveHoldsAnswerCase: CaseTable<KeepaliveHoldsAnswer, 'type'> = {
+  tag: 85,
+  fields: {
+    id: requestId,
+    leases: list(leaseStanding, wireLimits.maxLeasesPerKeepalive),
+    lost: nullable(list(integer('place', 0, wireLimits.maxHoldsPerKeepalive - 1), wireLimits.maxHoldsPerKeepalive)),
+  },
 };
 
 export const grantedCase: CaseTable<Granted, 'type'> = {

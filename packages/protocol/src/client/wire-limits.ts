@@ -11,6 +11,8 @@ export const wireLimits = {
   /** Sessions that one connection carries, and leases that one keepalive renews. */
   maxSessionsPerConnection: 256,
   maxLeasesPerKeepalive: 1_024,
+  /** Holds that one keepalive asks about. */
+  maxHoldsPerKeepalive: 1_024,
   maxWatchesPerConnection: 4_096,
   maxSelectorsPerWatch: 64,
   minProgressMs: 100,

@@ -11,7 +11,7 @@ export function readCommandHeader(bytes: Uint8Array, end: number): CommandHeader
   const from = cursor.begin(bytes, end);
   from.array(8);
   const header: CommandHeader = {
-    version: from.integer(commandVersion, commandVersion),
+    version: from.integer(1, commandVersion),
     clusterTimeMs: from.integer(0),
     wallTimeMs: from.integer(0),
     identity: readIdentity(from),

@@ -8,6 +8,7 @@ import { encodeClientFrame } from '../client/frame.ts';
 import { clientMessage } from '../client/message.ts';
 import { wireLimits } from '../client/wire-limits.ts';
 import { encodeCommand, encodeOperation } from '../codec.ts';
+import { commandVersion } from '../command.ts';
 import { commandHeader } from '../command-schema.ts';
 import { limits } from '../limits.ts';
 import { operation } from '../operation-schema.ts';
@@ -141,6 +142,12 @@ test('frequent shapes are read straight, in every form of their fields', () => {
       ...header,
       author: by,
     });
+});
+
+test('the header of every version that there was is read straight', () => {
+  for (let version = 1; version <= commandVersion; version++) {
+    assert.equal(readCommandHeader(encodeCommand({ ...header, version }, key), 1_024)?.version, version);
+  }
 });
 
 test('what the tables refuse is not read straight', () => {

@@ -47,8 +47,9 @@ export async function runBank(options: BankOptions, judged: (verdict: Verdict) =
   const began = performance.now();
   const from = options.from ?? randomInt(largestStart);
   const { budgetMs, maxSeeds, safetyMs } = options;
-  // So far apart that no seed is run twice.
-  const starts = Array.from({ length: options.starts }, (_, nth) => from + nth * maxSeeds);
+  // So far apart that no seed is run twice, by the most patient either.
+  const distance = maxSeeds * Math.max(1, ...options.bugs.map(({ patience = 1 }) => patience));
+  const starts = Array.from({ length: options.starts }, (_, nth) => from + nth * distance);
   const order: Hunt = { starts, maxSeeds, safetyMs, budgetMs };
   const verdicts: Verdict[] = [];
   let clean: BankReport['control'] = { seeds: 0, failure: null };

@@ -38,7 +38,12 @@ export async function hunt(
 ): Promise<Found[]> {
   using copy = new PlantedCopy(bug.name, bug.edits);
   const { name: _name, edits: _edits, patience: longer = 1, ...where } = bug;
-  const order: Hunt = { ...where, ...hunted, budgetMs: longer * hunted.budgetMs };
+  const order: Hunt = {
+    ...where,
+    ...hunted,
+    maxSeeds: longer * hunted.maxSeeds,
+    budgetMs: longer * hunted.budgetMs,
+  };
   const found: Found[] = [];
   const { code, stderr } = await runIn(copy, order, (one) => found.push(one), patience * order.budgetMs + graceMs);
   if (code !== 0) throw new Error(`${bug.name}: the copy ended with ${code}: ${stderr}`);

@@ -13,11 +13,10 @@ import { LivingSessions } from './invariants/living-sessions.ts';
 import { Repeats } from './invariants/repeats.ts';
 import { Shown } from './invariants/shown.ts';
 import { Turns } from './invariants/turns.ts';
-import { Watches } from './invariants/watches.ts';
+import { type Follower, Watches } from './invariants/watches.ts';
 import { LockHistory } from './lock-history.ts';
 import type { MemberObserver } from './observer.ts';
 import type { Oracle } from './oracle.ts';
-import type { WatchReader } from './watch-reader.ts';
 
 /** What was judged, in numbers: an invariant that never had anything to say has shown nothing. */
 export interface Judged {
@@ -52,7 +51,7 @@ export class Judges {
   constructor(
     observers: MemberObserver[],
     clients: readonly ClientProcess[],
-    readers: readonly WatchReader[],
+    readers: readonly Follower[],
     oracle: Pick<Oracle, 'index'>,
     elections: readonly string[],
   ) {

@@ -8,7 +8,6 @@ import { Trace } from '../trace.ts';
 import { demand, Violation } from '../violation.ts';
 import { type CallCounts, Calls } from './calls.ts';
 import { ClientProcess } from './client-process.ts';
-import { observeElection } from './election-observer.ts';
 import { Holders } from './holders.ts';
 import { MemberHost } from './host.ts';
 import { type Judged, Judges } from './judges.ts';
@@ -19,10 +18,10 @@ import { Oracle } from './oracle.ts';
 import { Overseer } from './overseer.ts';
 import { PeerNetwork } from './peer-network.ts';
 import { VirtualProcess } from './process.ts';
+import { beginReading, countReaders, type Reader, type ReaderCounts } from './readers.ts';
 import { Roamer, type RoamerCounts } from './roamer.ts';
 import type { MemberRunSettings } from './settings.ts';
 import { StaleLeader } from './stale-leader.ts';
-import { WatchReader, watchSettings } from './watch-reader.ts';
 import { Workload } from './workload.ts';
 
 export interface MemberRunReport {
@@ -37,23 +36,19 @@ export interface MemberRunReport {
   readonly disk: MemberHost['counts'];
   readonly roamers: RoamerCounts;
   readonly load: CallCounts & Holders['counts'] & Overseer['counts'] & Workload['counts'];
-  readonly seen: Judged & {
-    readonly connections: number;
-    readonly sessions: number;
-    readonly sessionsLost: number;
-    readonly snapshots: number;
-    readonly compacted: number;
-    /** Checkpoints of members that were compared with the history. */
-    readonly compared: number;
-  };
+  readonly seen: Judged &
+    ReaderCounts & {
+      readonly connections: number;
+      readonly sessions: number;
+      readonly sessionsLost: number;
+      /** Checkpoints of members that were compared with the history. */
+      readonly compared: number;
+    };
 }
 
 /** Healing takes so many election timeouts, and what client patience and time to live add. */
 const healingElections = 60;
 const healingClientsMs = 20_000;
-/** Of clients that watch keys, and that observe an election. */
-const watchingShare = 0.6;
-const observingShare = 0.4;
 /** More than the SDK waits for when it is closed. */
 const closingMs = 3_000;
 
@@ -97,7 +92,7 @@ class MemberRun {
   readonly #print: ((line: string) => void) | null;
   /** Those that live. */
   readonly #clients: ClientProcess[] = [];
-  readonly #readers: WatchReader[] = [];
+  readonly #readers: Reader[] = [];
   readonly #observers: MemberObserver[] = [];
   readonly #judges: Judges;
   readonly #calls: Calls;
@@ -114,7 +109,7 @@ class MemberRun {
   readonly #roamers: Roamer[] = [];
   readonly #roamerCounts: RoamerCounts = { moves: 0, late: 0, strange: 0, resent: 0, acknowledged: 0 };
   #roamerValues = 0;
-  readonly #clientCounts = { connections: 0, sessions: 0, sessionsLost: 0, snapshots: 0, compacted: 0 };
+  readonly #clientCounts = { connections: 0, sessions: 0, sessionsLost: 0 };
   #failure: unknown = null;
 
   constructor(seed: number, settings: MemberRunSettings, print: ((line: string) => void) | null) {
@@ -266,11 +261,8 @@ class MemberRun {
       fail: (error) => this.fail(error),
     });
     this.#clients.push(client);
-    if (random.chance(watchingShare)) {
-      const watch = watchSettings(random, clients.watchBufferBytes, this.#oracle.revision);
-      this.#readers.push(new WatchReader(client, watch, random.fork('watch'), this.#observers));
-    }
-    if (random.chance(observingShare)) observeElection(client, 'l0', this.#observers);
+    const { revision } = this.#oracle;
+    this.#readers.push(...beginReading(client, random, clients.watchBufferBytes, revision, this.#observers));
     this.#workload.begin(client);
   }
 
@@ -383,10 +375,6 @@ class MemberRun {
       if (position?.index === this.#oracle.index && digest !== undefined)
         this.#oracle.checkpointed(id, position.index, digest);
     }
-    for (const { counts } of this.#readers) {
-      this.#clientCounts.snapshots += counts.snapshots;
-      this.#clientCounts.compacted += counts.compacted;
-    }
   }
 
   #isSettled(): boolean {
@@ -434,6 +422,7 @@ class MemberRun {
       seen: {
         ...this.#judges.seen,
         ...this.#clientCounts,
+        ...countReaders(this.#readers),
         compared: this.#oracle.compared,
       },
     };

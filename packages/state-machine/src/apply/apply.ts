@@ -82,7 +82,7 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
   }
   return {
     response,
-    repeated: false,
+    repeated: draft.isRepeat,
     revision: counters.revision,
     events,
     notifications: draft.notifications ?? none,

@@ -65,6 +65,8 @@ export class Draft {
   readonly session: SessionLease | null;
   readonly sequence: number;
 
+  /** It had its effect before, under whatever identity. */
+  isRepeat = false;
   changes: readonly PinnedChange[] = noChanges;
   grants = 0;
   /** Of holds. */

@@ -13,6 +13,7 @@ import {
   sessionOpen,
 } from '../leases/lease-operations.ts';
 import { lockAcquire } from '../locks/lock-acquire.ts';
+import { lockConvert } from '../locks/lock-convert.ts';
 import { lockBreak, lockCancel, lockDelayEnd, lockRelease, proclaim } from '../locks/lock-operations.ts';
 import {
   clusterLevel,
@@ -66,6 +67,8 @@ function run(state: State, draft: Draft, operation: Operation): Result | null {
       return lockBreak(state, draft, operation);
     case 'lockCancel':
       return lockCancel(state, draft, operation);
+    case 'lockConvert':
+      return lockConvert(state, draft, operation);
     case 'proclaim':
       return proclaim(state, draft, operation);
     case 'compact':

@@ -1,7 +1,7 @@
 // The bytes of each record of the live state but history. docs/state-format.md describes them; `read-records.ts` reads them.
 import type { Counters } from '../counters.ts';
 import type { Lease } from '../leases/lease.ts';
-import { modeNumbers } from '../locks/claim-mode.ts';
+import { modeNumbers, upgradingNumber } from '../locks/claim-mode.ts';
 import type { LockRequest } from '../locks/lock.ts';
 import { endNumbers, type PastHolds } from '../locks/past.ts';
 import type { ClusterRecord, MemberRecord } from '../members/member-record.ts';
@@ -69,7 +69,11 @@ function writeLease(writer: RecordWriter, lease: Lease): void {
 function writeRequest(writer: RecordWriter, request: LockRequest): void {
   writer.u16(request.claims.length);
   for (const { count, lock, mode } of request.claims) {
-    writer.u8(modeNumbers[mode]).latin1(lock.key).u32(lock.limit).u32(count);
+    writer
+      .u8(request.isUpgrading ? upgradingNumber : modeNumbers[mode])
+      .latin1(lock.key)
+      .u32(lock.limit)
+      .u32(count);
   }
   writer.u64(request.order).u64(request.fence).u64(request.sinceWallMs);
   writer.u32(request.lockDelayMs).u32(request.delayMs).nullableBlob(request.value).u16(request.keeping.length);

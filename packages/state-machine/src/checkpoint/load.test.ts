@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { commandVersion } from '@conclave/protocol';
 import { command, Member } from '../../testing/member.ts';
 import {
   acquire,
@@ -92,8 +93,8 @@ test('an entry of a later version stops the member', () => {
   const machine = new StateMachine({ values: { read: () => undefined } });
   const known = command(put('a', '1'));
   const later = known.slice();
-  assert.equal(later[1], 1, 'the version stands first in the header');
-  later[1] = 2;
+  assert.equal(later[1], commandVersion, 'the version stands first in the header');
+  later[1] = commandVersion + 1;
   assert.throws(() => machine.apply(1, 1, later), UnknownCommandError);
   assert.throws(() => machine.apply(1, 1, known), /must stop/);
 });

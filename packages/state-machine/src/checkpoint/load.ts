@@ -249,6 +249,11 @@ function place(state: State, request: LockRequest): void {
     if (!claims.every(fits)) throw new DamagedStateError('a lock is held by more than have room');
     occupy(request);
   }
+  if (request.isUpgrading) {
+    if (request.lock.upgrading !== null) throw new DamagedStateError('two wait to have one lock alone');
+    request.lock.upgrading = request;
+    state.crowd.waiting += 1;
+  }
   if (session === null) {
     state.delayed.set(requestName(owner, sequence), request);
     return;
@@ -259,7 +264,7 @@ function place(state: State, request: LockRequest): void {
 }
 
 function keep(request: LockRequest): void {
-  if (!request.isWaiting || request.session === null) return;
+  if (!(request.isWaiting || request.isUpgrading) || request.session === null) return;
   const { requests } = request.session.session;
   for (const sequence of request.keeping) requests.get(sequence)?.keptBy.add(request);
 }

@@ -4,7 +4,7 @@ import type { Counters } from '../counters.ts';
 import { DamagedStateError } from '../damage.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
 import { isSession, Lease, Session, type SessionLease } from '../leases/lease.ts';
-import { modeOfNumber } from '../locks/claim-mode.ts';
+import { modeOfNumber, upgradingNumber } from '../locks/claim-mode.ts';
 import { type Claim, Lock, LockRequest, lockKey, lockNameOf } from '../locks/lock.ts';
 import { endOfNumber, PastHolds } from '../locks/past.ts';
 import { type ClusterRecord, MemberRecord } from '../members/member-record.ts';
@@ -54,7 +54,12 @@ export function loadRequest(state: State, key: Uint8Array, value: Uint8Array): L
   const reader: RecordReader = open(key, value);
   const owner = read64(key, 1);
   const claims: Claim[] = [];
-  for (let left = reader.u16(); left > 0; left--) claims.push(readClaim(state, reader));
+  let isUpgrading = false;
+  for (let left = reader.u16(); left > 0; left--) {
+    const number = reader.u8();
+    isUpgrading ||= number === upgradingNumber;
+    claims.push(readClaim(state, reader, number === upgradingNumber ? 'shared' : modeOfNumber(number)));
+  }
   reader.expect(claims.length > 0, 'a request that claims nothing');
   const order = reader.u64();
   const fence = reader.u64();
@@ -79,13 +84,15 @@ export function loadRequest(state: State, key: Uint8Array, value: Uint8Array): L
   );
   request.fence = fence;
   request.delayMs = delayMs;
+  request.isUpgrading = isUpgrading;
+  const mayUpgrade = fence > 0 && delayMs === 0 && claims.length === 1;
+  reader.expect(!isUpgrading || mayUpgrade, 'an upgrade of what is no hold of one lock');
   reader.expect(fence > 0 || delayMs === 0, 'a delay behind no hold');
   close(reader, request);
   return request;
 }
 
-function readClaim(state: State, reader: RecordReader): Claim {
-  const mode = modeOfNumber(reader.u8());
+function readClaim(state: State, reader: RecordReader, mode: Claim['mode'] | undefined): Claim {
   reader.expect(mode !== undefined, 'unknown mode of a claim');
   const key = reader.latin1();
   const limit = reader.u32();

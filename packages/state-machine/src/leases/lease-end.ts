@@ -3,7 +3,7 @@
 import type { Draft, SessionEnd } from '../apply/draft.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
 import { deleteKey } from '../keys/write.ts';
-import { endHold, grantWaiting, leaveQueue, locksOf } from '../locks/grant.ts';
+import { endHold, grantWaiting, leaveQueue, locksOf, stopUpgrading } from '../locks/grant.ts';
 import { byTurn, type LockRequest } from '../locks/lock.ts';
 import type { State } from '../state.ts';
 import { isSession, type Lease, type SessionLease } from './lease.ts';
@@ -30,8 +30,10 @@ function endRequests(state: State, draft: Draft, { session, ttlMs }: SessionLeas
   const requests = [...session.requests.values()];
   const waiting = requests.filter(({ isWaiting }) => isWaiting);
   for (const request of waiting) leaveQueue(state, request);
+  const upgrading = requests.filter(({ isUpgrading }) => isUpgrading);
+  for (const request of upgrading) stopUpgrading(state, request);
   // Whoever stood behind one that has left may fit where that did not.
-  grantWaiting(state, draft, waiting.flatMap(locksOf));
+  grantWaiting(state, draft, [...waiting, ...upgrading].flatMap(locksOf));
   const holds = requests.filter(({ isWaiting }) => !isWaiting).toSorted(byTurn);
   for (const hold of holds) {
     endHold(state, draft, hold, { end, cause: 'lease', delayMs: delayAfter(hold, ttlMs, end), heir: null });

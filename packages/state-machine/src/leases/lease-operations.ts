@@ -35,7 +35,9 @@ export function leaseGrant(state: State, draft: Draft, { ttlMs }: LeaseGrant): L
 /** The secret names the session until the client knows its id: an open that comes again finds the session that it made. */
 export function sessionOpen(state: State, draft: Draft, operation: SessionOpen): SessionOpenResult {
   const secret = latin1Of(operation.secretHash);
-  const lease = state.secrets.get(secret) ?? beginSession(state, draft, operation, secret);
+  const known = state.secrets.get(secret);
+  draft.isRepeat = known !== undefined;
+  const lease = known ?? beginSession(state, draft, operation, secret);
   return { type: 'sessionOpen', session: lease.id, ttlMs: lease.ttlMs };
 }
 

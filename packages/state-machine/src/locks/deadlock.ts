@@ -1,11 +1,22 @@
 // Who waits for whom. A request waits for those before it in its queues and for those who hold what it wants; a hold is given back by a
 // request that waits only when that one has been granted, if its session said that it keeps the hold meanwhile. Only an acquire
-// that keeps something can close a cycle, so that it alone looks.
+// that keeps something can close a cycle, so that it alone looks. Whoever shares a lock and waits to have it alone keeps that hold, whatever he says.
+import { ProtocolError } from '@conclave/protocol';
 import { maxDeadlockSteps } from '../bounds.ts';
 import { type Claim, inTurn, type LockRequest, requestName } from './lock.ts';
 
+/** `request` waits from now on while it keeps these holds. Throws DEADLOCK, and it keeps nothing then. */
+export function refuseDeadlock(request: LockRequest, kept: readonly LockRequest[]): void {
+  for (const hold of kept) hold.keptBy.add(request);
+  const cycle = cycleThrough(request);
+  if (cycle === null) return;
+  for (const hold of kept) hold.keptBy.delete(request);
+  const text = cycleText(cycle);
+  throw new ProtocolError('DEADLOCK', `it would wait for itself: ${text}`, 'not-applied', { cycle: text });
+}
+
 /** The requests of a cycle through `start`, each waiting for the next. Null: there is none, or it is further away than is looked. */
-export function cycleThrough(start: LockRequest): readonly LockRequest[] | null {
+function cycleThrough(start: LockRequest): readonly LockRequest[] | null {
   const search: Search = { start, seen: new Set([start]), stepsLeft: maxDeadlockSteps };
   return reach(search, start);
 }
@@ -37,20 +48,37 @@ function reach(search: Search, start: LockRequest): readonly LockRequest[] | nul
 
 /** The waiting requests that must be granted before this one can be. */
 function* waitsFor(search: Search, request: LockRequest): Generator<LockRequest, void, void> {
+  if (request.isUpgrading) return yield* keepers(search, othersThan(request));
   for (const claim of request.claims) {
+    const { upgrading } = claim.lock;
+    if (upgrading !== null) {
+      if (!mayStep(search)) return;
+      yield upgrading;
+    }
     for (const ahead of claim.lock.queue) {
       if (ahead === request) break;
       if (!mayStep(search)) return;
       yield ahead;
     }
-    for (const holder of blockers(claim)) {
+    yield* keepers(search, blockers(claim));
+  }
+}
+
+/** Those that wait while they keep one of these holds. */
+function* keepers(search: Search, holds: readonly LockRequest[]): Generator<LockRequest, void, void> {
+  for (const hold of holds) {
+    if (!mayStep(search)) return;
+    if (hold.isUpgrading) yield hold;
+    for (const waiting of inTurn(hold.keptBy)) {
       if (!mayStep(search)) return;
-      for (const waiting of inTurn(holder.keptBy)) {
-        if (!mayStep(search)) return;
-        yield waiting;
-      }
+      yield waiting;
     }
   }
+}
+
+/** Who shares the lock with one that waits to have it alone. */
+function othersThan(request: LockRequest): readonly LockRequest[] {
+  return inTurn(request.lock.holders).filter((one) => one !== request && !one.isDelayed);
 }
 
 function mayStep(search: Search): boolean {
@@ -69,7 +97,7 @@ function blockers({ lock, mode }: Claim): readonly LockRequest[] {
 }
 
 /** For people: `lock "a" (7:3) → lock "b" (9:1) → lock "a" (7:3)`, with session and sequence of each request. */
-export function cycleText(cycle: readonly LockRequest[]): string {
+function cycleText(cycle: readonly LockRequest[]): string {
   const named = cycle.map(({ lock, owner, sequence }) => {
     return `${lock.name.kind} "${printable(lock.name.name)}" (${requestName(owner, sequence)})`;
   });

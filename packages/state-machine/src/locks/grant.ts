@@ -9,8 +9,10 @@ import type { SessionLease } from '../leases/lease.ts';
 import type { State } from '../state.ts';
 import {
   byTurn,
+  type Claim,
   fits,
   type Lock,
+  type LockMode,
   type LockRequest,
   occupy,
   publishedKey,
@@ -23,7 +25,7 @@ import { notePast } from './past.ts';
 
 /** Nobody is before it, and there is room. `request` is in no queue. */
 export function mayHoldAtOnce({ claims }: LockRequest): boolean {
-  return claims.every((claim) => claim.lock.queue.size === 0 && fits(claim));
+  return claims.every((claim) => claim.lock.queue.size === 0 && fits(claim)) && nobodyUpgrades(claims);
 }
 
 /** There is room, and it is in no queue. The fence is the revision of this entry. */
@@ -53,6 +55,14 @@ export function grantWaiting(state: State, draft: Draft, locks: readonly Lock[])
   const granted: LockRequest[] = [];
   const toLookAt = [...new Set(locks)];
   for (let lock = toLookAt.pop(); lock !== undefined; lock = toLookAt.pop()) {
+    const { holders, upgrading } = lock;
+    if (upgrading !== null) {
+      if (holders.size > 1) continue;
+      stopUpgrading(state, upgrading);
+      convert(state, draft, upgrading, 'exclusive');
+      granted.push(upgrading);
+      continue;
+    }
     const next = head(lock);
     if (next === null || !isNext(next)) continue;
     leaveQueues(state, next);
@@ -62,6 +72,30 @@ export function grantWaiting(state: State, draft: Draft, locks: readonly Lock[])
   }
   for (const request of granted.toSorted(byTurn)) notifyGranted(draft, request);
   for (const lock of locks) if (lock.holders.size === 0 && lock.queue.size === 0) state.locks.delete(lock.key);
+}
+
+/** In place, under a new fence: whoever acts under the old one may not have heard. The caller grants to those whom it makes room for. */
+export function convert(state: State, draft: Draft, hold: LockRequest, mode: LockMode): void {
+  const [claim] = hold.claims;
+  invariant(claim !== undefined && !hold.isUpgrading && !hold.isDelayed, 'converted what is no hold');
+  vacate(hold);
+  claim.mode = mode;
+  invariant(fits(claim), 'converted without room');
+  occupy(hold);
+  hold.fence = draft.revision;
+  draft.grants += 1;
+  state.ledger.touch(hold);
+}
+
+/** It goes on sharing, or ends, or is about to have it alone. */
+export function stopUpgrading(state: State, hold: LockRequest): void {
+  invariant(hold.lock.upgrading === hold, 'an upgrade ends that is none');
+  hold.lock.upgrading = null;
+  hold.isUpgrading = false;
+  state.crowd.waiting -= 1;
+  keepNothing(hold);
+  hold.keeping = [];
+  state.ledger.touch(hold);
 }
 
 /** Hands an exclusive hold that has just ended to this one, before its turn. */
@@ -85,11 +119,15 @@ export interface Ending {
 export function endHold(state: State, draft: Draft, request: LockRequest, ending: Ending): void {
   const { lock } = request;
   invariant(lock.holders.has(request) && !request.isDelayed, 'a hold ends that is none');
+  const { isUpgrading } = request;
+  if (isUpgrading) stopUpgrading(state, request);
   notePast(state, draft, request, ending.end);
   answerReleased(state, request);
   detachFromSession(request);
   if (ending.delayMs > 0) {
     beginDelay(state, draft, request, ending.delayMs);
+    // Its place keeps writers out, and no readers, who had waited behind it.
+    if (isUpgrading) grantWaiting(state, draft, [lock]);
   } else {
     vacate(request);
     state.ledger.drop(request);
@@ -153,7 +191,11 @@ function head({ queue }: Lock): LockRequest | null {
 }
 
 function isNext(request: LockRequest): boolean {
-  return request.claims.every((claim) => head(claim.lock) === request && fits(claim));
+  return request.claims.every((claim) => head(claim.lock) === request && fits(claim)) && nobodyUpgrades(request.claims);
+}
+
+function nobodyUpgrades(claims: readonly Claim[]): boolean {
+  return claims.every(({ lock }) => lock.upgrading === null);
 }
 
 function holds(lock: Lock): boolean {

@@ -12,7 +12,7 @@ import { maxContendedTold } from '../bounds.ts';
 import { checkLease, limitExceeded } from '../keys/plan.ts';
 import type { SessionLease } from '../leases/lease.ts';
 import type { State } from '../state.ts';
-import { cycleText, cycleThrough } from './deadlock.ts';
+import { refuseDeadlock } from './deadlock.ts';
 import { checkElectionValue, sessionOfDraft } from './draft-rules.ts';
 import { grant, mayHoldAtOnce } from './grant.ts';
 import { type Claim, inTurn, Lock, LockRequest, lockKey, requestEventBytes, requestWeight } from './lock.ts';
@@ -71,12 +71,7 @@ function claimOn(state: State, claim: LockClaim): Claim {
 function keep({ session }: SessionLease, request: LockRequest): void {
   if (request.keeping.length === 0) return;
   const kept = request.keeping.flatMap((sequence) => session.requests.get(sequence) ?? []);
-  for (const hold of kept) hold.keptBy.add(request);
-  const cycle = cycleThrough(request);
-  if (cycle === null) return;
-  for (const hold of kept) hold.keptBy.delete(request);
-  const text = cycleText(cycle);
-  throw new ProtocolError('DEADLOCK', `it would wait for itself: ${text}`, 'not-applied', { cycle: text });
+  refuseDeadlock(request, kept);
 }
 
 function enter(state: State, { session }: SessionLease, request: LockRequest): void {
@@ -90,17 +85,18 @@ function enter(state: State, { session }: SessionLease, request: LockRequest): v
 function enqueue(state: State, draft: Draft, request: LockRequest): LockState {
   state.crowd.waiting += 1;
   for (const { lock } of request.claims) {
-    if (lock.queue.size === 0) notifyContended(draft, lock);
+    if (lock.queue.size === 0) notifyContended(draft, lock, request);
     lock.queue.add(request);
   }
   return requestState(request);
 }
 
 /** Where many share, no single one of them can make way. */
-function notifyContended(draft: Draft, { holders }: Lock): void {
+export function notifyContended(draft: Draft, { holders }: Lock, by: LockRequest): void {
   if (holders.size > maxContendedTold) return;
-  for (const { isDelayed, owner, sequence } of inTurn(holders)) {
-    if (!isDelayed) draft.notify({ type: 'contended', session: owner, sequence });
+  for (const holder of inTurn(holders)) {
+    const { isDelayed, owner, sequence } = holder;
+    if (!isDelayed && holder !== by) draft.notify({ type: 'contended', session: owner, sequence });
   }
 }
 

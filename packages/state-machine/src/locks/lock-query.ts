@@ -29,8 +29,8 @@ export function queryLock(state: State, { name }: LockQuery): LockQueryResult {
           limit: name.kind === 'semaphore' ? lock.limit : null,
           holding: holdingOf(lock),
           holders: listed(lock.holders).map((request) => holderOf(lock, request)),
-          waiting: lock.queue.size,
-          queue: listed(lock.queue).map((request) => waiterOf(lock, request)),
+          waiting: waitingFor(lock),
+          queue: queueOf(lock),
           past,
         };
   return { type: 'lock', lock: described };
@@ -61,9 +61,21 @@ function summaryOf(lock: Lock): LockSummary {
     name: lock.name,
     holder: first === null ? null : holderOf(lock, first),
     holding,
-    waiting: lock.queue.size,
+    waiting: waitingFor(lock),
     delayed: holding < lock.holders.size,
   };
+}
+
+/** Whoever waits to have it alone stands before all others. */
+function queueOf(lock: Lock): LockWaiter[] {
+  const { queue, upgrading } = lock;
+  const waiters = listed(queue).map((request) => waiterOf(lock, request));
+  if (upgrading === null) return waiters;
+  return [{ ...waiterOf(lock, upgrading), mode: 'exclusive' as const }, ...waiters].slice(0, limits.maxListEntries);
+}
+
+function waitingFor({ queue, upgrading }: Lock): number {
+  return queue.size + (upgrading === null ? 0 : 1);
 }
 
 function firstHolder({ holders }: Lock): LockRequest | null {

@@ -25,6 +25,8 @@ export class Lock {
   isExclusive = false;
   /** Permits of the holders together. */
   taken = 0;
+  /** The one of those who share it that waits to have it alone. Before everybody in the queue. */
+  upgrading: LockRequest | null = null;
 
   constructor(key: string, name: LockName, limit: number) {
     this.key = key;
@@ -33,10 +35,13 @@ export class Lock {
   }
 }
 
+export type LockMode = Exclude<LockClaim['mode'], 'permits'>;
+
 /** What a request wants of one lock, and has of it when it holds. */
 export interface Claim {
   readonly lock: Lock;
-  readonly mode: LockClaim['mode'];
+  /** Of a hold of one lock it changes. */
+  mode: LockClaim['mode'];
   /** Permits; 1 of a lock. */
   readonly count: number;
 }
@@ -56,14 +61,16 @@ export class LockRequest {
   readonly lockDelayMs: number;
   /** What an election publishes at the grant. */
   readonly value: Uint8Array | null;
-  /** Sequences of the holds that its session keeps while this one waits. */
-  readonly keeping: readonly number[];
+  /** Sequences of the holds that its session keeps while this one waits, last for what it waited. */
+  keeping: readonly number[];
   /** Requests that wait while their session keeps this hold. */
   readonly keptBy: Set<LockRequest> = new Set();
   /** 0 while it waits. */
   fence: Fence = 0;
   /** Wall time of the acquire; from the grant on, of the grant; of a delayed one, of the end. */
   sinceWallMs: number;
+  /** It shares its only lock, and waits to have it alone. */
+  isUpgrading = false;
   /** 0 until the hold has ended in disorder. */
   delayMs = 0;
 

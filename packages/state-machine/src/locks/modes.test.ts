@@ -219,8 +219,13 @@ test('the requests that wait are bounded, in all locks together', () => {
   member.checkpoint();
   member.restart();
   assert.equal(codeOf(member.do(acquire(lock('0')), session(12, 9_000))), 'LIMIT_EXCEEDED');
+  // Neither may one more wait to have alone what it shares.
+  for (const at of [9_001, 9_002]) member.do(share(lock('s')), session(12, at, 9_000));
+  const upgrade = { type: 'lockConvert', sequence: 9_001, mode: 'exclusive', wait: true, keeping: [] } as const;
+  assert.equal(codeOf(member.do(upgrade, session(12, 9_003, 9_000))), 'LIMIT_EXCEEDED');
   member.do(expire(2, member.term));
-  assert.equal(codeOf(member.do(acquire(lock('0')), session(12, 9_001, 9_001))), null);
+  assert.equal(codeOf(member.do(upgrade, session(12, 9_004, 9_000))), null);
+  assert.equal(codeOf(member.do(acquire(lock('0')), session(12, 9_005, 9_001))), null);
 });
 
 test('the holder is told when somebody begins to wait, and the next holder that somebody does', () => {

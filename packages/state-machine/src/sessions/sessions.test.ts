@@ -193,6 +193,7 @@ test('idempotency keys are bounded: one too many is refused, and nobody loses hi
   const put1: Put = put('a', '1');
   for (let i = 0; i < limits.maxIdempotencyKeys; i++) member.do(put1, keyed(`${i}`));
   assert.equal(codeOf(member.do(put1, keyed('new')).response), 'LIMIT_EXCEEDED');
+  assert.equal(codeOf(member.do(sessionOpen(7), {}).response), 'sessionOpen', 'sessions take none of that room');
   assert.equal(member.do(put1, keyed('0')).repeated, true);
   // When their time is over they go, some with each entry.
   const later = limits.idempotencyTtlMs;

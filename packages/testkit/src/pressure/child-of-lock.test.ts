@@ -54,9 +54,10 @@ async function pidOf(child: Child): Promise<number> {
   return Number((await child.line(/^pid \d+$/, patienceMs)).slice('pid '.length));
 }
 
+/** `T`, or `D`: a shell that has just forked waits for its child to run the next program, and that one is stopped. */
 async function stopped(pid: number): Promise<void> {
   const state = (): string => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.[0] ?? '';
-  await waitFor(() => state() === 'T', patienceMs, state);
+  await waitFor(() => state() === 'T' || state() === 'D', patienceMs, state);
 }
 
 test('a command that cannot be started ends it as in a shell: 127 when there is none, 126 when it is no program', {
@@ -157,10 +158,10 @@ test('Ctrl-Z stops the command with it; continued in time it goes on, and after 
   const beats = (): number => holder.lines.filter(({ text }) => text === 'beat').length;
   holder.signal('SIGTSTP');
   await Promise.all([stopped(pid), stopped(holder.pid)]);
-  const soFar = beats();
+  const earlier = beats();
   holder.resume();
   await waitFor(
-    () => beats() > soFar + 1,
+    () => beats() > earlier + 1,
     patienceMs,
     () => holder.output(),
   );

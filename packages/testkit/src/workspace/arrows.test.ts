@@ -31,9 +31,9 @@ const entryMayImport: Readonly<Record<string, readonly string[]>> = {
   'packages/client/src/testing/': ['member', 'state-machine', 'core', 'protocol'],
 };
 
-/** Run in a browser tab as they are. The client reaches its socket through the conditional import `#websocket`. */
+/** Run in a browser tab as they are. The client reaches its socket through the conditional import `#websocket`; its cache in a file is an entry of its own. */
 const portable = new Set(['core', 'protocol', 'state-machine', 'member', 'client']);
-const nodeOnlyFiles = new Set(['packages/client/src/websocket.node.ts']);
+const nodeOnlyFiles = new Set(['packages/client/src/websocket.node.ts', 'packages/client/src/file-cache.ts']);
 
 const privateToTests = new Set(['sim', 'testkit', 'bench']);
 

@@ -1,7 +1,6 @@
 import { demand } from '../../violation.ts';
 import type { Change, Item, MemberObserver, WatchRecord } from '../observer.ts';
 import type { AppliedEntry } from '../oracle.ts';
-import type { WatchReader } from '../watch-reader.ts';
 import type { LinearizableKeys } from './linearizable-keys.ts';
 
 interface Past {
@@ -10,16 +9,22 @@ interface Past {
   readonly author: string | null;
 }
 
+/** Whoever must have everything in the end. */
+export interface Follower {
+  readonly isAlive: boolean;
+  readonly record: WatchRecord;
+}
+
 /** Ordered, none missing, none twice, whole revisions, by whom they were; progress only behind everything before it; snapshots as the state was. */
 export class Watches implements MemberObserver {
   readonly name = 'watches miss and repeat nothing';
   readonly #keys: LinearizableKeys;
-  readonly #readers: readonly WatchReader[];
+  readonly #readers: readonly Follower[];
   /** Revisions that changed keys, in order. */
   readonly #history: Past[] = [];
   delivered = 0;
 
-  constructor(keys: LinearizableKeys, readers: readonly WatchReader[]) {
+  constructor(keys: LinearizableKeys, readers: readonly Follower[]) {
     this.#keys = keys;
     this.#readers = readers;
   }
