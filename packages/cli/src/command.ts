@@ -74,6 +74,7 @@ export function parse(command: Command, argv: readonly string[]): Arguments {
   const dashes = argv.indexOf('--');
   const own = dashes === -1 ? argv : argv.slice(0, dashes);
   const rest = dashes === -1 ? [] : argv.slice(dashes + 1);
+  if (dashes !== -1 && rest.length === 0) throw new UsageError('there is nothing behind --: a command stands there');
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const [name, { multiple, short, type }] of Object.entries(command.options)) {
     options[name] = { type, multiple: multiple === true, ...(short === undefined ? {} : { short }) };

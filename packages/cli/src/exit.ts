@@ -8,6 +8,8 @@ export const exitCode = {
   outcomeUnknown: 4,
   refusedByLimit: 5,
   holdLost: 6,
+  /** Nobody reads what is printed: as a shell says it of a program that SIGPIPE ended. */
+  notRead: 141,
 } as const;
 
 /** What shells end with when there is no such command, and when it cannot be executed. */

@@ -1,6 +1,6 @@
 // What `lock` and `elect` have in common: wait for it, hold it while a command runs or until interrupted, give it back.
 import type { Client, Held, LockOptions, Session } from '@conclave/client';
-import { ConclaveError, withClient } from './client.ts';
+import { ConclaveError, clientOptions, timeoutOf, withClient } from './client.ts';
 import type { Arguments, Option } from './command.ts';
 import { onEndSignal } from './end-signals.ts';
 import { exitCode, UsageError } from './exit.ts';
@@ -8,8 +8,18 @@ import { runHeld } from './held-child.ts';
 import { complain, printable, printJson } from './output.ts';
 
 export const holdOptions: Readonly<Record<string, Option>> = {
+  ...clientOptions,
+  'timeout-ms': {
+    type: 'string',
+    value: 'MS',
+    help: 'how long it may take to reach the cluster and open a session, and to hear whether it is free with --try (10000)',
+  },
   'ttl-ms': { type: 'string', value: 'MS', help: 'without a sign of life for so long it is lost (15000)' },
-  'wait-ms': { type: 'string', value: 'MS', help: 'give up when it was not granted within this time; exits with 1' },
+  'wait-ms': {
+    type: 'string',
+    value: 'MS',
+    help: 'how long its turn is waited for, from when there is a session; exits with 1',
+  },
   'kill-after-ms': { type: 'string', value: 'MS', help: 'from TERM to KILL, at most half of the ttl (2000)' },
   foreground: {
     type: 'boolean',
@@ -23,7 +33,11 @@ const maxTtlMs = 300_000;
 const releaseTimeoutMs = 5_000;
 
 /** The session that it hangs on, and how long it is waited for. */
-type ObtainOptions = LockOptions & { readonly session: Session };
+type ObtainOptions = LockOptions & {
+  readonly session: Session;
+  /** Now or not at all: `timeoutMs` is how long the cluster has to say which. */
+  readonly isTry: boolean;
+};
 
 export interface Holding<H extends Held> {
   readonly command: string;
@@ -31,6 +45,8 @@ export interface Holding<H extends Held> {
   readonly environment: Readonly<Record<string, string>>;
   /** For people. */
   readonly name: string;
+  /** It need not be waited for. */
+  readonly canTry: boolean;
   /** What `--json` says beside name and fence. */
   readonly described?: Readonly<Record<string, unknown>>;
   /** Null: it was not to be had at once. */
@@ -43,17 +59,21 @@ interface Times {
   readonly ttlMs: number;
   readonly killAfterMs: number;
   readonly foreground: boolean;
-  /** Undefined: as long as it takes. */
+  /** To reach the cluster. */
+  readonly timeoutMs: number;
+  /** For its turn. Undefined: as long as it takes. */
   readonly waitMs: number | undefined;
 }
 
-export function timesOf(parsed: Arguments): Times {
+/** `minWaitMs`: 0 where not to wait can be said so. */
+export function timesOf(parsed: Arguments, minWaitMs: 0 | 1): Times {
   const ttlMs = parsed.number('ttl-ms', minTtlMs, maxTtlMs, defaultTtlMs);
   return {
     ttlMs,
     killAfterMs: killAfterOf(parsed, ttlMs),
     foreground: parsed.flag('foreground'),
-    waitMs: parsed.number('wait-ms', 0, Number.MAX_SAFE_INTEGER),
+    timeoutMs: timeoutOf(parsed),
+    waitMs: parsed.number('wait-ms', minWaitMs, Number.MAX_SAFE_INTEGER),
   };
 }
 
@@ -68,8 +88,9 @@ function killAfterOf(parsed: Arguments, ttlMs: number): number {
 }
 
 export async function holdWhile<H extends Held>(parsed: Arguments, holding: Holding<H>): Promise<number> {
-  const times = timesOf(parsed);
-  return withClient(parsed, (client) => hold(parsed, holding, client, times), 'session');
+  const untilMs = performance.now() + timeoutOf(parsed);
+  const times = timesOf(parsed, holding.canTry ? 0 : 1);
+  return withClient(parsed, (client) => hold(parsed, holding, client, times, untilMs), 'session');
 }
 
 async function hold<H extends Held>(
@@ -77,14 +98,19 @@ async function hold<H extends Held>(
   holding: Holding<H>,
   client: Client,
   { foreground, killAfterMs, ttlMs, waitMs }: Times,
+  untilMs: number,
 ): Promise<number> {
   const { command, name } = holding;
   const metadata = { pid: `${process.pid}`, program: `conclave ${command}` };
   const interrupted = new AbortController();
   const stopListening = onEndSignal(() => interrupted.abort());
   // Ended by the client's close, which waits for the cluster a short time only: a cluster that is gone must not keep this process.
-  const session = await client.session({ ttlMs, metadata });
-  const held = await obtain(holding, client, session, waitMs, interrupted.signal);
+  const { signal } = interrupted;
+  const leftMs = (): number => Math.max(1, Math.ceil(untilMs - performance.now()));
+  const session = await client.session({ ttlMs, metadata, signal, timeoutMs: leftMs() });
+  const isTry = parsed.flag('try') || waitMs === 0;
+  const timeoutMs = isTry ? leftMs() : waitMs;
+  const held = await obtain(holding, client, { session, signal, isTry, ...(timeoutMs !== undefined && { timeoutMs }) });
   if (held === null) {
     if (!interrupted.signal.aborted) complain(`conclave ${command}: ${name} was not obtained`);
     return exitCode.negative;
@@ -112,17 +138,15 @@ async function hold<H extends Held>(
 async function obtain<H extends Held>(
   holding: Holding<H>,
   client: Client,
-  session: Session,
-  timeoutMs: number | undefined,
-  signal: AbortSignal,
+  options: ObtainOptions & { readonly signal: AbortSignal },
 ): Promise<H | null> {
+  const { isTry, signal, timeoutMs } = options;
   try {
-    const waiting = timeoutMs === undefined ? { signal } : { signal, timeoutMs };
-    return await holding.obtain(client, { session, ...waiting });
+    return await holding.obtain(client, options);
   } catch (error) {
     // A wait that ended leaves nothing behind: the request was taken back.
-    const gaveUp = ConclaveError.is(error, 'DEADLINE_EXCEEDED') || ConclaveError.is(error, 'CANCELLED');
-    if (gaveUp && (timeoutMs !== undefined || signal.aborted)) return null;
+    const gaveUp = ConclaveError.is(error, 'DEADLINE_EXCEEDED') && timeoutMs !== undefined && !isTry;
+    if (gaveUp || (ConclaveError.is(error, 'CANCELLED') && signal.aborted)) return null;
     throw error;
   }
 }

@@ -20,6 +20,7 @@ import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { CommandNotStarted, exitCode, UsageError } from './exit.ts';
+import { complain } from './output.ts';
 
 const commands: readonly Command[] = [
   dev,
@@ -44,7 +45,18 @@ const commands: readonly Command[] = [
   bench,
 ];
 
-process.exitCode = await main(process.argv.slice(2));
+// What reads it may have gone, as `head` does: there is nobody to write for any more.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? exitCode.notRead : exitCode.unavailable),
+);
+process.stderr.on('error', () => {});
+await end(await main(process.argv.slice(2)));
+
+/** Not left to Node, which has been seen to hang for ever where it tidies up by itself after children were killed (20.20). */
+async function end(code: number): Promise<never> {
+  for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+  process.exit(code);
+}
 
 async function main([name, ...argv]: readonly string[]): Promise<number> {
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
@@ -75,27 +87,27 @@ function overview(): string {
 
 function explain(command: Command, error: unknown): number {
   if (error instanceof UsageError || error instanceof OptionError) {
-    console.error(`conclave ${command.name}: ${error.message}`);
+    complain(`conclave ${command.name}: ${error.message}`);
     return exitCode.usage;
   }
   if (error instanceof CommandNotStarted) {
-    console.error(`conclave ${command.name}: ${error.message}`);
+    complain(`conclave ${command.name}: ${error.message}`);
     return error.exitCode;
   }
   if (error instanceof StorageError) {
     // Its message ends with what to do.
-    console.error(`conclave ${command.name}: ${error.message}`);
+    complain(`conclave ${command.name}: ${error.message}`);
     return exitCode.unavailable;
   }
   if (ConclaveError.is(error)) {
-    console.error(
+    complain(
       `conclave ${command.name}: ${error.message} (${error.code}${error.outcome === 'unknown' ? ', outcome unknown' : ''})`,
     );
     return exitCodeOf(error);
   }
   const { code, message } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
-  console.error(
+  complain(
     `conclave ${command.name}: ${code === 'EADDRINUSE' ? `${message}: is another member running there?` : message}`,
   );
   return exitCode.unavailable;

@@ -37,7 +37,12 @@ export function printable(text: string): string {
   });
 }
 
-/** To people, in one line. */
+/** A line for people, on standard output. */
+export function say(text: string): void {
+  console.log(printable(text));
+}
+
+/** A line for people, on standard error. */
 export function complain(text: string): void {
   console.error(printable(text));
 }
@@ -46,11 +51,17 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value));
 }
 
+/** A line for people and for `cut`: a tab between one and the next. */
+export function sayCells(cells: readonly string[]): void {
+  console.log(cells.map(printable).join('\t'));
+}
+
 /** Columns as wide as they need to be. */
 export function printTable(rows: readonly (readonly string[])[]): void {
+  const shown = rows.map((row) => row.map(printable));
   const widths: number[] = [];
-  for (const row of rows) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-  for (const row of rows) {
+  for (const row of shown) for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  for (const row of shown) {
     console.log(
       row
         .map((cell, at) => cell.padEnd(widths[at] ?? 0))

@@ -97,6 +97,8 @@ export interface Client extends AsyncDisposable {
 
   /** All of them at one revision, or none: whoever waits for several holds none of them meanwhile. */
   lockAll(names: readonly LockChoice[], options?: HoldOptions): Promise<Lock>;
+  /** Null: somebody holds one of them. */
+  tryLockAll(names: readonly LockChoice[], options?: HoldOptions): Promise<Lock | null>;
   /** So many permits, held by so many at a time. */
   semaphore(name: Key, options: SemaphoreOptions): Semaphore;
 
@@ -239,13 +241,20 @@ export class ClientHandle implements Client {
   }
 
   async lockAll(names: readonly LockChoice[], options: HoldOptions = {}): Promise<Lock> {
-    const wanted = names.map((choice): WantedLock => {
+    const lock = await acquireLocks(this.#core, this.#wanted(names), true, options);
+    if (lock === null) throw new ConclaveError('PROTOCOL', 'a waiting acquire was refused');
+    return lock;
+  }
+
+  async tryLockAll(names: readonly LockChoice[], options: HoldOptions = {}): Promise<Lock | null> {
+    return acquireLocks(this.#core, this.#wanted(names), false, options);
+  }
+
+  #wanted(names: readonly LockChoice[]): WantedLock[] {
+    return names.map((choice) => {
       const { mode = 'exclusive', name } = typeof choice === 'object' && 'name' in choice ? choice : { name: choice };
       return { mode, name: this.#space.key(name) };
     });
-    const lock = await acquireLocks(this.#core, wanted, true, options);
-    if (lock === null) throw new ConclaveError('PROTOCOL', 'a waiting acquire was refused');
-    return lock;
   }
 
   semaphore(name: Key, options: SemaphoreOptions): Semaphore {
@@ -257,7 +266,8 @@ export class ClientHandle implements Client {
     try {
       return await work(lock);
     } finally {
-      await lock.release();
+      // What the work came to counts. A release that is not answered in its time is asked for until it is, or the session ends.
+      await lock.release().catch(() => {});
     }
   }
 

@@ -1,4 +1,3 @@
-import { clientOptions } from '../client.ts';
 import type { Command } from '../command.ts';
 import { UsageError } from '../exit.ts';
 import { holdOptions, holdWhile } from '../hold.ts';
@@ -8,7 +7,7 @@ export const elect: Command = {
   usage: 'NAME VALUE [-- COMMAND …]',
   summary:
     'Stands for an election, first come first served, publishes VALUE when it leads, and leads while COMMAND runs, or until it is interrupted. COMMAND gets TERM, then KILL, before somebody else can lead.',
-  options: { ...holdOptions, ...clientOptions },
+  options: holdOptions,
   run: async (parsed) => {
     const [name, value, ...more] = parsed.positionals;
     if (name === undefined || value === undefined || more.length > 0) {
@@ -16,6 +15,7 @@ export const elect: Command = {
     }
     return holdWhile(parsed, {
       command: 'elect',
+      canTry: false,
       environment: { CONCLAVE_ELECTION: name },
       name,
       obtain: async (client, options) => client.election(name).campaign(value, options),

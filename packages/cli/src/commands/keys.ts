@@ -11,7 +11,7 @@ import {
 } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
-import { jsonEntry, printBytes, printJson } from '../output.ts';
+import { complain, jsonEntry, printBytes, printJson, sayCells } from '../output.ts';
 
 const maxRevision = Number.MAX_SAFE_INTEGER;
 
@@ -38,7 +38,7 @@ export const put: Command = {
     );
     if (!done.ok) {
       const present = done.current === null ? 'it is not there' : `it was last written at ${done.current.modRevision}`;
-      console.error(`conclave put: ${key} was not written: ${present}`);
+      complain(`conclave put: ${key} was not written: ${present}`);
       return exitCode.negative;
     }
     if (parsed.flag('json')) printJson({ revision: done.revision });
@@ -63,7 +63,7 @@ export const get: Command = {
       client.get(key, revision === undefined ? options : { ...options, revision }),
     );
     if (entry === null) {
-      console.error(`conclave get: there is no key ${key}`);
+      complain(`conclave get: there is no key ${key}`);
       return exitCode.negative;
     }
     if (parsed.flag('json')) printJson(jsonEntry(entry));
@@ -113,7 +113,7 @@ export const list: Command = {
           more,
         });
       } else {
-        for (const entry of entries) console.log(keysOnly ? entry.key : `${entry.key}\t${entry.text()}`);
+        for (const entry of entries) sayCells(keysOnly ? [entry.key] : [entry.key, entry.text()]);
         if (more) console.error('there are more');
       }
       return exitCode.ok;

@@ -12,8 +12,9 @@ import {
 } from '@conclave/client/admin';
 import { clientOptions, reasonOf, reasonOption, timeoutOf, withClient } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
+import { onEndSignal } from '../end-signals.ts';
 import { exitCode, UsageError } from '../exit.ts';
-import { printJson, printTable } from '../output.ts';
+import { complain, printJson, printTable, say } from '../output.ts';
 import { actionOf, takeId, takeNothing } from './actions.ts';
 
 const minTtlMs = 1_000;
@@ -51,7 +52,7 @@ async function grant(parsed: Arguments): Promise<number> {
   const options = { ttlMs, timeoutMs: timeoutOf(parsed), ...reasonOf(parsed) };
   const id = await withClient(parsed, async (client) => grantLease(client, options));
   if (parsed.flag('json')) printJson({ id, ttlMs });
-  else console.log(`${id}`);
+  else say(`${id}`);
   return exitCode.ok;
 }
 
@@ -67,14 +68,13 @@ async function keepalive(parsed: Arguments): Promise<number> {
 async function renewWhileWanted(parsed: Arguments, client: Client, id: number, wholeMs: number): Promise<number> {
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  onEndSignal(interrupt);
   for (;;) {
     // A cluster without a leader for a moment is waited for, as long as the lease may live.
     const ttlMs = await renewLease(client, id, { timeoutMs: parsed.flag('once') ? timeoutOf(parsed) : wholeMs });
     if (ttlMs === null) return absent(id, null);
     if (parsed.flag('json')) printJson({ id, ttlMs });
-    else console.log(`lease ${id} lives for another ${ttlMs} ms`);
+    else say(`lease ${id} lives for another ${ttlMs} ms`);
     if (parsed.flag('once')) return exitCode.ok;
     await sleep(ttlMs / renewalsPerTtl, undefined, { signal: interrupted.signal }).catch(() => {});
     if (interrupted.signal.aborted) return exitCode.ok;
@@ -89,7 +89,7 @@ async function revoke(parsed: Arguments): Promise<number> {
     if (known !== null && known.isSession) return absent(id, known);
     const revoked = await revokeLease(client, id, { timeoutMs, ...reasonOf(parsed) });
     if (parsed.flag('json')) printJson({ id, revoked });
-    else if (revoked) console.log(`lease ${id} is revoked`);
+    else if (revoked) say(`lease ${id} is revoked`);
     return revoked ? exitCode.ok : absent(id, null);
   });
 }
@@ -151,6 +151,6 @@ function jsonLease({ id, keys, remainingMs, ttlMs }: Living): Readonly<Record<st
 
 function absent(id: number, found: LeaseInfo | null): number {
   const why = found === null ? 'there is no such lease' : 'it is a session: `conclave session` knows it';
-  console.error(`conclave lease: ${id}: ${why}`);
+  complain(`conclave lease: ${id}: ${why}`);
   return exitCode.negative;
 }

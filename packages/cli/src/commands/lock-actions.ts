@@ -13,7 +13,7 @@ import {
 import { reasonOf, timeoutOf, withClient } from '../client.ts';
 import type { Arguments } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
-import { printJson, printTable } from '../output.ts';
+import { complain, printJson, printTable, say } from '../output.ts';
 import { takeNothing, takeOne } from './actions.ts';
 import { who } from './session.ts';
 
@@ -24,6 +24,7 @@ const kinds = ['lock', 'election', 'semaphore'] as const;
 type Kind = (typeof kinds)[number];
 
 type Metadata = Readonly<Record<string, string>>;
+type OfSession = Pick<LockWaiterInfo, 'session'>;
 
 function kindOf(parsed: Arguments): Kind {
   const text = parsed.text('kind') ?? 'lock';
@@ -65,13 +66,16 @@ export async function inspect(parsed: Arguments): Promise<number> {
   const options = { kind: kindOf(parsed), timeoutMs: timeoutOf(parsed) };
   const { info, sessions } = await withClient(parsed, async (client) => {
     const found = await inspectLock(client, name, options);
-    return { info: found, sessions: await metadataOf(client, [...found.holders, ...found.queue], options.timeoutMs) };
+    return {
+      info: found,
+      sessions: await metadataOf(client, [...found.holders, ...found.queue, ...found.past], options.timeoutMs),
+    };
   });
-  const named = <T extends LockWaiterInfo>(one: T): T & { readonly who: Metadata } => {
+  const named = <T extends OfSession>(one: T): T & { readonly who: Metadata } => {
     return { ...one, who: sessions.get(one.session) ?? {} };
   };
   if (parsed.flag('json')) {
-    printJson({ ...info, holders: info.holders.map(named), queue: info.queue.map(named) });
+    printJson({ ...info, holders: info.holders.map(named), queue: info.queue.map(named), past: info.past.map(named) });
     return exitCode.ok;
   }
   printInfo(info, (one) => who(named(one).who));
@@ -80,7 +84,7 @@ export async function inspect(parsed: Arguments): Promise<number> {
 
 async function metadataOf(
   client: Client,
-  requests: readonly LockWaiterInfo[],
+  requests: readonly OfSession[],
   timeoutMs: number,
 ): Promise<ReadonlyMap<number, Metadata>> {
   const ids = [...new Set(requests.map(({ session }) => session))].slice(0, maxNamedSessions);
@@ -88,11 +92,8 @@ async function metadataOf(
   return new Map(ids.map((id, at) => [id, found[at]?.metadata ?? {}]));
 }
 
-function printInfo(
-  { holders, kind, name, past, permits, queue }: LockInfo,
-  whose: (of: LockWaiterInfo) => string,
-): void {
-  console.log(`${kind} ${name}${permits === null ? '' : `, ${permits} permits`}`);
+function printInfo({ holders, kind, name, past, permits, queue }: LockInfo, whose: (of: OfSession) => string): void {
+  say(`${kind} ${name}${permits === null ? '' : `, ${permits} permits`}`);
   const rows: string[][] = [['', 'SESSION', 'MODE', 'FENCE', 'SINCE', '', 'WHO']];
   for (const one of holders) {
     const state = one.delayMs === null ? 'holds' : 'delayed';
@@ -101,10 +102,12 @@ function printInfo(
   for (const one of queue) {
     rows.push(['waits', `${one.session}`, modeOf(one), '-', one.since.toISOString(), '', whose(one)]);
   }
-  for (const { end, fence, session, since, until } of past) {
-    rows.push(['held', `${session}`, '', `${fence}`, since.toISOString(), `${end} ${until.toISOString()}`]);
+  for (const one of past) {
+    const { end, fence, session, since, until } = one;
+    const how = `${end} ${until.toISOString()}`;
+    rows.push(['held', `${session}`, '', `${fence}`, since.toISOString(), how, whose(one)]);
   }
-  if (rows.length === 1) console.log('nobody holds it, and nobody waits');
+  if (rows.length === 1) say('nobody holds it, and nobody waits');
   else printTable(rows);
 }
 
@@ -121,34 +124,71 @@ export async function breakHold(parsed: Arguments): Promise<number> {
   }
   const given = parsed.number('fence', 1, Number.MAX_SAFE_INTEGER);
   const options = { kind: kindOf(parsed), timeoutMs: timeoutOf(parsed) };
+  if (parsed.flag('all') && given !== undefined) throw new UsageError('either --all or --fence F');
   return withClient(parsed, async (client) => {
-    const fence = given ?? theFence(name, await inspectLock(client, name, options));
-    if (fence === null) return notHeld(parsed, name, null);
-    const now = parsed.flag('now');
-    const { broken, delayMs } = await breakLock(client, name, { ...options, fence, now, ...reasonOf(parsed) });
+    const fences = given === undefined ? fencesOf(await inspectLock(client, name, options)) : [given];
+    if (parsed.flag('all')) return breakAll(parsed, client, name, fences, options);
+    const [fence, ...more] = fences;
+    if (fence === undefined) return notHeld(parsed, name, null);
+    if (more.length > 0) {
+      const all = fences.join(', ');
+      throw new UsageError(
+        `${name} is held under the fences ${all}: --fence F says which to end, and --all that it is all`,
+      );
+    }
+    const { broken, delayMs } = await breakOne(parsed, client, name, fence, options);
     if (!broken) return notHeld(parsed, name, fence);
     if (parsed.flag('json')) printJson({ name, fence, broken, delayMs });
-    else {
-      const next = delayMs === 0 ? 'the next one is granted now' : `the next one is granted in ${delayMs} ms`;
-      console.log(`${name}, fence ${fence}, is released; ${next}`);
-    }
+    else sayReleased(name, fence, delayMs);
     return exitCode.ok;
   });
 }
 
-/** Of the one hold. Null: nobody holds it. */
-function theFence(name: string, { holders }: LockInfo): number | null {
-  const fences = new Set(holders.filter(({ delayMs }) => delayMs === null).map(({ fence }) => fence));
-  const [fence, ...more] = fences;
-  if (more.length > 0) {
-    throw new UsageError(`${name} is held under the fences ${[...fences].join(', ')}: --fence F says which to end`);
+type BreakOptions = { readonly kind: Kind; readonly timeoutMs: number };
+
+async function breakOne(
+  parsed: Arguments,
+  client: Client,
+  name: string,
+  fence: number,
+  options: BreakOptions,
+): ReturnType<typeof breakLock> {
+  return breakLock(client, name, { ...options, fence, now: parsed.flag('now'), ...reasonOf(parsed) });
+}
+
+/** Those that hold it at this moment; who comes meanwhile is not meant. */
+async function breakAll(
+  parsed: Arguments,
+  client: Client,
+  name: string,
+  fences: readonly number[],
+  options: BreakOptions,
+): Promise<number> {
+  const released: { readonly fence: number; readonly delayMs: number }[] = [];
+  for (const fence of fences) {
+    const { broken, delayMs } = await breakOne(parsed, client, name, fence, options);
+    if (broken) released.push({ fence, delayMs });
   }
-  return fence ?? null;
+  if (parsed.flag('json')) printJson({ name, released });
+  else for (const { delayMs, fence } of released) sayReleased(name, fence, delayMs);
+  if (released.length > 0) return exitCode.ok;
+  complain(`conclave lock: ${name}: nobody holds it`);
+  return exitCode.negative;
+}
+
+function sayReleased(name: string, fence: number, delayMs: number): void {
+  const next = delayMs === 0 ? 'the next one is granted now' : `the next one is granted in ${delayMs} ms`;
+  say(`${name}, fence ${fence}, is released; ${next}`);
+}
+
+/** Of those that hold it. */
+function fencesOf({ holders }: LockInfo): number[] {
+  return [...new Set(holders.filter(({ delayMs }) => delayMs === null).map(({ fence }) => fence))];
 }
 
 function notHeld(parsed: Arguments, name: string, fence: number | null): number {
   if (parsed.flag('json')) printJson({ name, fence, broken: false, delayMs: 0 });
   const what = fence === null ? 'nobody holds it' : `nobody holds it under fence ${fence}`;
-  console.error(`conclave lock: ${name}: ${what}`);
+  complain(`conclave lock: ${name}: ${what}`);
   return exitCode.negative;
 }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Client } from '@conclave/client';
 import { JobNotBegun, type OnceContext, type OnceOutcome, once as runOnce } from '@conclave/client/jobs';
-import { ConclaveError, clientOptions, withClient } from '../client.ts';
+import { ConclaveError, withClient } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
 import { onEndSignal } from '../end-signals.ts';
 import { CommandNotStarted, exitCode, UsageError } from '../exit.ts';
@@ -18,7 +18,7 @@ export const once: Command = {
     'At least once: when the cluster cannot be reached COMMAND gets TERM, then KILL, and somebody else begins it anew, as when this process is killed. CONCLAVE_ONCE, CONCLAVE_FENCE and CONCLAVE_ATTEMPT are in its environment.',
     '--json, on standard error: {name,ran,state:"done"|"failed",by,fence,attempt,startedAt,endedAt,error?}',
   ].join('\n'),
-  options: { ...holdOptions, ...clientOptions },
+  options: holdOptions,
   run: async (parsed) => {
     const [name, ...more] = parsed.positionals;
     if (name === undefined || more.length > 0 || parsed.rest.length === 0) {
@@ -29,10 +29,10 @@ export const once: Command = {
 };
 
 async function runNamed(parsed: Arguments, client: Client, name: string): Promise<number> {
-  const times = timesOf(parsed);
-  const { ttlMs, waitMs } = times;
+  const times = timesOf(parsed, 1);
+  const { timeoutMs, ttlMs, waitMs } = times;
   const metadata = { pid: `${process.pid}`, program: 'conclave once' };
-  const session = await client.session({ ttlMs, metadata });
+  const session = await client.session({ ttlMs, metadata, timeoutMs });
   const interrupted = new AbortController();
   let running = false;
   let isUnwanted = false;

@@ -2,7 +2,7 @@ import { inspectLease, type LeaseInfo, listLeases, revokeLease } from '@conclave
 import { clientOptions, reasonOf, reasonOption, timeoutOf, withClient } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
 import { exitCode } from '../exit.ts';
-import { printJson, printTable } from '../output.ts';
+import { complain, printJson, printTable, say } from '../output.ts';
 import { actionOf, takeId, takeNothing } from './actions.ts';
 
 export const session: Command = {
@@ -63,7 +63,7 @@ async function end(parsed: Arguments): Promise<number> {
     if (found !== null && !found.isSession) return absent(id, found);
     const ended = await revokeLease(client, id, { timeoutMs, ...reasonOf(parsed) });
     if (parsed.flag('json')) printJson({ id, ended });
-    else if (ended) console.log(`session ${id} is ended`);
+    else if (ended) say(`session ${id} is ended`);
     if (!ended) return absent(id, null);
     return exitCode.ok;
   });
@@ -82,6 +82,6 @@ export function who(metadata: Readonly<Record<string, string>>): string {
 
 function absent(id: number, found: LeaseInfo | null): number {
   const why = found === null ? 'there is no such session' : 'it is a lease: `conclave lease` knows it';
-  console.error(`conclave session: ${id}: ${why}`);
+  complain(`conclave session: ${id}: ${why}`);
   return exitCode.negative;
 }

@@ -2,7 +2,7 @@ import type { WatchBatch } from '@conclave/client';
 import { ConclaveError, clientOptions, withClient } from '../client.ts';
 import type { Command } from '../command.ts';
 import { exitCode } from '../exit.ts';
-import { jsonEntry, jsonValue, printJson } from '../output.ts';
+import { jsonEntry, jsonValue, printJson, sayCells } from '../output.ts';
 import { chosen } from './keys.ts';
 
 export const watch: Command = {
@@ -50,11 +50,11 @@ function printJsonBatch(batch: WatchBatch): void {
 function printBatch(batch: WatchBatch): void {
   if (batch.type === 'progress') return;
   if (batch.type === 'snapshot') {
-    for (const entry of batch.entries) console.log(`${entry.modRevision}\thave\t${entry.key}\t${entry.text()}`);
+    for (const entry of batch.entries) sayCells([`${entry.modRevision}`, 'have', entry.key, entry.text()]);
     return;
   }
   for (const event of batch.events) {
-    const line = event.type === 'put' ? `put\t${event.key}\t${event.entry.text()}` : `delete\t${event.key}`;
-    console.log(`${batch.revision}\t${line}`);
+    const cells = event.type === 'put' ? ['put', event.key, event.entry.text()] : ['delete', event.key];
+    sayCells([`${batch.revision}`, ...cells]);
   }
 }

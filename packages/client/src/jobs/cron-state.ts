@@ -3,10 +3,11 @@
 //   jobs/runs/NAME/FIRING  how a firing ended; so many of them, in the order of time
 import type { CallOptions } from '../call.ts';
 import type { Client } from '../client.ts';
+import type { Entry } from '../keys/entry.ts';
 import type { TxnStep } from '../keys/txn.ts';
 import type { Lock } from '../lock/lock.ts';
 import { begunOf, damaged, dateOf, fieldsOf, outcomeOf } from './record.ts';
-import { type Begun, type JobOutcome, outcomeJson } from './run.ts';
+import { type Begun, type JobOutcome, now, outcomeJson, pathOf } from './run.ts';
 
 /** Forgotten in one transaction, which has room for no more. */
 const maxForgotten = 500;
@@ -26,7 +27,10 @@ export type CronRun = JobOutcome & {
 /** Null: nobody ever had this job. */
 export async function readState(client: Client, path: string): Promise<CronState | null> {
   const entry = await client.get(`jobs/cron/${path}`);
-  if (entry === null) return null;
+  return entry === null ? null : stateOf(entry);
+}
+
+function stateOf(entry: Entry): CronState {
   const fields = fieldsOf(entry);
   const { running } = fields;
   const last = dateOf(entry, fields, 'last');
@@ -67,4 +71,23 @@ export async function trim(client: Client, lock: Lock, path: string, keep: numbe
   for await (const { key } of client.list({ prefix: `jobs/runs/${path}/` }, { keysOnly: true })) keys.push(key);
   const old = keys.slice(0, Math.min(maxForgotten, Math.max(0, keys.length - keep)));
   if (old.length > 0) await client.txn({ if: [lock.guard()], then: old.map((key) => ({ delete: key })) });
+}
+
+/**
+ * What was decided of firings that are still to come, by an instance whose clock was ahead, is forgotten: the job goes on with the next firing from now.
+ * False: nothing was. Set the clock right before, or it happens again.
+ */
+export async function resetCron(client: Client, name: string, options: CallOptions = {}): Promise<boolean> {
+  const path = pathOf(name);
+  const key = `jobs/cron/${path}`;
+  for (;;) {
+    const entry = await client.get(key, options);
+    if (entry === null) return false;
+    const { last, running } = stateOf(entry);
+    const at = now(client);
+    if (last <= at) return false;
+    const state: CronState = { last: at, running: running !== null && running.firing <= at ? running : null };
+    const { ok } = await client.put(key, JSON.stringify(state), { ...options, ifRevision: entry.modRevision });
+    if (ok) return true;
+  }
 }

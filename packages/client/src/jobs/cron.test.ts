@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Harness, until } from '../../testing/harness.ts';
 import type { Client } from '../client.ts';
-import { type CatchUp, type CronContext, type CronOptions, type CronRun, cron } from '../jobs.ts';
+import { type CatchUp, type CronContext, type CronOptions, type CronRun, cron, resetCron } from '../jobs.ts';
 import { scheduleOf } from './schedule.ts';
 
 const everySecond = '* * * * * *';
@@ -220,4 +220,69 @@ test('a schedule means the same instants everywhere, and what is none is refused
   ] as const) {
     assert.throws(() => scheduleOf(expression, zone), { code: 'INVALID_ARGUMENT' });
   }
+});
+
+test('options that are wrong are refused when it is called', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client } = await harness.client();
+  const wrong: readonly CronOptions[] = [
+    { ttlMs: 5 },
+    { catchUp: 'sometimes' as CatchUp },
+    { graceMs: Number.NaN },
+    { graceMs: -1 },
+    { maxAttempts: 0 },
+    { maxAttempts: -1 },
+    { keep: 0 },
+  ];
+  for (const options of wrong) {
+    assert.throws(() => cron(client, 'job', everySecond, () => {}, options), { code: 'INVALID_ARGUMENT' });
+  }
+});
+
+test('listeners that throw are no failure of the job, and stopping does not reject', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client, network } = await harness.client();
+  const { last, schedule } = hourly();
+  await missed(client, 'job', last, 1);
+  const errors: unknown[] = [];
+  const handle = cron(client, 'job', schedule, () => {}, {
+    catchUp: 'latest',
+    onError: (error) => errors.push(error),
+    onRun: () => {
+      throw new Error('onRun threw');
+    },
+  });
+  await until(() => network.errors.length === 1);
+  await handle.stop();
+  assert.deepEqual([(await handle.runs()).map(({ state }) => state), errors], [['done'], []]);
+  await client.put('jobs/cron/damaged', 'no state');
+  const damaged = cron(client, 'damaged', schedule, () => {}, {
+    onError: () => {
+      throw new Error('onError threw');
+    },
+  });
+  await until(() => network.errors.length === 2);
+  await damaged.stop();
+});
+
+test('an instance whose clock was far ahead is told of, and its decisions are taken back by a reset', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client } = await harness.client();
+  const ahead = new Date(Date.now() + 365 * 24 * hourMs);
+  await client.put('jobs/cron/job', JSON.stringify({ last: ahead, running: null }));
+  const errors: string[] = [];
+  const firings: Date[] = [];
+  const handle = cron(client, 'job', everySecond, ({ firing }) => void firings.push(firing), {
+    catchUp: 'latest',
+    onError: (error) => errors.push(String(error)),
+  });
+  await until(() => errors.length > 0);
+  assert.match(errors.join(), new RegExp(`up to ${ahead.toISOString()} is decided on.*resetCron`));
+  assert.equal(await resetCron(client, 'job'), true);
+  assert.equal(await resetCron(client, 'job'), false, 'nothing was ahead any more');
+  assert.equal(await resetCron(client, 'unknown'), false);
+  await until(() => firings.length > 0);
+  await handle.stop();
+  assert.equal(errors.length, 1, 'told once');
+  assert.ok((firings[0]?.getTime() ?? 0) < Date.now() + hourMs);
 });

@@ -2,8 +2,9 @@ import { type Client, coreOfClient } from '../client.ts';
 import { ConclaveError } from '../error.ts';
 import type { Lock } from '../lock/lock.ts';
 import { onAbort } from '../on-abort.ts';
+import { checkTtl } from '../session/check-ttl.ts';
 import { type CronRun, type CronState, historyOf, outcomeSteps, readState, stateSteps, trim } from './cron-state.ts';
-import { abandoned, type JobContext, now, pathOf, perform, runner } from './run.ts';
+import { abandoned, checkMaxAttempts, giveBack, type JobContext, now, pathOf, perform, runner } from './run.ts';
 import { type Schedule, scheduleOf } from './schedule.ts';
 
 export type { CronRun } from './cron-state.ts';
@@ -54,6 +55,9 @@ export interface CronHandle extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+const catchUps: readonly CatchUp[] = ['none', 'latest', 'all'];
+/** No clock is meant to be so far ahead of another: beyond it, what is decided already was decided by one that was wrong. */
+const maxAheadMs = 60_000;
 const defaultGraceMs = 10_000;
 const defaultMaxAttempts = 5;
 const defaultKeep = 100;
@@ -65,7 +69,8 @@ const retryMs = 1_000;
 /**
  * Runs the job at each instant of the schedule, on one of the instances that ask for it by this name. Which firings are over is recorded at the
  * cluster, so each is run once however the clocks of instances differ; whose clock decides when is that of the instance whose turn it is. At least
- * once: a firing whose instance was lost is begun anew by another one, with a larger fence. Throws INVALID_ARGUMENT for a schedule that is none.
+ * once: a firing whose instance was lost is begun anew by another one, with a larger fence. Throws INVALID_ARGUMENT for a schedule that is none, and for
+ * options that are wrong.
  */
 export function cron(
   client: Client,
@@ -75,10 +80,20 @@ export function cron(
   options: CronOptions = {},
 ): CronHandle {
   const { keep = defaultKeep, timezone = 'UTC' } = options;
+  checkOptions(options);
   if (!Number.isInteger(keep) || keep < 1 || keep > maxKeep) {
     throw new ConclaveError('INVALID_ARGUMENT', `keep: 1 to ${maxKeep} runs, not ${keep}`);
   }
   return new CronInstance(client, name, scheduleOf(schedule, timezone), run, { ...options, keep });
+}
+
+function checkOptions({ catchUp = 'none', graceMs = 0, maxAttempts = 1, ttlMs }: CronOptions): void {
+  if (!catchUps.includes(catchUp)) {
+    throw new ConclaveError('INVALID_ARGUMENT', `catchUp: ${catchUp}, it must be one of ${catchUps.join(', ')}`);
+  }
+  if (!(graceMs >= 0)) throw new ConclaveError('INVALID_ARGUMENT', `graceMs: ${graceMs}, it must not be negative`);
+  checkMaxAttempts(maxAttempts);
+  if (ttlMs !== undefined) checkTtl(ttlMs);
 }
 
 class CronInstance implements CronHandle {
@@ -90,6 +105,7 @@ class CronInstance implements CronHandle {
   readonly #path: string;
   readonly #stopping = new AbortController();
   readonly #over: Promise<void>;
+  #saidAhead = false;
 
   constructor(
     client: Client,
@@ -141,8 +157,21 @@ class CronInstance implements CronHandle {
 
   #complain(error: unknown): void {
     const { onError } = this.#options;
-    if (onError === undefined) coreOfClient(this.#client).environment.report(error, `cron ${this.name}`);
-    else onError(error);
+    if (onError === undefined) this.#report(error, 'its turn');
+    else this.#tell(() => onError(error), 'onError');
+  }
+
+  #report(error: unknown, where: string): void {
+    coreOfClient(this.#client).environment.report(error, `cron ${this.name}: ${where}`);
+  }
+
+  /** What a listener of the application throws is its own matter, and no failure of the job or of this instance. */
+  #tell(listener: () => void, where: string): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#report(error, where);
+    }
   }
 
   /** One instance has the job; after each run it goes to the next in the queue, so that all of them have their share. */
@@ -155,14 +184,18 @@ class CronInstance implements CronHandle {
     try {
       let state = await this.#present(lock);
       while (!this.#isStopping && !lock.signal.aborted) {
-        const due = this.#due(state, now(this.#client));
-        if (due === null) await this.#sleepUntil(this.#schedule.next(state.last), lock.signal);
+        const at = now(this.#client);
+        const due = this.#due(state, at);
+        if (this.#isAhead(state, at)) {
+          await this.#sleep(retryMs, lock.signal);
+          state = await this.#present(lock);
+        } else if (due === null) await this.#sleepUntil(this.#schedule.next(state.last), lock.signal);
         else if (due.runs) return await this.#perform(lock, state, due.firing);
         else state = await this.#record(lock, { ...state, last: due.firing });
       }
       lock.signal.throwIfAborted();
     } finally {
-      await lock.release();
+      await giveBack(lock);
     }
   }
 
@@ -176,6 +209,18 @@ class CronInstance implements CronHandle {
     const { ok } = await this.#client.txn({ if: [lock.guard()], then: stateSteps(this.#path, state) });
     if (!ok) throw new ConclaveError('LOCK_LOST', `cron ${this.name}: another instance has it by now`);
     return state;
+  }
+
+  /** An instance whose clock was wrong decided on firings that are still to come. Told once; `resetCron` undoes it. */
+  #isAhead({ last }: CronState, at: Date): boolean {
+    const isAhead = last.getTime() - at.getTime() > maxAheadMs;
+    if (isAhead && !this.#saidAhead) {
+      const why = `everything up to ${last.toISOString()} is decided on, by an instance whose clock was ahead, and it is ${at.toISOString()}`;
+      const help = 'nothing runs until then; set that clock right, then `resetCron`';
+      this.#complain(new ConclaveError('UNAVAILABLE', `cron ${this.name}: ${why}: ${help}`));
+    }
+    this.#saidAhead = isAhead;
+    return isAhead;
   }
 
   /** The next firing to decide on: run it, or pass over everything up to it. */
@@ -194,7 +239,7 @@ class CronInstance implements CronHandle {
     if (before !== null && before.attempt >= maxAttempts) {
       const run: CronRun = { ...abandoned(before, now(this.#client)), firing };
       const { ok } = await this.#client.txn({ if: [lock.guard()], then: outcomeSteps(this.#path, run) });
-      if (ok) onRun?.(run, null);
+      if (ok) this.#tell(() => onRun?.(run, null), 'onRun');
       return;
     }
     const begun = {
@@ -204,7 +249,8 @@ class CronInstance implements CronHandle {
       startedAt: now(this.#client),
     };
     const { cause, outcome } = await perform(this.#client, {
-      name: `cron ${this.name}`,
+      name: this.name,
+      what: `cron ${this.name}`,
       lock,
       begun,
       signal,
@@ -213,7 +259,7 @@ class CronInstance implements CronHandle {
       run: (context) => this.#run({ ...context, firing }),
     });
     await trim(this.#client, lock, this.#path, keep);
-    onRun?.({ ...outcome, firing }, cause);
+    this.#tell(() => onRun?.({ ...outcome, firing }, cause), 'onRun');
   }
 
   async #sleepUntil(next: Date | null, lost: AbortSignal): Promise<void> {

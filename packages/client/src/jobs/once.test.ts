@@ -149,6 +149,41 @@ test('a job that finds that it cannot begin leaves no trace, nor an attempt of i
   assert.deepEqual((await client.get('jobs/once/job'))?.json(), running);
 });
 
+test('what the job came to is not lost when the release is not answered in time', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client } = await harness.client();
+  const lock = client.lock.bind(client);
+  client.lock = async (...call) => {
+    const held = await lock(...call);
+    held.release = () => Promise.reject(new ConclaveError('DEADLINE_EXCEEDED', 'release', { outcome: 'unknown' }));
+    return held;
+  };
+  const outcome = await once(client, 'job', ({ name }) => `ran ${name}`);
+  assert.equal(outcome.state === 'done' && outcome.result, 'ran job', 'under its own name');
+  assert.equal(await client.withLock('l', async () => 7), 7);
+  await assert.rejects(
+    client.withLock('m', () => Promise.reject(new Error('work failed'))),
+    /work failed/,
+  );
+});
+
+test('an attempt that is none is refused, and a job may throw anything', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client } = await harness.client();
+  await assert.rejects(
+    once(client, 'job', () => 1, { maxAttempts: 0 }),
+    { code: 'INVALID_ARGUMENT' },
+  );
+  const outcome = await once(client, 'job', () => {
+    throw Object.create(null);
+  });
+  assert.deepEqual(
+    [outcome.state, (await onceOutcome(client, 'job'))?.state],
+    ['failed', 'failed'],
+    'recorded for the others, too',
+  );
+});
+
 test('what was begun and lost again and again has failed', async (context) => {
   const harness = await Harness.start(context, 1);
   const { client } = await harness.client();

@@ -6,6 +6,8 @@ import { begunOf, fieldsOf, outcomeOf } from './record.ts';
 import {
   abandoned,
   type Begun,
+  checkMaxAttempts,
+  giveBack,
   type JobContext,
   JobNotBegun,
   type JobOutcome,
@@ -51,6 +53,7 @@ export async function once<T>(
   options: OnceOptions = {},
 ): Promise<OnceOutcome> {
   const { by, maxAttempts = defaultMaxAttempts, session, signal, timeoutMs, ttlMs } = options;
+  checkMaxAttempts(maxAttempts);
   const key = keyOf(name);
   const there = await onceOutcome(client, name, options);
   if (there !== null) return there;
@@ -79,7 +82,8 @@ export async function once<T>(
       startedAt: now(client),
     };
     const ended = await perform(client, {
-      name: `once ${name}`,
+      name,
+      what: `once ${name}`,
       lock,
       begun,
       signal,
@@ -94,7 +98,7 @@ export async function once<T>(
     });
     return { ...ended.outcome, ran: true, cause: ended.cause };
   } finally {
-    await lock.release();
+    await giveBack(lock);
   }
 }
 

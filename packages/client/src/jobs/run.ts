@@ -57,7 +57,10 @@ export interface Begun {
 
 /** One run of a job under a lock. What it records is written in transactions that the cluster refuses once the lock is not held any more. */
 export interface RunPlan {
+  /** Of the job. */
   readonly name: string;
+  /** For messages. */
+  readonly what: string;
   readonly lock: Lock;
   readonly begun: Begun;
   /** With it the caller gives up: then nothing is recorded, as if it had been lost here. */
@@ -72,7 +75,7 @@ export interface RunPlan {
  * job's own JobNotBegun.
  */
 export async function perform(client: Client, plan: RunPlan): Promise<{ outcome: JobOutcome; cause: unknown }> {
-  const { begun, lock, name, signal } = plan;
+  const { begun, lock, name, signal, what } = plan;
   await writeHeld(client, plan, plan.begin(begun));
   const controller = new AbortController();
   const stopLosing = onAbort(lock.signal, () => controller.abort(lock.signal.reason));
@@ -95,7 +98,7 @@ export async function perform(client: Client, plan: RunPlan): Promise<{ outcome:
     ended = { state: 'done', result: recordable(await plan.run(context)) };
   } catch (error) {
     if (error instanceof JobNotBegun) throw error;
-    if (signal?.aborted === true) throw cancelled(signal, name);
+    if (signal?.aborted === true) throw cancelled(signal, what);
     cause = error;
     ended = { state: 'failed', error: messageOf(error) };
   } finally {
@@ -107,10 +110,10 @@ export async function perform(client: Client, plan: RunPlan): Promise<{ outcome:
   return { outcome, cause };
 }
 
-async function writeHeld(client: Client, { lock, name }: RunPlan, steps: readonly TxnStep[]): Promise<void> {
+async function writeHeld(client: Client, { lock, what }: RunPlan, steps: readonly TxnStep[]): Promise<void> {
   lock.assertHeld();
   const { ok } = await client.txn({ if: [lock.guard()], then: steps });
-  if (!ok) throw new ConclaveError('LOCK_LOST', `${name}: it was lost while it ran; another instance runs it again`);
+  if (!ok) throw new ConclaveError('LOCK_LOST', `${what}: it was lost while it ran; another instance runs it again`);
 }
 
 export function now(client: Client): Date {
@@ -130,7 +133,12 @@ function recordable(result: unknown): unknown {
 }
 
 function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, maxErrorCharacters);
+  try {
+    return String(error instanceof Error ? error.message : error).slice(0, maxErrorCharacters);
+  } catch {
+    // An object without a prototype, or one whose `toString` throws.
+    return 'it threw something that cannot be shown as text';
+  }
 }
 
 export function outcomeJson(outcome: JobOutcome): Readonly<Record<string, unknown>> {
@@ -146,6 +154,16 @@ export function abandoned(begun: Begun, endedAt: Date): JobOutcome {
 export function pathOf(name: string): string {
   if (name === '') throw new ConclaveError('INVALID_ARGUMENT', 'name: a job has one');
   return encodeURIComponent(name);
+}
+
+export function checkMaxAttempts(maxAttempts: number): void {
+  if (Number.isSafeInteger(maxAttempts) && maxAttempts >= 1) return;
+  throw new ConclaveError('INVALID_ARGUMENT', `maxAttempts: ${maxAttempts}, it must be a whole number from 1 on`);
+}
+
+/** What became of the job counts. A release that is not answered in its time is asked for until it is, or the session ends. */
+export async function giveBack(lock: Lock): Promise<void> {
+  await lock.release().catch(() => {});
 }
 
 /** Who runs it, unless the application says who it is. */

@@ -52,7 +52,7 @@ export class Acquire implements GrantListener {
     this.#core = core;
     this.#what = what;
     this.#operation = operation;
-    this.#encoded = encodeOperation(operation);
+    this.#encoded = encoded(operation);
     this.#waiting = waiting;
   }
 
@@ -205,5 +205,14 @@ export class Acquire implements GrantListener {
     if (!ConclaveError.is(error) || error.outcome === 'not-applied') return error;
     const code = this.#core.isFinal ? this.#core.lostError().code : error.code;
     return new ConclaveError(code, error.message, { details: error.details, cause: error });
+  }
+}
+
+/** What is wrong with a name, a number or a mode is found here first. */
+function encoded(operation: LockAcquire): Uint8Array {
+  try {
+    return encodeOperation(operation);
+  } catch (error) {
+    throw asConclaveError(error);
   }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type ClientMessage, decodeOperation, limits } from '@conclave/protocol';
 import { Harness, until } from '../../testing/harness.ts';
 import type { Client } from '../client.ts';
-import { ConclaveError } from '../error.ts';
+import { ConclaveError, type ConclaveErrorCode } from '../error.ts';
 
 async function holderOf(client: Client, name: string): Promise<{ fence: number | null; waiting: number }> {
   const operation = { type: 'lock', name: { kind: 'lock', name: new TextEncoder().encode(name) } } as const;
@@ -344,4 +344,32 @@ test('withLock releases when the work fails, and one lock after the other is gra
     fences.toSorted((a, b) => a - b),
   );
   assert.equal(new Set(fences).size, 10);
+});
+
+test('wrong arguments are refused with a ConclaveError that says which, and nothing is sent', async (context) => {
+  const harness = await Harness.start(context, 1);
+  const { client } = await harness.client();
+  const tooMany = Array.from({ length: 65 }, (_, n) => `n${n}`);
+  const long = 'x'.repeat(1_025);
+  const cases: readonly (readonly [() => Promise<unknown>, ConclaveErrorCode])[] = [
+    [() => client.lock(''), 'INVALID_ARGUMENT'],
+    [() => client.lock(long), 'TOO_LARGE'],
+    [() => client.tryLock(''), 'INVALID_ARGUMENT'],
+    [() => client.lock('l', { lockDelayMs: -1 }), 'INVALID_ARGUMENT'],
+    [() => client.lock('l', { mode: 'none' as 'shared' }), 'INVALID_ARGUMENT'],
+    [() => client.lockAll([]), 'INVALID_ARGUMENT'],
+    [() => client.lockAll(['a', 'a']), 'INVALID_ARGUMENT'],
+    [() => client.lockAll(tooMany), 'TOO_LARGE'],
+    [() => client.semaphore('s', { permits: 0 }).acquire(), 'INVALID_ARGUMENT'],
+    [() => client.semaphore('s', { permits: 2 }).tryAcquire({ count: 3 }), 'INVALID_ARGUMENT'],
+    [() => client.election('').campaign('v'), 'INVALID_ARGUMENT'],
+    [() => client.election(long).campaign('v'), 'TOO_LARGE'],
+  ];
+  for (const [call, code] of cases) {
+    await assert.rejects(
+      call,
+      (error) => ConclaveError.is(error, code) && error.outcome === 'not-applied',
+      call.toString(),
+    );
+  }
 });

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Client, ConclaveError } from '@conclave/client';
-import type { Child } from '../processes/child.ts';
-import { conclave, type Finished, runConclave } from '../processes/conclave-program.ts';
+import { Child } from '../processes/child.ts';
+import { conclave, conclaveArguments, type Finished, runConclave } from '../processes/conclave-program.ts';
 import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
 
@@ -193,10 +193,114 @@ test('lock --shared, several at once, and permits: as many hold as may, and no m
     ['lock', '--permits', '3', '--count', '4', 'pool'],
     ['lock', '--permits', '3', '--shared', 'pool'],
     ['lock', '--count', '1', 'pool'],
-    ['lock', '--try', 'c', 'd'],
     ['lock', '--force', 'c'],
+    ['lock', '--try', 'a', 'c'],
+    ['lock', '--wait-ms', '0', 'c', 'b'],
+    ['elect', '--wait-ms', '0', 'e', 'v'],
   );
-  assert.deepEqual(codes, [1, 2, 2, 2, 2, 2]);
+  assert.deepEqual(codes, [1, 2, 2, 2, 2, 1, 1, 2]);
+  for (const free of [
+    ['--try', 'c', 'd'],
+    ['--wait-ms', '0', 'c', 'd'],
+    ['--wait-ms', '0', 'c'],
+  ]) {
+    assert.equal((await runConclave(['lock', ...free, ...endpoints, '--', 'true'])).code, 0, free.join(' '));
+  }
   const several = await runConclave(['lock', 'c', 'd', ...endpoints, '--', ...program]);
   assert.deepEqual([several.code, several.stdout], [0, 'c\nd']);
+});
+
+test('release --force --all ends every hold of a lock that is shared, and inspect says who of them is still there', {
+  timeout,
+}, async () => {
+  const session = await client.session({ ttlMs: 60_000, metadata: { app: 'reports' } });
+  const holds = await Promise.all([1, 2].map(async () => client.lock('readers', { session, mode: 'shared' })));
+  assert.deepEqual(
+    await codesOf(
+      ['lock', 'release', 'readers', '--force'],
+      ['lock', 'release', 'readers', '--force', '--all', '--fence', '1'],
+    ),
+    [2, 2],
+  );
+  const { released } = await json('lock', 'release', 'readers', '--force', '--all', '--now');
+  const fences = holds.map(({ fence }) => fence).toSorted((a, b) => a - b);
+  assert.deepEqual(
+    released,
+    fences.map((fence) => ({ fence, delayMs: 0 })),
+  );
+  const { past } = (await json('lock', 'inspect', 'readers')) as { past: { who: Record<string, string> }[] };
+  assert.deepEqual(
+    past.map(({ who }) => who),
+    [{ app: 'reports' }, { app: 'reports' }],
+  );
+  assert.deepEqual(await codesOf(['lock', 'release', 'readers', '--force', '--all']), [1]);
+  await session.close();
+});
+
+test('a name that is none is wrong usage, and one that is too long refused by a limit', { timeout }, async () => {
+  const long = 'x'.repeat(1_025);
+  const codes = await codesOf(
+    ['lock', ''],
+    ['lock', 'a', 'a'],
+    ['elect', '', 'v'],
+    ['lock', long],
+    ['elect', long, 'v'],
+  );
+  assert.deepEqual(codes, [2, 2, 2, 5, 5]);
+});
+
+test('what others wrote into names and metadata does nothing to the terminal of an operator', { timeout }, async () => {
+  const session = await client.session({ metadata: { app: 'x\n9 forged \u001b[2J\u202e' } });
+  const lock = await client.lock('evil\u001b[31m\nforged', { session });
+  await client.put('evil\u001b[31m', 'a\nb', { lease: session.id });
+  const shown = await Promise.all([
+    run('lock', 'list'),
+    run('lock', 'inspect', lock.name),
+    run('session', 'list'),
+    run('session', 'show', `${session.id}`),
+    run('list', '--prefix', 'evil'),
+  ]);
+  for (const { stdout } of shown) {
+    assert.ok(!stdout.includes('\u001b') && !stdout.includes('\u202e'), JSON.stringify(stdout));
+    assert.doesNotMatch(stdout, /^9? ?forged/m);
+  }
+  assert.match(shown[0]?.stdout ?? '', /^evil\\u001b\[31m\\nforged +\d/m);
+  assert.equal(shown[4]?.stdout, 'evil\\u001b[31m\ta\\nb');
+  await session.close();
+});
+
+test('nothing behind -- is wrong usage, and a hangup while it is held gives it back', { timeout }, async () => {
+  assert.equal((await runConclave(['lock', 'hup', ...endpoints, '--'])).code, 2);
+  await using holder = conclave(['lock', 'hup', '--json', ...endpoints]);
+  await held(holder);
+  holder.signal('SIGHUP');
+  assert.deepEqual(await holder.ended(patienceMs), { code: 0, signal: null }, holder.output());
+  await using lock = await client.tryLock('hup');
+  lock?.assertHeld();
+  assert.ok(lock !== null);
+});
+
+test('a reader that goes away ends what it read from, without a word', { timeout }, async () => {
+  // A command may take seconds to start on a busy machine; it prints again after a third of this.
+  const { lease } = await client.perform({ type: 'leaseGrant', ttlMs: 9_000 });
+  const words = conclaveArguments(['lease', 'keepalive', `${lease}`, '--json', ...endpoints]);
+  const line = [process.execPath, ...words].map((word) => `'${word}'`).join(' ');
+  await using piped = new Child(['-c', `{ ${line}; echo "code $?" >&2; } | head -n 1`], { program: 'sh' });
+  assert.equal((await piped.ended(patienceMs)).code, 0);
+  assert.deepEqual(
+    piped.lines.filter(({ stream }) => stream === 'stderr').map(({ text }) => text),
+    ['code 141'],
+  );
+});
+
+test('a cluster without a quorum is told within --timeout-ms, also by --try', { timeout }, async () => {
+  using _paused = cluster.pause(...(await cluster.followers()));
+  assert.deepEqual(
+    await codesOf(
+      ['lock', 'x', '--try', '--timeout-ms', '1000'],
+      ['lock', 'x', '--timeout-ms', '1000'],
+      ['elect', 'x', 'v', '--timeout-ms', '1000'],
+    ),
+    [3, 3, 3],
+  );
 });
