@@ -109,14 +109,6 @@ test('a pause of more than half a ttl gives that lease its whole time again, and
   assert.deepEqual(office.warnings, ['the event loop stood still: leases of short ttl live it again']);
 });
 
-test('when a good part of all leases expires together, somebody is told; and they expire', () => {
-  const leases = Array.from({ length: 60 }, (_, at) => ({ lease: at + 1, ttlMs: at < 30 ? 2_000 : 60_000 }));
-  const office = new Office(leases);
-  office.runFor(5_000);
-  assert.equal(office.expired.size, 30);
-  assert.deepEqual(office.warnings, ['many leases end together']);
-});
-
 test('a confirmation that took more than half a ttl expires nobody of that ttl', () => {
   const office = new Office([
     { lease: 1, ttlMs: 1_000 },

@@ -46,9 +46,9 @@ test(`${count} clients lose their member at once, and it restarts: every session
     patienceMs,
     () => 'not every write was applied',
   );
-  await cluster.kill(member);
-  door.heal();
+  // Before it dies, not after: Node 20 spins at its exit for ever when a socket is reset that was being shut down.
   door.drop({ refuse: true });
+  await cluster.kill(member);
   cluster.run(member);
   await underWay;
   assert.deepEqual(new Set(await versions()), new Set([2]), 'what came again was applied again');
