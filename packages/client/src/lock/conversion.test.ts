@@ -151,3 +151,31 @@ test('a hold lives on through its conversions, and a forced release ends one tha
   assert.equal((await described(other)).waiting, 0);
   await again.release();
 });
+
+test('a hold whose upgrade was granted unheard is not taken for broken: its fence has only grown', async (context) => {
+  const harness = await Harness.start(context);
+  const { client, network } = await harness.client();
+  const { client: other } = await harness.client();
+  let deaf = true;
+  // A member without the feature, which is asked by guards; and a push that does not arrive.
+  network.filters.replace = (message) => {
+    if (message.type === 'welcome') return { ...message, features: [] };
+    return message.type === 'granted' && deaf ? { type: 'contended', session: 999_999, sequence: 1 } : message;
+  };
+  network.current?.cut();
+  await until(() => client.state === 'ready');
+  const session = await client.session({ ttlMs: 3_000 });
+  const lock = await client.lock('l', { ...shared, session });
+  const reader = await other.lock('l', shared);
+  const upgrading = lock.upgrade();
+  await until(async () => (await described(other)).waiting === 1);
+  await reader.release();
+  const asked = (): number => network.framesSent.flat().filter(({ type }) => type === 'query').length;
+  const before = asked();
+  await until(() => asked() > before + 1);
+  lock.assertHeld();
+  deaf = false;
+  network.current?.cut();
+  await upgrading;
+  assert.equal(lock.mode, 'exclusive');
+});

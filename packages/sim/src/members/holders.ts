@@ -1,4 +1,4 @@
-import type { Candidate, Held, HoldOptions, Leadership, Lock } from '@conclave/client';
+import type { Candidate, Held, HoldOptions, Leadership, Lock, SingleLock } from '@conclave/client';
 import type { LockRequestId } from '@conclave/protocol';
 import type { Random } from '../random.ts';
 import { type Calls, expectedError } from './calls.ts';
@@ -16,7 +16,7 @@ interface World {
 
 /** What one application holds, and how it came by it. */
 interface Holding {
-  readonly held: Lock | Leadership;
+  readonly held: Lock | SingleLock | Leadership;
   readonly options: HoldOptions;
   readonly id: LockRequestId;
 }
@@ -31,9 +31,33 @@ const lockDelaysMs = [0, 0, 300];
 /** Applications that hold locks, permits and leadership for a while, do what one does meanwhile, and give them back, or something older by mistake. */
 export class Holders {
   readonly counts: Record<
-    'wishes' | 'holds' | 'denied' | 'cancels' | 'guarded' | 'nested' | 'deadlocks' | 'handOvers' | 'stale',
+    | 'wishes'
+    | 'holds'
+    | 'denied'
+    | 'cancels'
+    | 'guarded'
+    | 'nested'
+    | 'deadlocks'
+    | 'handOvers'
+    | 'stale'
+    | 'upgrades'
+    | 'upgraded'
+    | 'downgraded',
     number
-  > = { wishes: 0, holds: 0, denied: 0, cancels: 0, guarded: 0, nested: 0, deadlocks: 0, handOvers: 0, stale: 0 };
+  > = {
+    wishes: 0,
+    holds: 0,
+    denied: 0,
+    cancels: 0,
+    guarded: 0,
+    nested: 0,
+    deadlocks: 0,
+    handOvers: 0,
+    stale: 0,
+    upgrades: 0,
+    upgraded: 0,
+    downgraded: 0,
+  };
   readonly #world: World;
   #isStopped = false;
 
@@ -105,7 +129,7 @@ export class Holders {
 
   async #keep(
     client: ClientProcess,
-    held: Lock | Leadership,
+    held: Lock | SingleLock | Leadership,
     options: HoldOptions,
     kept: readonly Holding[],
     old: Holding | null,
@@ -119,12 +143,14 @@ export class Holders {
     client.claim(claim);
     for (const observer of this.#world.observers) observer.held?.(claim);
     await this.#whileHolding(client);
-    if (old !== null) await this.#giveBackOld(client, old);
+    // Under another session its sequence is that of something else, which a cancel would rightly end.
+    if (old !== null && old.id.session === id.session) await this.#giveBackOld(client, old, held);
     const doing = random.next();
     if (doing < 0.25) await this.#writeGuarded(client, holding);
     else if (doing < 0.5 && 'proclaim' in held) await this.#proclaim(client, held);
     else if (doing < 0.5 + settings.nestedShare && kept.length + 1 < maxNesting && !this.#isStopped)
       await this.#wantMore(client, [...kept, holding]);
+    else if ('upgrade' in held && random.chance(settings.convertShare)) await this.#changeMode(client, held, kept);
     await this.#whileHolding(client);
     await this.#end(client, holding);
     return holding;
@@ -149,6 +175,33 @@ export class Holders {
     for (const { held } of kept) if (!held.signal.aborted) keeping.push(held);
     this.counts.nested++;
     await this.#fulfil(client, wish, { ...owner, ...timeout, keeping }, kept);
+  }
+
+  /** And perhaps back, or once more. Refused, or given up, it goes on with what it has. */
+  async #changeMode(client: ClientProcess, lock: SingleLock, kept: readonly Holding[]): Promise<void> {
+    const { random, settings } = this.#world;
+    const keeping: Held[] = [];
+    for (const { held } of kept) if (!held.signal.aborted) keeping.push(held);
+    const impatience = random.chance(0.5) ? { timeoutMs: random.between(0, settings.maxHoldMs) } : {};
+    try {
+      for (let changes = random.integer(1, 4); changes > 0 && !this.#isStopped; changes--) {
+        if (isAlone(lock)) {
+          await lock.downgrade();
+          this.counts.downgraded++;
+        } else {
+          this.counts.upgrades++;
+          if (random.chance(0.2)) await lock.tryUpgrade();
+          else await lock.upgrade({ ...impatience, keeping });
+          if (isAlone(lock)) this.counts.upgraded++;
+        }
+        await this.#whileHolding(client);
+      }
+    } catch (error) {
+      // Before all members know of it, the cluster says so.
+      const also = ['DEADLOCK', 'UNSUPPORTED_VERSION'] as const;
+      if (expectedError(error, `${client.name}, who changes a mode,`, also).code === 'DEADLOCK')
+        this.counts.deadlocks++;
+    }
   }
 
   async #end(client: ClientProcess, { held, options }: Holding): Promise<void> {
@@ -179,13 +232,16 @@ export class Holders {
     }
   }
 
-  async #giveBackOld(client: ClientProcess, { held, id: { sequence } }: Holding): Promise<void> {
+  async #giveBackOld(client: ClientProcess, { held, id: { sequence } }: Holding, present: Held): Promise<void> {
     const { calls, random } = this.#world;
     this.counts.stale++;
-    const operation = random.chance(0.7)
-      ? ({ type: 'lockRelease', sequence, fence: held.fence, heir: null } as const)
-      : ({ type: 'lockCancel', sequence } as const);
+    const releases = random.chance(0.7);
     await calls.make(client, { action: { type: 'giveBackOld' }, value: null }, async (sdk, options) => {
+      // That of the present hold is the client's own session, as long as it lives.
+      const operation =
+        releases || present.signal.aborted
+          ? ({ type: 'lockRelease', sequence, fence: held.fence, heir: null } as const)
+          : ({ type: 'lockCancel', sequence } as const);
       await sdk.perform(operation, options);
       return { revision: null, wrote: false, items: null };
     });
@@ -209,4 +265,8 @@ export class Holders {
       return { revision: null, wrote: true, items: null };
     });
   }
+}
+
+function isAlone({ mode }: SingleLock): boolean {
+  return mode === 'exclusive';
 }

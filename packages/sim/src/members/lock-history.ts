@@ -5,7 +5,8 @@ import { type AppliedEntry, textOf } from './oracle.ts';
 /** What a request wants of one lock. */
 export interface LoggedClaim {
   readonly lock: LoggedLock;
-  readonly mode: LockClaim['mode'];
+  /** Of a hold it may change. */
+  mode: LockClaim['mode'];
   readonly count: number;
 }
 
@@ -17,8 +18,10 @@ export interface LoggedRequest {
   readonly order: number;
   readonly claims: readonly LoggedClaim[];
   state: 'new' | 'waiting' | 'held' | 'delayed' | 'over';
-  /** 0 before the grant. */
+  /** 0 before the grant; a change of mode is another grant. */
   fence: number;
+  /** That of the first grant. */
+  firstFence: number;
   /** The store's, behind the entry that ended the hold; Infinity until then. */
   endedAt: number;
   /** An operator ended the hold and did not wait: its fence alone protects what was held. */
@@ -32,6 +35,8 @@ export interface LoggedLock {
   /** Delayed ones keep their place. */
   readonly holders: Set<LoggedRequest>;
   readonly queue: Set<LoggedRequest>;
+  /** Those who share it and wait to have it alone. */
+  readonly upgrading: Set<LoggedRequest>;
 }
 
 export interface LoggedSession {
@@ -42,7 +47,18 @@ export interface LoggedSession {
 
 /** What one entry did to one request. */
 export interface LockStep {
-  readonly type: 'queued' | 'granted' | 'refused' | 'released' | 'cancelled' | 'broken' | 'lost' | 'delayEnded';
+  readonly type:
+    | 'queued'
+    | 'granted'
+    | 'upgrading'
+    | 'upgradeEnded'
+    | 'converted'
+    | 'refused'
+    | 'released'
+    | 'cancelled'
+    | 'broken'
+    | 'lost'
+    | 'delayEnded';
   readonly request: LoggedRequest;
 }
 
@@ -93,10 +109,12 @@ export class LockHistory implements MemberObserver {
     if (command === null || applied.repeated) return;
     const { deadlines, notifications, response, revision } = applied;
     // Most entries write keys.
-    if (deadlines.length + notifications.length === 0 && response?.type !== 'lockAcquire') return;
+    const isTold = response?.type === 'lockAcquire' || response?.type === 'lockConvert';
+    if (deadlines.length + notifications.length === 0 && !isTold) return;
     this.#steps = [];
     this.#touched = new Set();
     this.#asked(entry);
+    this.#changed(entry);
     // Grants come last: whom they follow is told behind them.
     for (const change of deadlines) {
       if (change.type !== 'delayEnded') continue;
@@ -132,7 +150,11 @@ export class LockHistory implements MemberObserver {
       if (change.type === 'delayBegun') this.#delay(this.request(change.session, change.sequence));
     }
     for (const told of notifications) {
-      if (told.type === 'granted') this.#grant(this.request(told.session, told.sequence), told.fence);
+      if (told.type !== 'granted') continue;
+      const request = this.request(told.session, told.sequence);
+      const isUpgraded = request?.claims.some(({ lock }) => lock.upgrading.has(request)) === true;
+      if (request !== null && isUpgraded) this.#convert(request, 'exclusive', told.fence);
+      else this.#grant(request, told.fence);
     }
     this.#entry = { ...entry, steps: this.#steps, touched: this.#touched };
   }
@@ -159,6 +181,7 @@ export class LockHistory implements MemberObserver {
       claims,
       state: 'new',
       fence: 0,
+      firstFence: 0,
       endedAt: Number.POSITIVE_INFINITY,
       unprotected: false,
     };
@@ -175,13 +198,42 @@ export class LockHistory implements MemberObserver {
     for (const { lock } of claims) lock.queue.add(request);
   }
 
+  /** Asked to have alone what it shares, or to share what it has alone. */
+  #changed({ applied: { response }, command }: AppliedEntry): void {
+    const operation = command?.operation;
+    const identity = command?.header.identity;
+    if (response?.type !== 'lockConvert' || operation?.type !== 'lockConvert' || identity?.by !== 'session') return;
+    const request = this.request(identity.session, operation.sequence);
+    if (request === null || response.fence === null) return;
+    const { outcome } = response;
+    if (outcome === 'refused') return;
+    const wanted = request.claims.some(({ lock }) => lock.upgrading.has(request));
+    for (const { lock } of request.claims) {
+      if (outcome === 'queued') lock.upgrading.add(request);
+      else lock.upgrading.delete(request);
+    }
+    if (outcome === 'queued') this.#step('upgrading', request);
+    else if (wanted) this.#step('upgradeEnded', request);
+    if (outcome !== 'queued' && response.fence !== request.fence)
+      this.#convert(request, operation.mode, response.fence);
+  }
+
+  #convert(request: LoggedRequest, mode: 'exclusive' | 'shared', fence: number): void {
+    this.#step('converted', request);
+    request.fence = fence;
+    for (const claim of request.claims) {
+      claim.mode = mode;
+      claim.lock.upgrading.delete(request);
+    }
+  }
+
   #claim(claim: LockClaim): LoggedClaim {
     const name = lockText(claim.name);
     const [count, limit] = claim.mode === 'permits' ? [claim.count, claim.limit] : [1, 1];
     let lock = this.locks.get(name);
     // A semaphore that nobody uses may be another one next time.
     if (lock === undefined || lock.holders.size + lock.queue.size === 0) {
-      lock = { name, limit, holders: new Set(), queue: new Set() };
+      lock = { name, limit, holders: new Set(), queue: new Set(), upgrading: new Set() };
       this.locks.set(name, lock);
     }
     return { lock, mode: claim.mode, count };
@@ -199,6 +251,7 @@ export class LockHistory implements MemberObserver {
     if (request === null) return;
     this.#step('granted', request);
     request.fence = fence;
+    request.firstFence = fence;
     // What was over stays over, so that it is seen.
     if (request.state === 'over') return;
     request.state = 'held';
@@ -217,6 +270,7 @@ export class LockHistory implements MemberObserver {
     for (const { lock } of request.claims) {
       lock.queue.delete(request);
       lock.holders.delete(request);
+      lock.upgrading.delete(request);
     }
   }
 

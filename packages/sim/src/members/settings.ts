@@ -60,6 +60,8 @@ export interface ClientSettings {
   readonly wishKinds: readonly WishKind[];
   /** Of holders, those that want more while they keep what they have. */
   readonly nestedShare: number;
+  /** Of holds of one lock, those whose mode changes meanwhile. */
+  readonly convertShare: number;
   /** Of wishes, those that are taken back, perhaps at the moment at which they come true. */
   readonly cancelShare: number;
   readonly ttlsMs: readonly number[];
@@ -175,12 +177,13 @@ function roamerSettings(random: Random): RoamerSettings {
 
 function wishSettings(
   random: Random,
-): Pick<ClientSettings, 'permits' | 'wishShare' | 'wishKinds' | 'nestedShare' | 'cancelShare'> {
+): Pick<ClientSettings, 'permits' | 'wishShare' | 'wishKinds' | 'nestedShare' | 'convertShare' | 'cancelShare'> {
   return {
     permits: random.pick([1, 2, 3]),
     wishShare: random.pick([0.13, 0.3, 0.6]),
     wishKinds: random.chance(0.4) ? wishKinds : random.shuffle(wishKinds).slice(0, random.integer(1, 3)),
     nestedShare: random.pick([0, 0, 0.1, 0.4]),
+    convertShare: random.pick([0, 0.3, 0.8]),
     cancelShare: random.pick([0.05, 0.15, 0.6]),
   };
 }
@@ -234,6 +237,7 @@ export function steadySettings(safetyMs: number): MemberRunSettings {
       wishShare: 0.13,
       wishKinds,
       nestedShare: 0.1,
+      convertShare: 0.3,
       cancelShare: 0.1,
       ttlsMs: [5_000],
       maxHoldMs: 20,

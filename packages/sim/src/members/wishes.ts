@@ -1,4 +1,4 @@
-import type { Client, HoldOptions, Leadership, Lock, LockChoice, LockMode } from '@conclave/client';
+import type { Client, HoldOptions, Leadership, Lock, LockChoice, LockMode, SingleLock } from '@conclave/client';
 import type { Random } from '../random.ts';
 import type { ClientSettings, WishKind } from './settings.ts';
 
@@ -8,7 +8,7 @@ export interface Wish {
   /** Where it waits, perhaps for ever, for something else that others may hold meanwhile: a cycle of such wishes is found by the cluster. */
   readonly isCertain: boolean;
   /** Null: it is held by others, and the caller did not want to wait. */
-  obtain(sdk: Client, options: HoldOptions): Promise<Lock | Leadership | null>;
+  obtain(sdk: Client, options: HoldOptions): Promise<Lock | SingleLock | Leadership | null>;
 }
 
 /** Held only under the client's own session of the default ttl, so that nobody else waits so long for the dead. */

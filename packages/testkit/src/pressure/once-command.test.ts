@@ -1,8 +1,12 @@
 // `conclave once`, against real processes.
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { conclave, type Finished, runConclave } from '../processes/conclave-program.ts';
+import { temporaryDirectory } from '../processes/temporary-directory.ts';
 import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
+import { waitFor } from '../processes/wait-for.ts';
 
 const timeout = 60_000;
 
@@ -27,7 +31,22 @@ function outcome({ stderr }: Finished): Record<string, unknown> {
 }
 
 test('of several at once one runs the command, and all tell what became of it', { timeout }, async () => {
-  const all = await Promise.all([1, 2, 3].map(async () => once('deploy/7', 'echo ran $CONCLAVE_ATTEMPT')));
+  using directory = temporaryDirectory();
+  const allCame = join(directory.path, 'all-came');
+  // It is not over before the others wait for it: else they would find what became of it, and never have wanted to run it.
+  const script = `echo ran $CONCLAVE_ATTEMPT; until test -e ${allCame}; do sleep 0.05; done`;
+  const running = Promise.all([1, 2, 3].map(async () => once('deploy/7', script)));
+  await using client = await cluster.connect();
+  await waitFor(
+    async () => {
+      const { locks } = await client.perform({ type: 'locks', kind: 'lock', after: null, limit: 0 });
+      return locks.some(({ holding, waiting }) => holding === 1 && waiting === 2);
+    },
+    patienceMs,
+    () => 'nobody waits',
+  );
+  await writeFile(allCame, '');
+  const all = await running;
   assert.deepEqual(all.map(({ stdout }) => stdout).toSorted(), ['', '', 'ran 1']);
   assert.deepEqual(
     all.map(({ code }) => code),

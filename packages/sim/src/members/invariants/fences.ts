@@ -9,7 +9,7 @@ export class Fences implements MemberObserver {
   grants = 0;
 
   locked({ applied: { revision }, entry, steps }: LockEntry): void {
-    const granted = steps.filter(({ type }) => type === 'granted');
+    const granted = steps.filter(({ type }) => type === 'granted' || type === 'converted');
     if (granted.length === 0) return;
     for (const { request } of granted) {
       this.grants++;

@@ -46,9 +46,9 @@ export class Guards implements MemberObserver {
     if (action.type !== 'guarded' || !wrote || revision === null) return;
     const request = this.#history.request(action.session, action.sequence);
     demand(
-      request !== null && request.fence < revision && revision <= request.endedAt,
+      request !== null && request.firstFence < revision && revision <= request.endedAt,
       this.name,
-      () => `${describe(call)} wrote at ${revision} under ${request?.fence}, which ended at ${request?.endedAt}`,
+      () => `${describe(call)} wrote at ${revision} under ${request?.firstFence}, which ended at ${request?.endedAt}`,
     );
   }
 }

@@ -19,7 +19,7 @@ export class Holds implements MemberObserver {
 
   locked({ entry, steps }: LockEntry): void {
     for (const { request, type } of steps) {
-      if (type === 'granted') this.#nobodyBelieves(request, entry.index);
+      if (type === 'granted' || type === 'converted') this.#nobodyBelieves(request, entry.index);
       // What is waited out may be believed in meanwhile.
       if (type === 'lost' && request.state === 'over') this.#isNotBelieved(request, entry.index);
     }

@@ -52,11 +52,11 @@ export class Shown implements MemberObserver {
 const nobody = shownText([], []);
 
 /** Requests by session and sequence, those who hold by fence, those who wait in their order. */
-export function textOfLock({ holders, queue }: Pick<LoggedLock, 'holders' | 'queue'>): string {
+export function textOfLock({ holders, queue, upgrading }: Pick<LoggedLock, 'holders' | 'queue' | 'upgrading'>): string {
   const held = [...holders].toSorted((a, b) => a.fence - b.fence || a.order - b.order);
   return shownText(
     held.map(({ fence, sequence, session, state }) => ({ fence, sequence, session, isDelayed: state === 'delayed' })),
-    [...queue],
+    [...upgrading, ...queue],
   );
 }
 
