@@ -24,7 +24,7 @@ test(`${count} clients lose their member at once, and it restarts: every session
   const holders = await Promise.all(
     Array.from({ length: count }, async (_, at) => holder(`ws://127.0.0.1:${door.port}`, at)),
   );
-  const [elsewhere = 0] = cluster.ids.filter((id) => id !== member);
+  const elsewhere = cluster.ids.find((id) => id !== member) ?? 0;
   await using reader = await connect({ endpoints: [cluster.endpoint(elsewhere)] });
   const versions = async (): Promise<readonly number[]> => {
     const { entries } = await reader.list({ prefix: 'k/' });
