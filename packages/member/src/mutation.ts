@@ -21,6 +21,8 @@ export type Settled = { readonly response: Response; readonly repeated: boolean 
 export type Intent = Pick<CommandHeader, 'author' | 'reason'> & {
   readonly identity: Identity;
   readonly operation: Uint8Array;
+  /** It finds what an earlier sending did, although nobody remembers that one: a session names itself by its secret. */
+  readonly isIdempotent?: boolean;
 };
 
 /** What a mutation counts beside its operation: its identity, its texts, and what is kept of it. */
@@ -47,7 +49,8 @@ export class Mutation {
 
   /** Sending it again does no harm. */
   get isRepeatable(): boolean {
-    return this.intent.identity.by !== 'none' || this.openAttempts === 0;
+    const { identity, isIdempotent = false } = this.intent;
+    return identity.by !== 'none' || isIdempotent || this.openAttempts === 0;
   }
 
   get outcome(): Outcome {

@@ -342,10 +342,11 @@ export class ClientConnection implements Attached {
       if (settled.repeated) this.#renewed(id, settled, settled.response.session);
       else this.#answer(id, settled, null);
     };
-    // No idempotency key, so that sessions are still opened where the room for keys is full. The secret's hash is identity enough: a client
-    // that is told that the outcome is unknown opens again with the same secret, and gets the session that it has.
+    // The secret's hash is identity enough: opened twice with the same secret, it is one session. It takes none of the room for idempotency
+    // keys: where that is full, sessions are still opened.
     const intent = {
       identity: { by: 'none' },
+      isIdempotent: true,
       author: this.#author,
       reason: null,
       operation,
