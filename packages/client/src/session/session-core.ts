@@ -147,13 +147,15 @@ export class SessionCore {
     if (message.type !== 'result') throw new Error(`sessionOpen was answered by ${message.type}`);
     const result = decodeResult(message.result);
     if (result.type !== 'sessionOpen') throw new Error(`sessionOpen was answered by ${result.type}`);
+    // On this connection: should that one be lost before the session is known here, nobody claims it with the hello of the next.
+    this.#attached = true;
     const nowMs = this.#environment.clock.nowMs();
     // Opened by its first sending, perhaps, long ago: the answer to a repeated one says nothing of how much time is left.
     if (nowMs - firstSentMs >= this.ttlMs / 2 && !(await this.#isAlive(result.session))) return false;
     this.#id = result.session;
     if (nowMs - firstSentMs < this.ttlMs / 2) this.#liveness.confirm(firstSentMs);
     this.#identity = 'open';
-    this.#attached = true;
+    if (!this.#attached) void this.resume();
     if (this.isFinal) this.#endIdentityWhenIdle();
     return true;
   }

@@ -278,3 +278,40 @@ test('sessions that nobody waits for any more take no room while no member answe
   await using session = await client.session();
   assert.equal(session.state, 'active');
 });
+
+test('a session whose connection was lost between its late opening and the look whether it lives is claimed on the next one', async (context) => {
+  const harness = await Harness.start(context);
+  const { cluster } = harness;
+  await until(() => cluster.leader !== null);
+  const [first = 0, second = 0] = cluster.ids.filter((id) => id !== cluster.leader);
+  const { client, network } = await harness.client({ endpoints: [`ws://m${first}:1`, `ws://m${second}:1`] });
+  const onlyTo = (member: number): void => {
+    network.down.clear();
+    for (const id of cluster.ids) if (id !== member) network.down.add(id);
+  };
+  onlyTo(first);
+  if (network.current?.memberId === second) network.current.cut();
+  await client.get('k');
+  // Where the client goes next, nobody knows of the session yet; its leader does.
+  const resumeDisk = cluster.stallDisk(second);
+  let keepalives = 0;
+  network.filters = {
+    toClient: ({ type }) => {
+      // As if the answer had taken more than half of the ttl: whether the session lives still must be asked.
+      if (type === 'result') network.skippedMs += 600;
+      return true;
+    },
+    toMember: ({ type }) => {
+      if (type !== 'keepalive' || keepalives++ > 0) return true;
+      onlyTo(second);
+      return false;
+    },
+  };
+  await using session = await client.session({ ttlMs: 1_000 });
+  network.filters.toClient = () => true;
+  assert.equal(network.current?.memberId, second);
+  resumeDisk();
+  const before = keepalives;
+  await until(() => keepalives > before + 2 || session.state !== 'active');
+  assert.equal(session.state, 'active');
+});
