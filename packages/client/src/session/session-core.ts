@@ -50,6 +50,7 @@ export class SessionCore {
   #secret: Uint8Array;
   #epoch = 0;
   #attached = false;
+  #disconnections = 0;
   #resuming = false;
   #identity: 'opening' | 'open' | 'closing' | 'over' = 'opening';
   #state: SessionState = 'active';
@@ -147,14 +148,15 @@ export class SessionCore {
     if (message.type !== 'result') throw new Error(`sessionOpen was answered by ${message.type}`);
     const result = decodeResult(message.result);
     if (result.type !== 'sessionOpen') throw new Error(`sessionOpen was answered by ${result.type}`);
-    // On this connection: should that one be lost before the session is known here, nobody claims it with the hello of the next.
-    this.#attached = true;
+    const connection = this.#disconnections;
     const nowMs = this.#environment.clock.nowMs();
     // Opened by its first sending, perhaps, long ago: the answer to a repeated one says nothing of how much time is left.
     if (nowMs - firstSentMs >= this.ttlMs / 2 && !(await this.#isAlive(result.session))) return false;
     this.#id = result.session;
     if (nowMs - firstSentMs < this.ttlMs / 2) this.#liveness.confirm(firstSentMs);
     this.#identity = 'open';
+    this.#attached = connection === this.#disconnections;
+    // Lost before the session was known here: nobody claimed it with the hello of the next one.
     if (!this.#attached) void this.resume();
     if (this.isFinal) this.#endIdentityWhenIdle();
     return true;
@@ -177,13 +179,12 @@ export class SessionCore {
     const refused = (why: ConclaveError): void => {
       this.lane.obstacle = why;
     };
-    // There may be no leader for a moment, on a connection that stays: nobody else would ask for it there.
-    const repeatable = true;
     const spec = {
       what: 'session',
       lane: this.#exchange.vital,
       changes: false,
-      repeatable,
+      // There may be no leader for a moment, on a connection that stays: nobody else would ask for it there.
+      repeatable: true,
       bytes: 0,
       message,
       refused,
@@ -355,6 +356,7 @@ export class SessionCore {
   }
 
   disconnected(): void {
+    this.#disconnections++;
     this.#attached = false;
   }
 
