@@ -56,7 +56,7 @@ export class SessionCore {
   #state: SessionState = 'active';
   #pending = 0;
   readonly #gone: Promise<void>;
-  #go: () => void = nothing;
+  #go: () => void = () => {};
 
   constructor(
     environment: Environment,
@@ -446,5 +446,3 @@ export class SessionCore {
     return new ConclaveError('OUTCOME_UNKNOWN', message, { outcome: 'unknown', cause: this.lostError() });
   }
 }
-
-function nothing(): void {}
