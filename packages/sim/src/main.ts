@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { bugBank } from './bug-bank/command.ts';
 import { bundleWorker } from './bundle.ts';
 import { simulateMembers } from './members/run.ts';
-import { memberSettingsFor } from './members/settings.ts';
+import { memberSettingsFor, steadySettings } from './members/settings.ts';
 import { simulate } from './run.ts';
 import { settingsFor } from './swarm.ts';
 import { isWhole, type Outcome, type Parts, type Share } from './worker.ts';
@@ -69,10 +69,10 @@ function number(name: string, text: string): number {
   return value;
 }
 
-async function replay(seed: number, { members, parts, safetyMs }: Kind, trace: boolean): Promise<void> {
+async function replay(seed: number, { members, parts, safetyMs, steady }: Kind, trace: boolean): Promise<void> {
   const print = trace ? (line: string): void => console.log(line) : null;
   if (isWhole(seed, parts)) {
-    const settings = memberSettingsFor(seed, members, safetyMs);
+    const settings = steady ? steadySettings(safetyMs) : memberSettingsFor(seed, members, safetyMs);
     console.log(JSON.stringify(settings, null, 2));
     console.log(JSON.stringify(await simulateMembers(seed, settings, print), null, 2));
     return;
@@ -127,8 +127,8 @@ function summariseKind(name: string, outcomes: readonly Outcome[]): void {
   console.log(`${name}: ${(simulated / cpuSeconds).toFixed(0)} simulated seconds a second of one core`);
 }
 
-function commandFor(seed: number, { members, parts, safetyMs }: Kind): string {
+function commandFor(seed: number, { members, parts, safetyMs, steady }: Kind): string {
   const size = members === null ? '' : ` --members ${members}`;
-  const what = isWhole(seed, parts) ? '--whole' : '--core';
+  const what = steady ? '--steady' : isWhole(seed, parts) ? '--whole' : '--core';
   return `npm run sim -- ${what} --seed ${seed}${size} --seconds ${safetyMs / 1_000} --trace`;
 }
