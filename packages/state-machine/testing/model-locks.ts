@@ -149,7 +149,7 @@ function acquire(model: Model, operation: LockAcquire): LockState {
   model.requests = before;
   if (!wait) return { state: 'refused' };
   model.requests = [...before, request];
-  if (waitsForItself(model, request)) {
+  if (somebodyWaitsForEver(model)) {
     model.requests = before;
     throw new ProtocolError('DEADLOCK', '');
   }
@@ -202,6 +202,11 @@ function convert(
   if (hold.upgrading) return 'queued';
   const sharing = model.occupants(name).filter((one) => one !== hold);
   if (sharing.length === 0) {
+    hold.claims = [{ mode, name }];
+    if (somebodyWaitsForEver(model)) {
+      hold.claims = [claim];
+      throw new ProtocolError('DEADLOCK', '');
+    }
     become(model, hold, { mode, name });
     return 'held';
   }
@@ -209,7 +214,7 @@ function convert(
   const before = hold.keeping;
   hold.upgrading = true;
   hold.keeping = keeping.filter((one) => one !== hold.sequence && (model.request(hold.session, one)?.fence ?? 0) > 0);
-  if (waitsForItself(model, hold)) {
+  if (somebodyWaitsForEver(model)) {
     Object.assign(hold, { upgrading: false, keeping: before });
     throw new ProtocolError('DEADLOCK', '');
   }
@@ -266,36 +271,31 @@ function grant(model: Model, request: ModelRequest): void {
   if (request.value !== null) model.write(electionKey(name.name), request.value, request.session, true);
 }
 
-/** The transitive closure of who must be granted before whom. */
-function waitsForItself(model: Model, start: ModelRequest): boolean {
-  const reached = new Set<ModelRequest>();
-  let front = [start];
-  while (front.length > 0) {
-    front = front.flatMap((request) => waitsFor(model, request)).filter((request) => !reached.has(request));
-    for (const request of front) reached.add(request);
+/** Played to its end: every hold ends that nobody keeps, every delay is over, and whoever comes next has what it wants. */
+function somebodyWaitsForEver(model: Model): boolean {
+  const { requests } = model;
+  for (let present = requests; ; present = model.requests) {
+    model.requests = present.filter(
+      (one) => one.delayMs === 0 && (isWaiting(one) || keepersOf(model, [one]).length > 0),
+    );
+    const next = model.requests.find((one) =>
+      one.upgrading ? model.occupants(one.claims[0]!.name).length === 1 : one.fence === 0 && isNext(model, one),
+    );
+    if (next !== undefined) model.requests = model.requests.flatMap((one) => (one === next ? afterGrant(one) : [one]));
+    if (next !== undefined || model.requests.length < present.length) continue;
+    model.requests = requests;
+    return present.length > 0;
   }
-  return reached.has(start);
 }
 
-function waitsFor(model: Model, request: ModelRequest): ModelRequest[] {
-  if (request.upgrading) {
-    const { name } = request.claims[0]!;
-    return keepersOf(
-      model,
-      model.holders(name).filter((one) => one !== request),
-    );
-  }
-  return request.claims.flatMap((claim) => {
-    const ahead = model.queue(claim.name).filter(({ order }) => order < request.order);
-    const occupants = model.occupants(claim.name);
-    const isCertain =
-      claim.mode === 'exclusive' ||
-      (claim.mode === 'permits' && occupants.length === 1) ||
-      (claim.mode === 'shared' && occupants.some((one) => claimOf(one, claim.name)?.mode === 'exclusive'));
-    const holders = isCertain ? occupants.filter(({ delayMs }) => delayMs === 0) : [];
-    const upgrader = upgraderOf(model, claim.name);
-    return [...ahead, ...(upgrader === null ? [] : [upgrader]), ...keepersOf(model, holders)];
-  });
+/** Somebody else may keep what was upgraded. */
+function afterGrant(request: ModelRequest): ModelRequest[] {
+  const alone = request.claims.map(({ name }) => ({ mode: 'exclusive' as const, name }));
+  return request.upgrading ? [{ ...request, upgrading: false, claims: alone }] : [];
+}
+
+function isWaiting({ fence, upgrading }: ModelRequest): boolean {
+  return fence === 0 || upgrading;
 }
 
 /** Who waits while one of these holds is kept. */

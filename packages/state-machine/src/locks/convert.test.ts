@@ -140,6 +140,22 @@ test('an upgrade that goes before somebody who keeps his share of the lock while
   assert.deepEqual(granted(member.do(release(1, 3), session(3, 2))), ['2:2 under 4']);
 });
 
+test('a share that is kept is not to be had alone, also where nobody else has one, if somebody waits for a share in front of what it is kept for', () => {
+  const member = withSessions(3);
+  member.do(share(a), session(1, 1));
+  member.do(acquire(lock('b')), session(3, 1));
+  // 2 could share a, and waits for b; 1 waits behind it, and keeps its share meanwhile.
+  const both: readonly LockClaim[] = [
+    { mode: 'shared', name: a },
+    { mode: 'exclusive', name: lock('b') },
+  ];
+  member.do(acquireAll(both), session(2, 1));
+  member.do(acquire(lock('b'), { keeping: [1] }), session(1, 2));
+  assert.equal(codeOf(member.do(up(1), session(1, 3))), 'DEADLOCK');
+  assert.deepEqual(modes(member), ['shared']);
+  assert.deepEqual(granted(member.do(release(1, 2), session(3, 2))), ['2:1 under 3']);
+});
+
 test('who waits in the queue waits for an upgrade, too: the circle goes through it', () => {
   const member = withSessions(3);
   for (const id of [1, 2]) member.do(share(a), session(id, 1));

@@ -1,78 +1,169 @@
-// Who waits for whom. A request waits for those before it in its queues and for those who hold what it wants; a hold is given back by a
-// request that waits only when that one has been granted, if its session said that it keeps the hold meanwhile. Only an acquire
-// that keeps something can close a cycle, so that it alone looks. Whoever shares a lock and waits to have it alone keeps that hold, whatever he says.
+// Who waits for whom, and whether it can ever end. A request waits for those before it in its queues and for room; room is made by holds that end. A
+// hold ends, except while a request waits whose session said that it keeps the hold meanwhile, or while it waits itself to have alone what it
+// shares. So nothing closes a circle but an acquire that keeps something, and a hold that is to be had alone: they alone look.
 import { ProtocolError } from '@conclave/protocol';
 import { maxDeadlockSteps } from '../bounds.ts';
-import { type Claim, inTurn, type LockRequest, requestName } from './lock.ts';
+import { type Claim, inTurn, type Lock, type LockRequest, requestName } from './lock.ts';
 
-/** `request` waits from now on while it keeps these holds. Throws DEADLOCK, and it keeps nothing then. */
-export function refuseDeadlock(request: LockRequest, kept: readonly LockRequest[]): void {
-  for (const hold of kept) hold.keptBy.add(request);
-  const cycle = cycleThrough(request);
+/** As things stand now. Throws DEADLOCK if one of these would wait for ever, and `undo` was called then. */
+export function refuseDeadlock(waiting: readonly LockRequest[], undo: () => void): void {
+  const cycle = new Prospect().cycleThrough(waiting);
   if (cycle === null) return;
-  for (const hold of kept) hold.keptBy.delete(request);
+  undo();
   const text = cycleText(cycle);
   throw new ProtocolError('DEADLOCK', `it would wait for itself: ${text}`, 'not-applied', { cycle: text });
 }
 
-/** The requests of a cycle through `start`, each waiting for the next. Null: there is none, or it is further away than is looked. */
-function cycleThrough(start: LockRequest): readonly LockRequest[] | null {
-  const search: Search = { start, seen: new Set([start]), stepsLeft: maxDeadlockSteps };
-  return reach(search, start);
+/** One request waits for another one, at this lock. */
+interface Wait {
+  readonly lock: Lock;
+  readonly on: LockRequest;
 }
 
-interface Search {
-  readonly start: LockRequest;
-  readonly seen: Set<LockRequest>;
-  stepsLeft: number;
+/** Something that comes about once all its conditions are met: a request is granted, a hold ends. */
+interface Outcome {
+  unmet: number;
+  /** What it brings nearer, and by how much. */
+  readonly helps: { readonly condition: Condition; readonly by: number }[];
 }
 
-/** Depth first, with a stack of its own: a chain of waiting may be longer than the engine's. */
-function reach(search: Search, start: LockRequest): readonly LockRequest[] | null {
-  const path: { readonly request: LockRequest; readonly next: Iterator<LockRequest> }[] = [
-    { request: start, next: waitsFor(search, start) },
-  ];
-  for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-    const step = top.next.next();
-    if (step.done === true) {
-      path.pop();
-    } else if (step.value === search.start) {
-      return path.map(({ request }) => request);
-    } else if (!search.seen.has(step.value)) {
-      search.seen.add(step.value);
-      path.push({ request: step.value, next: waitsFor(search, step.value) });
+/** Met when nothing is left of what is in its way. */
+interface Condition {
+  readonly of: Outcome;
+  inTheWay: number;
+}
+
+interface Waiting extends Outcome {
+  readonly waits: Wait[];
+}
+
+/** The requests of a circle, each waiting at its lock for the next. */
+type Cycle = readonly { readonly request: LockRequest; readonly lock: Lock }[];
+
+/**
+ * What comes of everything that some requests depend on, if every hold ends that may: whoever can be granted then is granted, and gives back what it held and
+ * kept, until nothing goes any further. What is left waits for ever. Of several who hold permits any may make room, so that a circle of
+ * waiting alone says nothing.
+ */
+class Prospect {
+  readonly #waiting = new Map<LockRequest, Waiting>();
+  readonly #holds = new Map<LockRequest, Outcome>();
+  readonly #unexplored: LockRequest[] = [];
+  #stepsLeft = maxDeadlockSteps;
+
+  /** Null: none of them is in one, or it is further away than is looked. */
+  cycleThrough(starts: readonly LockRequest[]): Cycle | null {
+    for (const start of starts) this.#waitingOf(start);
+    for (let one = this.#unexplored.pop(); one !== undefined; one = this.#unexplored.pop()) {
+      this.#explore(one);
+      if (this.#stepsLeft < 0) return null;
+    }
+    this.#play();
+    for (const start of starts) {
+      const path = this.#waitingOf(start).unmet === 0 ? null : this.#pathThrough(start);
+      if (path !== null) return path;
+    }
+    return null;
+  }
+
+  #waitingOf(request: LockRequest): Waiting {
+    const known = this.#waiting.get(request);
+    if (known !== undefined) return known;
+    const waiting: Waiting = { unmet: 0, helps: [], waits: [] };
+    this.#waiting.set(request, waiting);
+    this.#unexplored.push(request);
+    return waiting;
+  }
+
+  #explore(request: LockRequest): void {
+    const waiting = this.#waitingOf(request);
+    if (request.isUpgrading) return this.#needsRoom(waiting, request.lock, othersThan(request), 0);
+    for (const claim of request.claims) {
+      const { lock } = claim;
+      if (lock.upgrading !== null) this.#follows(waiting, lock, lock.upgrading);
+      for (const ahead of lock.queue) {
+        if (ahead === request || this.#stepsLeft < 0) break;
+        this.#follows(waiting, lock, ahead);
+      }
+      this.#needsRoom(waiting, lock, inItsWay(claim), claim.mode === 'permits' ? lock.limit - claim.count : 0);
     }
   }
-  return null;
-}
 
-/** The waiting requests that must be granted before this one can be. */
-function* waitsFor(search: Search, request: LockRequest): Generator<LockRequest, void, void> {
-  if (request.isUpgrading) return yield* keepers(search, othersThan(request));
-  for (const claim of request.claims) {
-    const { upgrading } = claim.lock;
-    if (upgrading !== null) {
-      if (!mayStep(search)) return;
-      yield upgrading;
-    }
-    for (const ahead of claim.lock.queue) {
-      if (ahead === request) break;
-      if (!mayStep(search)) return;
-      yield ahead;
-    }
-    yield* keepers(search, blockers(claim));
+  /** `on` must be granted first, and give back what it was granted. */
+  #follows(waiting: Waiting, lock: Lock, on: LockRequest): void {
+    this.#stepsLeft -= 1;
+    waiting.waits.push({ lock, on });
+    waiting.unmet += 1;
+    this.#waitingOf(on).helps.push({ condition: { of: waiting, inTheWay: 1 }, by: 1 });
   }
-}
 
-/** Those that wait while they keep one of these holds. */
-function* keepers(search: Search, holds: readonly LockRequest[]): Generator<LockRequest, void, void> {
-  for (const hold of holds) {
-    if (!mayStep(search)) return;
-    if (hold.isUpgrading) yield hold;
-    for (const waiting of inTurn(hold.keptBy)) {
-      if (!mayStep(search)) return;
-      yield waiting;
+  /** Of what these have of the lock, no more than `spare` may be left. */
+  #needsRoom(waiting: Waiting, lock: Lock, holders: readonly LockRequest[], spare: number): void {
+    const condition: Condition = { of: waiting, inTheWay: -spare };
+    const helpers: { readonly hold: Outcome; readonly by: number }[] = [];
+    for (const holder of holders) {
+      const keepers = [...(holder.isUpgrading ? [holder] : []), ...inTurn(holder.keptBy)];
+      this.#stepsLeft -= 1 + keepers.length;
+      if (this.#stepsLeft < 0) return;
+      if (keepers.length === 0) continue;
+      const by = holder.claims.find((claim) => claim.lock === lock)?.count ?? 0;
+      condition.inTheWay += by;
+      helpers.push({ hold: this.#holdOf(holder, keepers), by });
+      for (const on of keepers) waiting.waits.push({ lock, on });
     }
+    if (condition.inTheWay <= 0) return;
+    waiting.unmet += 1;
+    for (const { by, hold } of helpers) hold.helps.push({ condition, by });
+  }
+
+  /** It ends when those that keep it have been granted what they wait for. */
+  #holdOf(hold: LockRequest, keepers: readonly LockRequest[]): Outcome {
+    const known = this.#holds.get(hold);
+    if (known !== undefined) return known;
+    const outcome: Outcome = { unmet: keepers.length, helps: [] };
+    this.#holds.set(hold, outcome);
+    for (const keeper of keepers) {
+      this.#waitingOf(keeper).helps.push({ condition: { of: outcome, inTheWay: 1 }, by: 1 });
+    }
+    return outcome;
+  }
+
+  #play(): void {
+    const come: Outcome[] = [...this.#waiting.values()].filter(({ unmet }) => unmet === 0);
+    for (let one = come.pop(); one !== undefined; one = come.pop()) {
+      for (const { by, condition } of one.helps) {
+        const wasMet = condition.inTheWay <= 0;
+        condition.inTheWay -= by;
+        if (wasMet || condition.inTheWay > 0) continue;
+        condition.of.unmet -= 1;
+        if (condition.of.unmet === 0) come.push(condition.of);
+      }
+    }
+  }
+
+  /** Depth first through what waits for ever, with a stack of its own: a chain of waiting may be longer than the engine's. */
+  #pathThrough(start: LockRequest): Cycle | null {
+    const seen = new Set([start]);
+    const path = [{ request: start, lock: start.lock, next: this.#stuckBefore(start) }];
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const step = top.next.pop();
+      if (step === undefined) {
+        path.pop();
+        continue;
+      }
+      top.lock = step.lock;
+      if (step.on === start) return path;
+      if (seen.has(step.on)) continue;
+      seen.add(step.on);
+      path.push({ request: step.on, lock: step.on.lock, next: this.#stuckBefore(step.on) });
+    }
+    return null;
+  }
+
+  /** Last what is looked at first. */
+  #stuckBefore(request: LockRequest): Wait[] {
+    const { waits } = this.#waitingOf(request);
+    return waits.filter(({ on }) => this.#waitingOf(on).unmet > 0).toReversed();
   }
 }
 
@@ -81,24 +172,15 @@ function othersThan(request: LockRequest): readonly LockRequest[] {
   return inTurn(request.lock.holders).filter((one) => one !== request && !one.isDelayed);
 }
 
-function mayStep(search: Search): boolean {
-  search.stepsLeft -= 1;
-  return search.stepsLeft >= 0;
+/** Those who hold what is wanted, or will before it is granted. A delay ends by itself. */
+function inItsWay({ lock, mode }: Claim): readonly LockRequest[] {
+  const shares = mode === 'shared' && !lock.isExclusive;
+  return inTurn(lock.holders).filter(({ isDelayed, isUpgrading }) => !isDelayed && (isUpgrading || !shares));
 }
 
-/**
- * Those who hold what is wanted, and must all give it back. Of several who hold permits any may, so that waiting for them is no certain
- * cycle; a delay ends by itself.
- */
-function blockers({ lock, mode }: Claim): readonly LockRequest[] {
-  if (mode === 'permits' && lock.holders.size > 1) return [];
-  if (mode === 'shared' && !lock.isExclusive) return [];
-  return inTurn(lock.holders).filter(({ isDelayed }) => !isDelayed);
-}
-
-/** For people: `lock "a" (7:3) → lock "b" (9:1) → lock "a" (7:3)`, with session and sequence of each request. */
-function cycleText(cycle: readonly LockRequest[]): string {
-  const named = cycle.map(({ lock, owner, sequence }) => {
+/** For people: `lock "a" (7:3) → lock "b" (9:1) → lock "a" (7:3)`, with what each waits for, and the session and sequence of its request. */
+function cycleText(cycle: Cycle): string {
+  const named = cycle.map(({ lock, request: { owner, sequence } }) => {
     return `${lock.name.kind} "${printable(lock.name.name)}" (${requestName(owner, sequence)})`;
   });
   return [...named, named[0]].join(' → ');

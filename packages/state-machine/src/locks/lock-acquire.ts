@@ -71,7 +71,10 @@ function claimOn(state: State, claim: LockClaim): Claim {
 function keep({ session }: SessionLease, request: LockRequest): void {
   if (request.keeping.length === 0) return;
   const kept = request.keeping.flatMap((sequence) => session.requests.get(sequence) ?? []);
-  refuseDeadlock(request, kept);
+  for (const hold of kept) hold.keptBy.add(request);
+  refuseDeadlock([request], () => {
+    for (const hold of kept) hold.keptBy.delete(request);
+  });
 }
 
 function enter(state: State, { session }: SessionLease, request: LockRequest): void {

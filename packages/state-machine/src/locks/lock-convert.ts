@@ -6,7 +6,7 @@ import type { State } from '../state.ts';
 import { refuseDeadlock } from './deadlock.ts';
 import { sessionOfDraft } from './draft-rules.ts';
 import { convert, grantWaiting, stopUpgrading } from './grant.ts';
-import type { Claim, Lock, LockRequest } from './lock.ts';
+import { type Claim, inTurn, type Lock, type LockRequest } from './lock.ts';
 import { notifyContended } from './lock-acquire.ts';
 
 /** Answered as of its first coming: a repeat that is told `queued` asks where the hold stands, whose fence has grown when it was granted. */
@@ -32,12 +32,14 @@ function toExclusive(
   draft: Draft,
   session: SessionLease,
   hold: LockRequest,
-  { lock, mode }: Claim,
+  claim: Claim,
   { keeping, wait }: LockConvert,
 ): LockConvertResult {
+  const { lock, mode } = claim;
   if (mode === 'exclusive') return answer(draft, 'held', hold.fence);
   if (hold.isUpgrading) return answer(draft, 'queued', hold.fence);
   if (lock.holders.size === 1) {
+    refuseIfKept(hold, claim);
     convert(state, draft, hold, 'exclusive');
     return answer(draft, 'held', hold.fence);
   }
@@ -52,6 +54,19 @@ function toExclusive(
   return answer(draft, 'queued', hold.fence);
 }
 
+/** Throws DEADLOCK: it is kept while something is waited for that waits for a share of the lock. */
+function refuseIfKept(hold: LockRequest, claim: Claim): void {
+  if (hold.keptBy.size === 0) return;
+  claim.mode = 'exclusive';
+  claim.lock.isExclusive = true;
+  const asBefore = (): void => {
+    claim.mode = 'shared';
+    claim.lock.isExclusive = false;
+  };
+  refuseDeadlock(inTurn(hold.keptBy), asBefore);
+  asBefore();
+}
+
 /** Throws DEADLOCK, also when somebody else waits for the same, and changes nothing then. */
 function beginUpgrading({ session }: SessionLease, hold: LockRequest, lock: Lock, keeping: readonly number[]): void {
   const kept = keeping.flatMap((sequence) => {
@@ -62,13 +77,12 @@ function beginUpgrading({ session }: SessionLease, hold: LockRequest, lock: Lock
   const { upgrading } = lock;
   hold.isUpgrading = true;
   lock.upgrading = hold;
-  try {
-    refuseDeadlock(hold, kept);
-  } catch (error) {
+  for (const one of kept) one.keptBy.add(hold);
+  refuseDeadlock([hold, ...inTurn(hold.keptBy)], () => {
     hold.isUpgrading = false;
     lock.upgrading = upgrading;
-    throw error;
-  }
+    for (const one of kept) one.keptBy.delete(hold);
+  });
   hold.keeping = kept.map(({ sequence }) => sequence);
 }
 

@@ -253,6 +253,44 @@ test('a request that would wait for itself is refused, and the cycle is named', 
   assert.deepEqual(granted(member.do(release(1, 2), session(2, 3))), ['1:2']);
 });
 
+test('holders of permits that all wait for another one wait for ever, and no sooner', () => {
+  const member = withSessions(3);
+  for (const id of [1, 2, 3]) member.do(permits(s, 1, 3), session(id, 1));
+  assert.equal(stateOf(member.do(permits(s, 1, 3, { keeping: [1] }), session(1, 2))).state, 'queued');
+  // 3 may give its own back: then 1 has two, ends, and 2 has what it wants.
+  assert.equal(stateOf(member.do(permits(s, 1, 3, { keeping: [1] }), session(2, 2))).state, 'queued');
+  const { response } = member.do(permits(s, 1, 3, { keeping: [1] }), session(3, 2));
+  assert.ok(response?.type === 'error');
+  assert.equal(response.code, 'DEADLOCK');
+  assert.match(String(response.details['cycle']), /^semaphore "s" \(3:2\) → .*semaphore "s" \(3:2\)$/);
+  assert.deepEqual(granted(member.do(release(1, 3), session(3, 3))), ['1:2']);
+});
+
+test('permits that are kept count for as many as they are', () => {
+  const member = withSessions(3);
+  member.do(permits(s, 2, 4), session(1, 1));
+  member.do(permits(s, 1, 4), session(2, 1));
+  member.do(acquire(a), session(3, 1));
+  // 1 keeps two of four, and waits for a; 3 has a, and wants three: one more than there can be.
+  member.do(acquire(a, { keeping: [1] }), session(1, 2));
+  assert.equal(codeOf(member.do(permits(s, 3, 4, { keeping: [1] }), session(3, 2))), 'DEADLOCK');
+  assert.equal(stateOf(member.do(permits(s, 2, 4, { keeping: [1] }), session(3, 3))).state, 'queued');
+});
+
+test('the circle of a request for several names what it waits for, and not what is free', () => {
+  const member = withSessions(2);
+  member.do(acquire(a), session(1, 1));
+  member.do(acquire(b), session(2, 1));
+  const several: LockClaim[] = [
+    { mode: 'exclusive', name: lock('free') },
+    { mode: 'exclusive', name: b },
+  ];
+  member.do(acquireAll(several, { keeping: [1] }), session(1, 2));
+  const { response } = member.do(acquire(a, { keeping: [1] }), session(2, 2));
+  assert.ok(response?.type === 'error');
+  assert.equal(response.details['cycle'], 'lock "a" (2:2) → lock "b" (1:2) → lock "a" (2:2)');
+});
+
 test('who keeps nothing while it waits is in no cycle: another task of the session may give the lock back', () => {
   const member = withSessions(2);
   member.do(acquire(a), session(1, 1));
