@@ -2,15 +2,20 @@ import { type Client, ConclaveError, type ConclaveErrorCode, connect } from '@co
 import type { Arguments, Option } from './command.ts';
 import { exitCode, UsageError } from './exit.ts';
 
-/** What every command that talks to a cluster takes. */
-export const clientOptions: Readonly<Record<string, Option>> = {
+/** Of a command that goes on for as long as it is told to. */
+export const endpointOptions: Readonly<Record<string, Option>> = {
   endpoints: {
     type: 'string',
     value: 'A,B',
     help: 'client URLs ($CONCLAVE_ENDPOINTS, else ws://127.0.0.1:7401 to 7403)',
   },
-  'timeout-ms': { type: 'string', value: 'MS', help: 'how long the whole command may take' },
   json: { type: 'boolean', help: 'standard output holds data only, as JSON' },
+};
+
+/** What every other command that talks to a cluster takes. */
+export const clientOptions: Readonly<Record<string, Option>> = {
+  ...endpointOptions,
+  'timeout-ms': { type: 'string', value: 'MS', help: 'how long the whole command may take (10000)' },
 };
 
 export const consistencyOption: Readonly<Record<string, Option>> = {
@@ -70,6 +75,8 @@ export async function withClient<T>(
 const codes: Readonly<Partial<Record<ConclaveErrorCode, number>>> = {
   INVALID_ARGUMENT: exitCode.usage,
   NOT_FOUND: exitCode.negative,
+  COMPACTED: exitCode.negative,
+  FUTURE_REVISION: exitCode.negative,
   TOO_LARGE: exitCode.refusedByLimit,
   LIMIT_EXCEEDED: exitCode.refusedByLimit,
   OVERLOADED: exitCode.refusedByLimit,

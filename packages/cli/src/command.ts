@@ -16,13 +16,15 @@ export interface Command {
   readonly usage: string;
   readonly summary: string;
   readonly options: Readonly<Record<string, Option>>;
+  /** A command to be run stands behind `--`. Otherwise more arguments do, which may begin with a dash. */
+  readonly takesCommand?: true;
   readonly run: (parsed: Arguments) => Promise<number>;
 }
 
 /** A command line that was understood. */
 export class Arguments {
   readonly positionals: readonly string[];
-  /** Behind `--`. */
+  /** The command behind `--`. */
   readonly rest: readonly string[];
   readonly #values: Readonly<Record<string, unknown>>;
 
@@ -73,18 +75,31 @@ export class Arguments {
 export function parse(command: Command, argv: readonly string[]): Arguments {
   const dashes = argv.indexOf('--');
   const own = dashes === -1 ? argv : argv.slice(0, dashes);
-  const rest = dashes === -1 ? [] : argv.slice(dashes + 1);
-  if (dashes !== -1 && rest.length === 0) throw new UsageError('there is nothing behind --: a command stands there');
+  const behind = dashes === -1 ? [] : argv.slice(dashes + 1);
+  const takesCommand = command.takesCommand === true;
+  if (takesCommand && dashes !== -1 && behind.length === 0) {
+    throw new UsageError('there is nothing behind --: a command stands there');
+  }
   const options: NonNullable<ParseArgsConfig['options']> = {};
   for (const [name, { multiple, short, type }] of Object.entries(command.options)) {
     options[name] = { type, multiple: multiple === true, ...(short === undefined ? {} : { short }) };
   }
   try {
     const { positionals, values } = parseArgs({ args: [...own], options, allowPositionals: true, strict: true });
-    return new Arguments(values, positionals, rest);
+    return takesCommand
+      ? new Arguments(values, positionals, behind)
+      : new Arguments(values, [...positionals, ...behind], []);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(misunderstood(error, command));
   }
+}
+
+function misunderstood(error: unknown, { name, takesCommand }: Command): string {
+  if (!(error instanceof Error)) return String(error);
+  const unknown = /^Unknown option '([^']*)'/.exec(error.message)?.[1];
+  if (unknown === undefined) return error.message;
+  const otherwise = takesCommand === true ? '' : '; what begins with a dash and is no option stands behind --';
+  return `there is no option ${unknown}: \`conclave ${name} --help\` lists them${otherwise}`;
 }
 
 export function helpOf({ name, options, summary, usage }: Command): string {

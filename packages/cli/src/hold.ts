@@ -12,7 +12,7 @@ export const holdOptions: Readonly<Record<string, Option>> = {
   'timeout-ms': {
     type: 'string',
     value: 'MS',
-    help: 'how long it may take to reach the cluster and open a session, and to hear whether it is free with --try (10000)',
+    help: 'how long it may take to reach the cluster and open a session, and to be told no at once where nothing is waited for (10000)',
   },
   'ttl-ms': { type: 'string', value: 'MS', help: 'without a sign of life for so long it is lost (15000)' },
   'wait-ms': {

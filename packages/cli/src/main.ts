@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { OptionError } from '@conclave/server';
 import { StorageError } from '@conclave/storage';
 import { ConclaveError, exitCodeOf } from './client.ts';
@@ -63,6 +64,10 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
     console.log(overview());
     return name === undefined ? exitCode.usage : exitCode.ok;
   }
+  if (name === 'version' || name === '--version') {
+    console.log(version());
+    return exitCode.ok;
+  }
   const command = commands.find((one) => one.name === name);
   if (command === undefined) {
     console.error(`conclave: there is no command ${JSON.stringify(name)}; \`conclave help\` lists them`);
@@ -78,6 +83,11 @@ async function main([name, ...argv]: readonly string[]): Promise<number> {
   } catch (error) {
     return explain(command, error);
   }
+}
+
+function version(): string {
+  const { version: own } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return String(own);
 }
 
 function overview(): string {

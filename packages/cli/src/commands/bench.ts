@@ -1,5 +1,5 @@
 import { type LoadReport, runLoad, type Work, works } from '@conclave/load';
-import { clientOptions, endpointsOf } from '../client.ts';
+import { endpointOptions, endpointsOf } from '../client.ts';
 import type { Arguments, Command } from '../command.ts';
 import { exitCode, UsageError } from '../exit.ts';
 import { printJson, printTable } from '../output.ts';
@@ -8,7 +8,7 @@ export const bench: Command = {
   name: 'bench',
   usage: works.join('|'),
   summary:
-    'Puts a load on the cluster and says how it did. With --verify it looks afterwards for every acknowledged write.',
+    'Puts a load on the cluster and says how it did. With --verify it looks afterwards for every acknowledged write. It writes keys of its own, and deletes them at the end; their history stays until it is compacted.',
   options: {
     connections: { type: 'string', value: 'N', help: 'clients, each with a connection (grows with --outstanding)' },
     outstanding: { type: 'string', value: 'N', help: 'operations under way at a time, over all connections (1)' },
@@ -20,7 +20,7 @@ export const bench: Command = {
       type: 'boolean',
       help: 'every acknowledged write must be there afterwards; exits with 1 if one is missing',
     },
-    ...clientOptions,
+    ...endpointOptions,
   },
   run: async (parsed) => {
     const interrupted = new AbortController();

@@ -8,6 +8,7 @@ export const elect: Command = {
   summary:
     'Stands for an election, first come first served, publishes VALUE when it leads, and leads while COMMAND runs, or until it is interrupted. COMMAND gets TERM, then KILL, before somebody else can lead.',
   options: holdOptions,
+  takesCommand: true,
   run: async (parsed) => {
     const [name, value, ...more] = parsed.positionals;
     if (name === undefined || value === undefined || more.length > 0) {

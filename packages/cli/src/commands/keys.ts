@@ -86,7 +86,9 @@ export const list: Command = {
     ...clientOptions,
   },
   run: async (parsed) => {
-    if (parsed.positionals.length > 1) throw new UsageError('list takes one PREFIX at most');
+    if (parsed.positionals.length + (parsed.has('prefix') ? 1 : 0) > 1) {
+      throw new UsageError('list takes one PREFIX at most');
+    }
     const prefix = parsed.text('prefix') ?? parsed.positionals[0] ?? '';
     const limit = parsed.number('limit', 1, maxRevision);
     const json = parsed.flag('json');

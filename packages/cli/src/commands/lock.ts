@@ -40,6 +40,7 @@ export const lock: Command = {
     ...reasonOption,
     ...holdOptions,
   },
+  takesCommand: true,
   run: async (parsed) => {
     const [name = ''] = parsed.positionals;
     const action = parsed.rest.length === 0 && Object.hasOwn(actions, name) ? actions[name] : undefined;

@@ -19,6 +19,7 @@ export const once: Command = {
     '--json, on standard error: {name,ran,state:"done"|"failed",by,fence,attempt,startedAt,endedAt,error?}',
   ].join('\n'),
   options: holdOptions,
+  takesCommand: true,
   run: async (parsed) => {
     const [name, ...more] = parsed.positionals;
     if (name === undefined || more.length > 0 || parsed.rest.length === 0) {

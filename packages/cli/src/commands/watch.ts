@@ -14,6 +14,7 @@ export const watch: Command = {
     from: { type: 'string', value: 'N', help: 'from this revision on, instead of from now on' },
     snapshot: { type: 'boolean', help: 'first what there is' },
     ...clientOptions,
+    'timeout-ms': { type: 'string', value: 'MS', help: 'how long it may take to reach the cluster (10000)' },
   },
   run: async (parsed) => {
     const interrupted = new AbortController();

@@ -2,6 +2,14 @@ import type { MemberAddress } from '@conclave/protocol';
 import { bounds } from '../bounds.ts';
 import type { Random } from '../environment.ts';
 
+export interface Attempt {
+  readonly url: string;
+  /** Full jitter, so that those who lost the same member do not come back together. */
+  readonly waitMs: number;
+  /** How long it may take until the member has said its welcome. */
+  readonly patienceMs: number;
+}
+
 /** Which member to try next, and when. Every client goes round in an order of its own, so that a dead member's clients spread. */
 export class Endpoints {
   readonly #configured: readonly string[];
@@ -30,14 +38,15 @@ export class Endpoints {
     for (const url of this.#notBefore.keys()) if (!this.#order.includes(url)) this.#notBefore.delete(url);
   }
 
-  /** Takes the first in line to its end. `waitMs`: full jitter, so that those who lost the same member do not come back together. */
-  next(nowMs: number): { readonly url: string; readonly waitMs: number } {
+  /** Takes the first in line to its end. */
+  next(nowMs: number): Attempt {
     const ready = this.#order.find((url) => (this.#notBefore.get(url) ?? 0) <= nowMs);
     const url = ready ?? this.#soonest();
     this.#order = [...this.#order.filter((other) => other !== url), url];
     const waitMs = Math.max(this.#backoff(), (this.#notBefore.get(url) ?? 0) - nowMs);
+    const patienceMs = this.#patienceMs();
     this.#attempts++;
-    return { url, waitMs };
+    return { url, waitMs, patienceMs };
   }
 
   /** To the end of the line, and not before `retryAfterMs`. */
@@ -48,6 +57,12 @@ export class Endpoints {
 
   #soonest(): string {
     return this.#order.toSorted((a, b) => (this.#notBefore.get(a) ?? 0) - (this.#notBefore.get(b) ?? 0))[0] as string;
+  }
+
+  /** A member that is stopped or cut off takes connections, and says nothing: the next one is most often well. */
+  #patienceMs(): number {
+    if (this.count === 1) return Number.POSITIVE_INFINITY;
+    return bounds.firstPatienceMs * 2 ** Math.min(Math.floor(this.#attempts / this.count), 16);
   }
 
   #backoff(): number {

@@ -27,6 +27,16 @@ test('every member is tried before one is tried again, and one that asked for ti
   assert.equal(urls.has('ws://a'), true);
 });
 
+test('a member that says no welcome is given up sooner while others can be tried, and later in each round', () => {
+  const random = { fraction: () => 0, bytes: () => new Uint8Array() };
+  const endpoints = new Endpoints(['ws://a', 'ws://b'], random);
+  const given = (): number[] => Array.from({ length: 5 }, () => endpoints.next(0).patienceMs);
+  assert.deepEqual(given(), [1_000, 1_000, 2_000, 2_000, 4_000]);
+  endpoints.left('ws://a', 0, 0, 60_000);
+  assert.equal(endpoints.next(0).patienceMs, 1_000);
+  assert.equal(new Endpoints(['ws://a'], random).next(0).patienceMs, Number.POSITIVE_INFINITY);
+});
+
 test('a member that stops is left for another one at once, and the others are known from the first', async (context) => {
   const harness = await Harness.start(context);
   const { client, network } = await harness.client({ endpoints: ['ws://m1:1'] });

@@ -12,7 +12,7 @@ import { bounds } from '../bounds.ts';
 import type { Cancel, Environment } from '../environment.ts';
 import { ConclaveError } from '../error.ts';
 import { Connection, type ConnectionEnd } from './connection.ts';
-import { Endpoints } from './endpoints.ts';
+import { type Attempt, Endpoints } from './endpoints.ts';
 
 export type ClientState = 'connecting' | 'ready' | 'reconnecting' | 'closed';
 
@@ -120,12 +120,12 @@ export class Link {
   }
 
   #attempt(): void {
-    const { url, waitMs } = this.#endpoints.next(this.#environment.clock.nowMs());
-    this.#timer = this.#environment.timers.after(waitMs, () => this.#connect(url));
+    const attempt = this.#endpoints.next(this.#environment.clock.nowMs());
+    this.#timer = this.#environment.timers.after(attempt.waitMs, () => this.#connect(attempt));
   }
 
-  #connect(url: string): void {
-    const patienceMs = this.#options.patienceMs();
+  #connect({ patienceMs: given, url }: Attempt): void {
+    const patienceMs = Math.min(this.#options.patienceMs(), given);
     const connection: Connection = new Connection(this.#environment, url, {
       hello: () => ({
         type: 'hello',
