@@ -54,6 +54,8 @@ export const limits = {
   maxSessionsPerAttach: 256,
   maxIdempotencyKeyBytes: 128,
   maxIdempotencyKeys: 100_000,
+  /** Above those, for what gives room back: the end of a hold, a lease or a session, a compaction. */
+  reservedIdempotencyKeys: 1_024,
   idempotencyTtlMs: 600_000,
   /** Of the cluster: those that are to vote, and those that only receive the log. */
   maxVoters: 9,

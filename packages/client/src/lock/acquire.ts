@@ -7,6 +7,7 @@ import { areHeld } from './confirm-holds.ts';
 import type { GrantListener } from './grant-listener.ts';
 import { type Guard, Hold } from './hold.ts';
 import { standingOf } from './standing.ts';
+import { takeBack } from './take-back.ts';
 import { awaken } from './waiting.ts';
 
 export type Acquisition = { readonly hold: Hold } | 'refused' | 'again';
@@ -60,7 +61,7 @@ export class Acquire implements GrantListener {
     try {
       return await this.#run();
     } catch (error) {
-      this.#takeBack();
+      if (this.#sequence !== null) takeBack(this.#core, this.#sequence, this.#what);
       throw this.#definite(asConclaveError(error));
     } finally {
       if (this.#sequence !== null) {
@@ -112,11 +113,9 @@ export class Acquire implements GrantListener {
     const hold = new Hold(this.#core, names, this.#taken, standing.fence, standing.sentMs);
     if (this.#broken !== null) hold.broken(this.#broken);
     if (this.#isContended) hold.contended();
+    // The answer may have taken longer than a hold is good for: then it is given back, and the next attempt does not wait behind it.
     hold.check(this.#environment.clock.nowMs());
-    if (!hold.isOver) return { hold };
-    // The answer took longer than a hold is good for. There it is held all the same, and the next attempt would wait behind it for ever.
-    this.#takeBack();
-    return 'again';
+    return hold.isOver ? 'again' : { hold };
   }
 
   async #ask(): Promise<Standing> {
@@ -189,15 +188,6 @@ export class Acquire implements GrantListener {
     await awaken(this.#environment, this.#waiting, ends, (wake) => {
       this.#wake = wake;
     });
-  }
-
-  /** Sent until it is answered or the session ends, which takes the request back as well. */
-  #takeBack(): void {
-    if (this.#sequence === null || this.#core.isFinal) return;
-    const operation = encodeOperation({ type: 'lockCancel', sequence: this.#sequence });
-    const mutation = { what: this.#what, operation, reason: null, givesBack: true } as const;
-    // It rejects when the session has ended, or the client is closed.
-    this.#core.mutate(mutation, { deadlineMs: Number.POSITIVE_INFINITY }).catch(() => {});
   }
 
   /** Whatever the cluster made of the acquire, nothing of it stays: it is taken back, or its session ends. */

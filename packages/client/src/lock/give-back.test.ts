@@ -108,3 +108,26 @@ test('a release that members refuse for ever does not hold up the end of its ses
   await client.close();
   await until(() => network.timersRunning === 0);
 });
+
+test('a hold that nobody confirmed in time is given back, though its session lives on', async (context) => {
+  const harness = await Harness.start(context);
+  const { client: other } = await harness.client();
+  const { client, network } = await harness.client();
+  const session = await client.session({ ttlMs: 1_500 });
+  const lock = await client.lock('held', { session });
+  // Its writes keep the session alive; of its holds they say nothing.
+  network.filters.refuse = ({ type }) =>
+    type === 'keepalive' || type === 'keepaliveHolds'
+      ? { code: 'UNAVAILABLE', message: 'not now', outcome: 'not-applied', details: {} }
+      : null;
+  await until(async () => {
+    await client.put('mine', 'x', { session });
+    return lock.signal.aborted;
+  });
+  assert.match(String(lock.signal.reason), /nobody confirmed it/);
+  assert.equal(session.state, 'active');
+  await until(async () => {
+    await client.put('mine', 'x', { session });
+    return (await other.tryLock('held')) !== null;
+  });
+});

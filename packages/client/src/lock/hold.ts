@@ -3,6 +3,7 @@ import { Emitter } from '../emitter.ts';
 import { ConclaveError } from '../error.ts';
 import { driftMarginMs } from '../session/liveness.ts';
 import type { SessionCore } from '../session/session-core.ts';
+import { takeBack } from './take-back.ts';
 
 /** A compare that holds while the lock is held by this request: in a transaction, the cluster itself turns a late writer away. */
 export interface Guard {
@@ -77,6 +78,8 @@ export class Hold {
   check(nowMs: number): void {
     if (nowMs < this.#deadlineMs) return;
     this.end('nobody confirmed it within its time', undefined);
+    // There it is held as long as the session lives, and whoever has lost it here may never release it.
+    takeBack(this.core, this.sequence, this.name.kind);
   }
 
   /** Somebody broke a hold of this session: this one, if its acquire had that sequence. */

@@ -66,7 +66,7 @@ export function applyCommand(state: State, index: number, term: number, data: Ui
       if (recalled === null) checkEpoch(session, identity);
       if (livesAnew(state, session)) anew = [{ type: 'leaseLivesAnew', lease: session.id }];
     } else if (identity.by === 'key') {
-      recalled = recallForKey(state, identity);
+      recalled = recallForKey(state, identity, operation);
     }
     if (recalled !== null) return { ...answered(state, recalled, true), deadlines: anew };
   } catch (error) {

@@ -1,5 +1,5 @@
 // Exactly once (Raft dissertation §6.3): a command that comes again gets the answer that it got, and has no effect.
-import { type Identity, limits, ProtocolError } from '@conclave/protocol';
+import { decodeOperation, type Identity, limits, type Operation, ProtocolError } from '@conclave/protocol';
 import { maxEvictionsPerEntry } from '../bounds.ts';
 import { latin1Of } from '../keys/key-bytes.ts';
 import { limitExceeded } from '../keys/plan.ts';
@@ -93,17 +93,33 @@ function forget(state: State, { session }: SessionLease, sequence: number): void
   state.ledger.drop(remembered);
 }
 
+/** Whoever takes all the keys that there may be keeps nobody from these, with which an operator helps the others to their right. */
+const givesRoom: ReadonlySet<Operation['type']> = new Set<Operation['type']>([
+  'lockBreak',
+  'leaseRevoke',
+  'sessionClose',
+  'compact',
+]);
+
 /** Null: the key is new, or the time for which it counts is over. */
-export function recallForKey(state: State, identity: KeyIdentity): Response | null {
+export function recallForKey(state: State, identity: KeyIdentity, operation: Uint8Array): Response | null {
   const keyed = state.keyed.get(latin1Of(identity.key));
   if (keyed !== undefined && keyed.expiresAtMs > state.counters.clusterTimeMs) {
     return recall(keyed.answer, undefined, state.counters.revision);
   }
   // Not the oldest is thrown out: somebody relies on it. The newcomer is told.
-  if (keyed === undefined && state.keyed.size >= limits.maxIdempotencyKeys) {
+  if (keyed === undefined && state.keyed.size >= roomFor(state, operation)) {
     throw limitExceeded('the cluster remembers as many idempotency keys as it may', limits.maxIdempotencyKeys);
   }
   return null;
+}
+
+/** Keys that there may be when this one comes. Decoded only where it matters. */
+function roomFor({ keyed }: State, operation: Uint8Array): number {
+  if (keyed.size < limits.maxIdempotencyKeys || !givesRoom.has(decodeOperation(operation).type)) {
+    return limits.maxIdempotencyKeys;
+  }
+  return limits.maxIdempotencyKeys + limits.reservedIdempotencyKeys;
 }
 
 export function rememberForKey(state: State, identity: KeyIdentity, order: number, response: Response): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { limits, type Put } from '@conclave/protocol';
+import { limits, type Operation, type Put } from '@conclave/protocol';
 import { type Header, Member } from '../../testing/member.ts';
 import {
   acquire,
@@ -194,6 +194,12 @@ test('idempotency keys are bounded: one too many is refused, and nobody loses hi
   for (let i = 0; i < limits.maxIdempotencyKeys; i++) member.do(put1, keyed(`${i}`));
   assert.equal(codeOf(member.do(put1, keyed('new')).response), 'LIMIT_EXCEEDED');
   assert.equal(member.do(put1, keyed('0')).repeated, true);
+  // What gives room back has some of its own, and not for ever.
+  const revoke = (lease: number): Operation => ({ type: 'leaseRevoke', lease });
+  for (let i = 1; i <= limits.reservedIdempotencyKeys; i++) {
+    assert.equal(codeOf(member.do(revoke(i), keyed(`revoke ${i}`)).response), 'leaseRevoke');
+  }
+  assert.equal(codeOf(member.do(revoke(1), keyed('one more')).response), 'LIMIT_EXCEEDED');
   // When their time is over they go, some with each entry.
   const later = limits.idempotencyTtlMs;
   member.checkpoint();
