@@ -16,7 +16,7 @@ import { claimOf, nameText } from '../testing/model-claims.ts';
 import { readModel } from '../testing/model-store.ts';
 import { everything, range } from '../testing/operations.ts';
 import { plain, plainEvents } from '../testing/plain.ts';
-import { contention, type Intent, intents, names, rangeQuery, Writer } from '../testing/random-log.ts';
+import { contention, entanglement, type Intent, intents, names, rangeQuery, Writer } from '../testing/random-log.ts';
 import type { Applied } from './apply/apply.ts';
 import type { Refusal } from './response.ts';
 
@@ -45,6 +45,26 @@ test('answers, events and pushes are those of the naive implementation', () => {
     }),
     { numRuns: runs },
   );
+});
+
+test('whoever would wait for ever is refused, also over permits, and nobody else', () => {
+  const seen = { refused: 0, overPermits: 0, waits: 0 };
+  fc.assert(
+    fc.property(entanglement, (log) => {
+      const model = new Model();
+      const member = new Member();
+      for (const { entry, outcome } of written(log, model)) {
+        const { response } = compareOutcome(member.apply(entry), outcome, model);
+        if (response?.type === 'lockAcquire' && response.state === 'queued') seen.waits += 1;
+        if (response?.type !== 'error' || response.code !== 'DEADLOCK') continue;
+        seen.refused += 1;
+        if (String(response.details['cycle']).includes('semaphore')) seen.overPermits += 1;
+      }
+    }),
+    { numRuns: runs },
+  );
+  assert.ok(seen.overPermits > runs / 10 && seen.refused > seen.overPermits, JSON.stringify(seen));
+  assert.ok(seen.waits > runs, JSON.stringify(seen));
 });
 
 test('reads at every readable revision are those of the naive implementation', () => {
@@ -93,7 +113,7 @@ test('history from any readable revision is what was emitted, whatever was check
 
 test('one log gives one state, one digest and the same records, in any split between replay and load', () => {
   fc.assert(
-    fc.property(fc.oneof(intents, contention), chores, (log, between) => {
+    fc.property(fc.oneof(intents, contention, entanglement), chores, (log, between) => {
       const model = new Model();
       const steady = new Member();
       const restless = new Member();
@@ -204,13 +224,14 @@ function doChore(
   for (const entry of entries.slice(from)) member.apply(entry);
 }
 
-function compareOutcome(applied: Applied, outcome: ModelOutcome, model: Model): void {
+function compareOutcome(applied: Applied, outcome: ModelOutcome, model: Model): Applied {
   assert.deepEqual(plain(comparable(applied.response)), plain(outcome.response));
   assert.equal(applied.repeated, outcome.repeated);
   assert.equal(applied.revision, model.revision);
   assert.deepEqual(plain(applied.notifications), plain(outcome.notifications));
   const found = applied.events === null ? [] : (plainEvents([applied.events]) as [{ events: unknown[] }])[0].events;
   assert.deepEqual(found, plain(outcome.events.map(eventOfModel)));
+  return applied;
 }
 
 /** Codes and outcomes are compared; the words are for people. */

@@ -53,7 +53,7 @@ export interface Intent {
 }
 
 const keys = ['a', 'ab', 'b', 'c\u00ff', '\u00ff'];
-export const names: readonly LockName[] = [lock('x'), lock('y'), election('x'), semaphore('s')];
+export const names: readonly LockName[] = [lock('x'), lock('y'), election('x'), semaphore('s'), semaphore('t')];
 const relations: readonly Relation[] = ['=', '!=', '<', '>'];
 
 const key = fc.constantFrom(...keys);
@@ -427,6 +427,61 @@ export const contention: fc.Arbitrary<Intent[]> = fc
   )
   .map((rest) => Array.from({ length: 6 }, () => opening).concat(rest));
 
+const tangleTable: readonly (readonly LockClaim[])[] = [
+  ...[1, 1, 1, 2, 3].map((count) => [{ mode: 'permits' as const, name: semaphore('s'), limit: 4, count }]),
+  ...[1, 1, 2].map((count) => [{ mode: 'permits' as const, name: semaphore('t'), limit: 2, count }]),
+  [{ mode: 'exclusive', name: lock('x') }],
+  [{ mode: 'shared', name: lock('x') }],
+  [{ mode: 'shared', name: lock('y') }],
+  [
+    { mode: 'shared', name: lock('y') },
+    { mode: 'permits', name: semaphore('t'), limit: 2, count: 1 },
+  ],
+  [
+    { mode: 'permits', name: semaphore('s'), limit: 4, count: 1 },
+    { mode: 'permits', name: semaphore('t'), limit: 2, count: 1 },
+  ],
+];
+
+/** All that the session has, or all but one. */
+function keptBy(model: Model, session: number, sparing: number): readonly number[] {
+  const holds = model.requests.filter(
+    (request) => request.session === session && request.fence > 0 && request.delayMs === 0,
+  );
+  return holds.filter((_, at) => at !== sparing).map(({ sequence }) => sequence);
+}
+
+/** Sessions that hold and keep, and want more: they come to wait for each other sooner or later, mostly over permits. */
+export const entanglement: fc.Arbitrary<Intent[]> = fc
+  .array(
+    fc
+      .record({
+        claims: fc.constantFrom(...tangleTable),
+        what: fc.constantFrom('take', 'take', 'take', 'give', 'upgrade'),
+        slot: fc.nat({ max: 4 }),
+        sparing: fc.nat({ max: 9 }),
+      })
+      .map(({ claims, slot: at, sparing, what }): Intent => {
+        const wanted = (model: Model): Operation => {
+          const session = (at % 5) + 1;
+          const kept = keptBy(model, session, sparing);
+          const hold = model.requests.find((request) => request.session === session && request.sequence === kept[0]);
+          if (what === 'take' || hold === undefined) return acquireAll(claims, { keeping: kept });
+          if (what === 'give') return release(hold.sequence, hold.fence);
+          return {
+            type: 'lockConvert',
+            sequence: hold.sequence,
+            mode: 'exclusive',
+            wait: true,
+            keeping: kept.slice(1),
+          };
+        };
+        return { ...opening, operation: wanted, identity: 'session', slot: at };
+      }),
+    { minLength: 10, maxLength: 40, size: 'large' },
+  )
+  .map((rest) => Array.from({ length: 5 }, () => opening).concat(rest));
+
 /** A log that begins with some sessions, without which little can happen. */
 export const intents: fc.Arbitrary<Intent[]> = fc
   .tuple(fc.nat({ max: 3 }), fc.array(intent, { minLength: 5, maxLength: 80, size: 'large' }))
@@ -466,7 +521,7 @@ export class Writer {
     const sessions = leases.filter(({ session }) => session !== null);
     const session = sessions.length === 0 ? 1 : sessions[of.slot % sessions.length]!.id;
     if (of.identity === 'session') {
-      return { term: this.#term, command: this.#ofSession(of, this.#owner(of) ?? session, header) };
+      return { term: this.#term, command: this.#ofSession(of, this.#owner(of, session) ?? session, header) };
     }
     const identity =
       of.identity === 'key' ? { by: 'key' as const, key: bytes(`key${of.key}`) } : { by: 'none' as const };
@@ -491,7 +546,7 @@ export class Writer {
   }
 
   /** Mostly it is the holder who releases and proclaims. */
-  #owner(of: Intent): number | null {
+  #owner(of: Intent, session: number): number | null {
     const wanted = of.operation(this.#model);
     if (wanted instanceof Uint8Array || of.slot === 3) return null;
     if (wanted.type === 'lockCancel') {
@@ -502,12 +557,13 @@ export class Writer {
       // Of those that share, so that two of them want the same.
       const isMeant = ({ fence, sequence, upgrading }: ModelRequest): boolean =>
         fence > 0 && sequence === wanted.sequence && !upgrading;
-      return this.#model.requests.findLast(isMeant)?.session ?? null;
+      const meant = this.#model.requests.filter(isMeant);
+      return (meant.find((hold) => hold.session === session) ?? meant.at(-1))?.session ?? null;
     }
     const sequence =
       wanted.type === 'lockAcquire' ? wanted.keeping[0] : wanted.type === 'lockRelease' && wanted.sequence;
-    const hold = this.#model.requests.find((request) => request.fence > 0 && request.sequence === sequence);
-    return hold?.session ?? null;
+    const holds = this.#model.requests.filter((request) => request.fence > 0 && request.sequence === sequence);
+    return (holds.find((hold) => hold.session === session) ?? holds[0])?.session ?? null;
   }
 
   /** What the codec refuses to write stands in the log as garbage. */

@@ -140,6 +140,21 @@ test('an upgrade that goes before somebody who keeps his share of the lock while
   assert.deepEqual(granted(member.do(release(1, 3), session(3, 2))), ['2:2 under 4']);
 });
 
+test('two that would wait for each other are found among any number who share it', () => {
+  const member = withSessions(9);
+  for (const id of [1, 2]) member.do(share(a), session(id, 1));
+  for (let at = 0; at < 7_000; at++) {
+    member.do(share(a), session(3 + (at % 7), Math.floor(at / 7) + 1));
+  }
+  assert.equal(answerOf(member.do(up(1), session(1, 2)))?.outcome, 'queued');
+  assert.equal(codeOf(member.do(up(1), session(2, 2))), 'DEADLOCK');
+  assert.equal(
+    answerOf(member.do({ type: 'lockConvert', sequence: 1, mode: 'shared', wait: false, keeping: [] }, session(1, 3)))
+      ?.outcome,
+    'held',
+  );
+});
+
 test('a share that is kept is not to be had alone, also where nobody else has one, if somebody waits for a share in front of what it is kept for', () => {
   const member = withSessions(3);
   member.do(share(a), session(1, 1));

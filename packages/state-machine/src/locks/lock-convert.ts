@@ -3,7 +3,7 @@ import type { Draft } from '../apply/draft.ts';
 import { limitExceeded } from '../keys/plan.ts';
 import type { SessionLease } from '../leases/lease.ts';
 import type { State } from '../state.ts';
-import { refuseDeadlock } from './deadlock.ts';
+import { deadlock, refuseDeadlock } from './deadlock.ts';
 import { sessionOfDraft } from './draft-rules.ts';
 import { convert, grantWaiting, stopUpgrading } from './grant.ts';
 import { type Claim, inTurn, type Lock, type LockRequest } from './lock.ts';
@@ -73,14 +73,16 @@ function beginUpgrading({ session }: SessionLease, hold: LockRequest, lock: Lock
     const one = session.requests.get(sequence);
     return one === undefined || one.isWaiting || one === hold ? [] : one;
   });
-  // In its place before it is looked: whoever waits in the queue waits for it from now on, too.
   const { upgrading } = lock;
+  // Not left to the search, which may give up: there is one place only.
+  if (upgrading !== null) throw deadlock([hold, upgrading].map((request) => ({ request, lock })));
+  // In its place before it is looked: whoever waits in the queue waits for it from now on, too.
   hold.isUpgrading = true;
   lock.upgrading = hold;
   for (const one of kept) one.keptBy.add(hold);
   refuseDeadlock([hold, ...inTurn(hold.keptBy)], () => {
     hold.isUpgrading = false;
-    lock.upgrading = upgrading;
+    lock.upgrading = null;
     for (const one of kept) one.keptBy.delete(hold);
   });
   hold.keeping = kept.map(({ sequence }) => sequence);

@@ -313,6 +313,15 @@ test('a cycle is found through queues and after a load, and gone with the hold t
   assert.equal(stateOf(member.do(acquire(a, { keeping: [1] }), session(2, 3))).state, 'held');
 });
 
+test('a circle is found through long queues', () => {
+  const member = withSessions(4);
+  member.do(acquire(a), session(1, 1));
+  member.do(acquire(b), session(2, 1));
+  for (let sequence = 1; sequence <= 1_000; sequence++) member.do(acquire(b), session(3, sequence));
+  assert.equal(stateOf(member.do(acquire(b, { keeping: [1] }), session(1, 2))).state, 'queued');
+  assert.equal(codeOf(member.do(acquire(a, { keeping: [1] }), session(2, 2))), 'DEADLOCK');
+});
+
 test('a chain of waiting that is longer than is looked through is no deadlock', () => {
   const count = 10_100;
   const member = withSessions(2);

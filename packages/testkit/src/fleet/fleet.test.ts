@@ -13,6 +13,7 @@ test(`whoever leads a fleet is paused, killed or cut off, and at no index there 
   const report = await runFleet(options);
   console.log(fleetText(report));
   assert.deepEqual(report.failures, []);
+  assert.deepEqual(report.late, []);
   assert.ok(report.handOvers.length > 1, 'nobody was struck');
   assert.ok(report.terms > report.handOvers.length, `${report.terms} terms`);
 });

@@ -13,10 +13,10 @@ export function fleetText(report: FleetReport): string {
     ...strikes.map(([what, occurred]) => `${what.padEnd(28)} ${occurred}`),
     '',
     `${terms} terms observed; ${uses} uses of the resource, of which its fence refused ${refusedUses}`,
-    `${handOvers.length} hand-overs, half of them within ${Math.round(middle)} ms, the longest ${Math.round(longest)} ms, each may take ${maxHandOverMs} ms: ${late.length} too late`,
+    `${handOvers.length} hand-overs, half of them within ${Math.round(middle)} ms, the longest ${Math.round(longest)} ms, each may take ${maxHandOverMs} ms, and more where leases began anew: ${late.length} too late`,
     ...late.map(
-      ({ blow, tookMs }) =>
-        `LATE ${Math.round(tookMs)} ms after ${blow.strike}${blow.withMember ? ', with member' : ''}`,
+      ({ blow, mayTakeMs, tookMs }) =>
+        `LATE ${Math.round(tookMs)} ms of ${mayTakeMs} after ${blow.strike}${blow.withMember ? ', with member' : ''}`,
     ),
     ...failures.map((failure) => `FAILED ${failure}`),
     failures.length === 0 ? 'at no index two leaders: nothing wrong' : `${failures.length} failures`,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Client, ConclaveError } from '@conclave/client';
 import { Child } from '../processes/child.ts';
-import { conclave, conclaveArguments, type Finished, runConclave } from '../processes/conclave-program.ts';
+import { conclave, conclaveArguments, type Finished, printed, runConclave } from '../processes/conclave-program.ts';
 import { patienceMs, TestCluster } from '../processes/test-cluster.ts';
 import { waitFor } from '../processes/wait-for.ts';
 
@@ -250,7 +250,7 @@ test('a name that is none is wrong usage, and one that is too long refused by a 
 });
 
 test('what others wrote into names and metadata does nothing to the terminal of an operator', { timeout }, async () => {
-  const session = await client.session({ metadata: { app: 'x\n9 forged \u001b[2J\u202e' } });
+  const session = await client.session({ metadata: { app: 'x\n9 forged \u001b[2J\u202e\u2028forged\u2029forged' } });
   const lock = await client.lock('evil\u001b[31m\nforged', { session });
   await client.put('evil\u001b[31m', 'a\nb', { lease: session.id });
   const shown = await Promise.all([
@@ -259,11 +259,20 @@ test('what others wrote into names and metadata does nothing to the terminal of 
     run('session', 'list'),
     run('session', 'show', `${session.id}`),
     run('list', '--prefix', 'evil'),
+    run('lock', 'release', lock.name, '--force', '--fence', '1000000'),
+    run('lock', lock.name, '--try'),
   ]);
-  for (const { stdout } of shown) {
-    assert.ok(!stdout.includes('\u001b') && !stdout.includes('\u202e'), JSON.stringify(stdout));
-    assert.doesNotMatch(stdout, /^9? ?forged/m);
+  await using holder = conclave(['lock', `another ${lock.name}`, ...endpoints]);
+  const line = await holder.line(/is held/, patienceMs);
+  for (const text of [line, ...shown.map(({ stderr, stdout }) => `${stdout}\n${stderr}`)]) {
+    assert.ok(
+      ['\u001b', '\u202e'].every((one) => !text.includes(one)),
+      JSON.stringify(text),
+    );
+    // What separates lines and paragraphs began a new line here.
+    assert.doesNotMatch(text, /^9? ?forged/m);
   }
+  assert.match(shown[5]?.stderr ?? '', /evil\\u001b\[31m\\nforged: nobody holds it under fence 1000000$/);
   assert.match(shown[0]?.stdout ?? '', /^evil\\u001b\[31m\\nforged +\d/m);
   assert.equal(shown[4]?.stdout, 'evil\\u001b[31m\ta\\nb');
   await session.close();
@@ -291,6 +300,39 @@ test('a reader that goes away ends what it read from, without a word', { timeout
     piped.lines.filter(({ stream }) => stream === 'stderr').map(({ text }) => text),
     ['code 141'],
   );
+});
+
+test('whoever does not read what is said on standard error changes nothing about the exit code', {
+  timeout,
+}, async () => {
+  const line = [process.execPath, ...conclaveArguments(['lock', 'a', 'a', ...endpoints])];
+  const quoted = line.map((word) => `'${word}'`).join(' ');
+  await using unread = new Child(['-c', `{ { ${quoted}; echo "code $?" >&3; } 2>&1 | true; } 3>&1`], { program: 'sh' });
+  assert.equal((await unread.ended(patienceMs)).code, 0);
+  assert.equal(printed(unread, 'stdout'), 'code 2');
+});
+
+test('--try says that it was not obtained only when the cluster says so, not when it says nothing any more', {
+  timeout,
+}, async () => {
+  await using doors = await TestCluster.start({ proxied: 'everything' });
+  await using watcher = await doors.connect();
+  // What is answered by the cluster is long on its way, so that there is time between the session and what is asked under it.
+  for (const door of doors.doors.values()) door.set({ delayMs: 1_000 }, 'backward');
+  const urls = doors.ids.map((id) => doors.urlsOf(id)[0]).join(',');
+  await using trying = conclave(['lock', 'x', '--try', '--timeout-ms', '12000', '--endpoints', urls]);
+  await waitFor(
+    async () => {
+      const { leases } = await watcher.perform({ type: 'leases', after: 0, limit: 0 });
+      return leases.some(({ metadata }) => metadata['program'] === 'conclave lock');
+    },
+    patienceMs,
+    () => trying.output(),
+  );
+  using _paused = doors.pause(...(await doors.followers()));
+  const { code } = await trying.ended(patienceMs);
+  assert.deepEqual([code, printed(trying, 'stdout')], [3, ''], trying.output());
+  assert.doesNotMatch(trying.output(), /not obtained/);
 });
 
 test('a cluster without a quorum is told within --timeout-ms, also by --try', { timeout }, async () => {
