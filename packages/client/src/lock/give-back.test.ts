@@ -109,7 +109,9 @@ test('a release that members refuse for ever does not hold up the end of its ses
   await until(() => network.timersRunning === 0);
 });
 
-test('a hold that nobody confirmed in time is given back, though its session lives on', async (context) => {
+test('a hold that nobody confirmed in time is given back, though its session lives on', {
+  timeout: 20_000,
+}, async (context) => {
   const harness = await Harness.start(context);
   const { client: other } = await harness.client();
   const { client, network } = await harness.client();
