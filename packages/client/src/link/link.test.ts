@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Harness, until } from '../../testing/harness.ts';
+import type { Environment } from '../environment.ts';
 import { Endpoints } from './endpoints.ts';
+import { Link } from './link.ts';
 
 test('the first attempt waits for nothing, later ones a random part of a growing time', () => {
   const endpoints = new Endpoints(['ws://a', 'ws://b', 'ws://c'], {
@@ -29,12 +31,32 @@ test('every member is tried before one is tried again, and one that asked for ti
 
 test('a member that says no welcome is given up sooner while others can be tried, and later in each round', () => {
   const random = { fraction: () => 0, bytes: () => new Uint8Array() };
-  const endpoints = new Endpoints(['ws://a', 'ws://b'], random);
-  const given = (): number[] => Array.from({ length: 5 }, () => endpoints.next(0).patienceMs);
-  assert.deepEqual(given(), [1_000, 1_000, 2_000, 2_000, 4_000]);
-  endpoints.left('ws://a', 0, 0, 60_000);
-  assert.equal(endpoints.next(0).patienceMs, 1_000);
-  assert.equal(new Endpoints(['ws://a'], random).next(0).patienceMs, Number.POSITIVE_INFINITY);
+  /** For how long each attempt waits for its welcome, at a client that waits `patienceMs` for anything else. */
+  const waits = (endpoints: readonly string[], patienceMs: number): number[] => {
+    const given: number[] = [];
+    const due: (() => void)[] = [];
+    const environment: Environment = {
+      clock: { nowMs: () => 0, wallMs: () => 0 },
+      timers: {
+        after: (delayMs, run) => {
+          if (delayMs > 0) given.push(delayMs);
+          due.push(run);
+          return () => {};
+        },
+        soon: () => {},
+      },
+      random,
+      openSocket: () => ({ send: () => {}, close: () => {} }),
+      report: assert.fail,
+    };
+    const nobody = { author: null, claims: () => [], arriving: () => {}, stateChanged: () => {} };
+    new Link(environment, { endpoints, patienceMs: () => patienceMs, ...nobody }).start();
+    while (given.length < 7) due.shift()?.();
+    return given;
+  };
+  assert.deepEqual(waits(['ws://a', 'ws://b'], 5_000), [1_000, 1_000, 2_000, 2_000, 4_000, 4_000, 5_000]);
+  assert.deepEqual(new Set(waits(['ws://a', 'ws://b'], 300)), new Set([300]));
+  assert.deepEqual(new Set(waits(['ws://a'], 5_000)), new Set([5_000]));
 });
 
 test('a member that stops is left for another one at once, and the others are known from the first', async (context) => {
