@@ -17,7 +17,7 @@ export const bounds = {
   /** A member that answers nothing for so long is left; less when a session of a shorter ttl is at stake. */
   patienceMs: 5_000,
   minPatienceMs: 250,
-  /** For its welcome while others could be tried; twice as long in each round, so that a slow network is no reason to go round for ever. */
+  /** For its welcome while others could be tried; twice as long each time, so that a slow network soon has enough. */
   firstPatienceMs: 1_000,
   /** Orderly ends of sessions are waited for when the client is closed. */
   closeTimeoutMs: 2_000,

@@ -8,7 +8,7 @@ export const bench: Command = {
   name: 'bench',
   usage: works.join('|'),
   summary:
-    'Puts a load on the cluster and says how it did. With --verify it looks afterwards for every acknowledged write. It writes keys of its own, and deletes them at the end; their history stays until it is compacted.',
+    'Puts a load on the cluster and says how it did. With --verify it looks afterwards for every acknowledged write.\nIt writes keys of its own, and deletes them at the end; their history stays until it is compacted.',
   options: {
     connections: { type: 'string', value: 'N', help: 'clients, each with a connection (grows with --outstanding)' },
     outstanding: { type: 'string', value: 'N', help: 'operations under way at a time, over all connections (1)' },

@@ -62,7 +62,7 @@ export class Endpoints {
   /** A member that is stopped or cut off takes connections, and says nothing: the next one is most often well. */
   #patienceMs(): number {
     if (this.count === 1) return Number.POSITIVE_INFINITY;
-    return bounds.firstPatienceMs * 2 ** Math.min(Math.floor(this.#attempts / this.count), 16);
+    return bounds.firstPatienceMs * 2 ** Math.min(this.#attempts, 16);
   }
 
   #backoff(): number {
